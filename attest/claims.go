@@ -1,0 +1,281 @@
+package attest
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest/identifier"
+)
+
+// A Kind is what a statement is about; every kind has a typ of its own, and no
+// kind opens as another.
+type Kind string
+
+// The kinds of statement.
+const (
+	// KindRoot says who may sign what.
+	KindRoot Kind = "root"
+	// KindRegistration says that an entity is established in a country.
+	KindRegistration Kind = "registration"
+	// KindEntityApproval approves an entity at its sites, for its items.
+	KindEntityApproval Kind = "entity"
+	// KindDomainApproval approves a project domain, a sandbox.
+	KindDomainApproval Kind = "domain"
+	// KindEvent suspends, lifts, revokes or withdraws.
+	KindEvent Kind = "event"
+)
+
+// VCT is the verifiable credential type that an entity approval names.
+const VCT = "urn:safeconduct:entity-approval:1"
+
+// kinds maps each typ to its claims. SD-JWT VC prescribes the one of entity
+// approvals.
+var kinds = map[string]func() Claims{
+	KindRoot.typ():           func() Claims { return new(Root) },
+	KindRegistration.typ():   func() Claims { return new(Registration) },
+	KindEntityApproval.typ(): func() Claims { return new(EntityApproval) },
+	KindDomainApproval.typ(): func() Claims { return new(DomainApproval) },
+	KindEvent.typ():          func() Claims { return new(Event) },
+}
+
+func (k Kind) typ() string {
+	if k == KindEntityApproval {
+		return "dc+sd-jwt"
+	}
+	return "safeconduct-" + string(k) + "+jwt"
+}
+
+// NewClaims returns empty claims of the kind, nil for an unknown one.
+func NewClaims(k Kind) Claims {
+	if f, ok := kinds[k.typ()]; ok {
+		return f()
+	}
+	return nil
+}
+
+// Claims are what a statement says: *[Root], *[Registration],
+// *[EntityApproval], *[DomainApproval] or *[Event].
+type Claims interface {
+	// Kind returns the kind of statement.
+	Kind() Kind
+	// Head returns the claims common to all kinds.
+	Head() *Common
+	// Subjects returns the subjects whose histories the statement goes into,
+	// first its sub.
+	Subjects() []string
+	// check lists what no statement of the kind may say.
+	check() Problems
+}
+
+// Common has the claims common to all statements (RFC 7519 names).
+type Common struct {
+	// Aud is the origin of the register that the statement is for.
+	Aud string `json:"aud"`
+	// Iss is the authority that makes the statement, "root" for a trust root.
+	Iss string `json:"iss"`
+	// Sub is the subject whose history the statement belongs to.
+	Sub string `json:"sub"`
+	// JTI is the statement's name, unique for its issuer.
+	JTI string `json:"jti"`
+	// IAT is when it was written.
+	IAT NumericDate `json:"iat"`
+}
+
+// Head returns h.
+func (h *Common) Head() *Common { return h }
+
+// Subjects returns the sub alone.
+func (h *Common) Subjects() []string { return []string{h.Sub} }
+
+// A NumericDate is a time in seconds since 1970-01-01T00:00:00Z (RFC 7519).
+// Zero stands for none.
+type NumericDate int64
+
+// Time returns the date as a time in UTC, the zero time for none.
+func (d NumericDate) Time() time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(d), 0).UTC()
+}
+
+// lastDate is 9999-12-31T23:59:59Z, the last one that RFC 3339 can write.
+const lastDate NumericDate = 253402300799
+
+// A Grant has what approvals and registrations have in common.
+type Grant struct {
+	// NBF is when it comes into force, EXP when it ends (half-open); no EXP
+	// means that it has no end of its own.
+	NBF NumericDate `json:"nbf"`
+	EXP NumericDate `json:"exp,omitzero"`
+	// Supersedes is the jti of the version that this one replaces.
+	Supersedes string `json:"supersedes,omitzero"`
+	// Retroactive says that NBF lies before the time of logging, and
+	// RetroactiveReason why.
+	Retroactive       bool   `json:"retroactive,omitzero"`
+	RetroactiveReason string `json:"retroactive_reason,omitzero"`
+	// LegalBasis is the law that the issuer acts under.
+	LegalBasis string `json:"legal_basis,omitzero"`
+	// Publication is where it was published officially.
+	Publication *Publication `json:"publication,omitzero"`
+}
+
+// GrantOf returns the grant of an approval or registration, nil for others.
+func GrantOf(c Claims) *Grant {
+	switch c := c.(type) {
+	case *Registration:
+		return &c.Grant
+	case *EntityApproval:
+		return &c.Grant
+	case *DomainApproval:
+		return &c.Grant
+	default:
+		return nil
+	}
+}
+
+// A Publication is an official one.
+type Publication struct {
+	// Citation is how the journal is cited, such as "74 FR 31620".
+	Citation string `json:"citation"`
+	// URL is where it can be read.
+	URL string `json:"url,omitzero"`
+}
+
+// A LegalEffect says what an approval does (RULES R17).
+type LegalEffect string
+
+// The legal effects.
+const (
+	// Authorization stands in for a licence.
+	Authorization LegalEffect = "authorization"
+	// Eligibility: the party is vetted, other tests still apply.
+	Eligibility LegalEffect = "eligibility"
+	// PolicyBaseline expedites only.
+	PolicyBaseline LegalEffect = "policy_baseline"
+)
+
+// legalEffects lists them, the strongest first.
+var legalEffects = []LegalEffect{Authorization, Eligibility, PolicyBaseline}
+
+// maxText bounds the words of one member, in bytes.
+const maxText = 4096
+
+var (
+	code   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	origin = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(/[a-zA-Z0-9._~-]+)*$`)
+	// Programmes have names that people use: "VEU", "JCP", "126.7".
+	programme = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+)
+
+// Origin reports whether s may be the origin of a register: a URL without
+// scheme, as C2SP tlog-checkpoint asks.
+func Origin(s string) error {
+	if len(s) > 128 || !origin.MatchString(s) {
+		return fmt.Errorf("%q is no origin: want a schema-less URL such as example.org/register", s)
+	}
+	return nil
+}
+
+// check checks the common claims; prefix is what sub must begin with.
+func (h *Common) check(p *checker, prefix string) {
+	p.missing("/aud", h.Aud)
+	p.missing("/iss", h.Iss)
+	p.missing("/sub", h.Sub)
+	p.missing("/jti", h.JTI)
+	p.is("/aud", h.Aud, Origin)
+	p.is("/iss", h.Iss, identifier.Authority)
+	p.is("/jti", h.JTI, identifier.JTI)
+	if h.Iss == "root" && prefix != "root" {
+		p.Add("/iss", "\"root\" is no authority; it issues trust roots only")
+	}
+	p.date("/iat", h.IAT)
+	if h.Sub != "" && !strings.HasPrefix(h.Sub, prefix) {
+		p.Add("/sub", "is %q; want %s…", h.Sub, prefix)
+	}
+}
+
+func (g *Grant) check(p *checker, jti string) {
+	p.date("/nbf", g.NBF)
+	if g.EXP != 0 {
+		p.date("/exp", g.EXP)
+		if g.EXP <= g.NBF {
+			p.Add("/exp", "is not after nbf")
+		}
+	}
+	p.is("/supersedes", g.Supersedes, identifier.JTI)
+	if g.Supersedes != "" && g.Supersedes == jti {
+		p.Add("/supersedes", "names the statement itself")
+	}
+	if g.Retroactive != (g.RetroactiveReason != "") {
+		p.Add("/retroactive_reason", "goes with retroactive: true, and must say why")
+	}
+	p.text("/retroactive_reason", g.RetroactiveReason)
+	p.text("/legal_basis", g.LegalBasis)
+	g.Publication.check(p)
+}
+
+func (u *Publication) check(p *checker) {
+	if u == nil {
+		return
+	}
+	p.missing("/publication/citation", u.Citation)
+	p.text("/publication/citation", u.Citation)
+	p.text("/publication/url", u.URL)
+}
+
+func (e LegalEffect) check(p *checker) {
+	oneOf(p, "/legal_effect", e, legalEffects)
+}
+
+// A checker collects problems; it has the checks that the kinds share.
+type checker struct{ Problems }
+
+func (p *checker) missing(pointer, value string) {
+	if value == "" {
+		p.Add(pointer, "is missing")
+	}
+}
+
+// is reports what check says of value, where there is one.
+func (p *checker) is(pointer, value string, check func(string) error) {
+	if value == "" {
+		return
+	}
+	if err := check(value); err != nil {
+		p.Add(pointer, "%v", err)
+	}
+}
+
+func (p *checker) date(pointer string, d NumericDate) {
+	switch {
+	case d == 0:
+		p.Add(pointer, "is missing")
+	case d < 0 || d > lastDate:
+		p.Add(pointer, "is not a time between 1970 and 9999 in seconds")
+	}
+}
+
+func (p *checker) text(pointer, s string) {
+	if len(s) > maxText {
+		p.Add(pointer, "has %d bytes; at most %d are accepted", len(s), maxText)
+	}
+}
+
+func (p *checker) code(pointer, s string) {
+	if s != "" && !code.MatchString(s) {
+		p.Add(pointer, "%q is no code: want lower-case letters, digits and _", s)
+	}
+}
+
+// oneOf reports a value, which must be there, that is not in a closed list.
+func oneOf[T ~string](p *checker, pointer string, v T, list []T) {
+	if v == "" {
+		p.Add(pointer, "is missing")
+	} else if !slices.Contains(list, v) {
+		p.Add(pointer, "unknown value %q: want one of %q", string(v), list)
+	}
+}

@@ -1,0 +1,229 @@
+package attest
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/safeconduct/safeconduct/attest/controllist"
+	"github.com/safeconduct/safeconduct/attest/identifier"
+	"github.com/safeconduct/safeconduct/attest/isocode"
+)
+
+// A DomainApproval says: I approve this sandbox on these terms. A joint
+// sandbox has one of each authority, and they concur over equal terms.
+type DomainApproval struct {
+	Common
+	Grant
+	// Title is what the sandbox is called.
+	Title string `json:"title"`
+	// LegalEffect says what the approval does.
+	LegalEffect LegalEffect `json:"legal_effect"`
+	// Programme is the programme that it is given under.
+	Programme string `json:"programme,omitzero"`
+	// Terms are what the authorities concur on.
+	Terms Terms `json:"terms"`
+	// Caveats are this authority's own limits, which only narrow the terms.
+	Caveats *Limits `json:"caveats,omitzero"`
+}
+
+// Terms are what the authorities of a sandbox concur on. They concur where
+// the digests of their terms are equal.
+type Terms struct {
+	// Authorities are those who must approve the sandbox, and Concurrence is
+	// how many of them.
+	Authorities []string `json:"authorities"`
+	Concurrence int64    `json:"concurrence"`
+	Limits
+}
+
+// Limits bound what may go ahead. A member that is absent is no limit.
+type Limits struct {
+	// InScope and Excluded are control-list entries; an exclusion wins.
+	InScope  Scope `json:"in_scope,omitzero"`
+	Excluded Scope `json:"excluded,omitzero"`
+	// AllowedEndUses and Activities are codes.
+	AllowedEndUses []string `json:"allowed_end_uses,omitzero"`
+	Activities     []string `json:"activities,omitzero"`
+	// MaxClassification is the highest level.
+	MaxClassification Level `json:"max_classification,omitzero"`
+	// Nationality is of the persons given access.
+	Nationality *Nationality `json:"nationality,omitzero"`
+	// Value and Quantity are ceilings.
+	Value    *ValueCeiling    `json:"value,omitzero"`
+	Quantity *QuantityCeiling `json:"quantity,omitzero"`
+}
+
+// A Scope is entries by control list.
+type Scope map[string][]string
+
+// A Level is a level of classification.
+type Level string
+
+// levels lists them from the lowest.
+var levels = []Level{"UNCLASSIFIED", "RESTRICTED", "CONFIDENTIAL", "SECRET"}
+
+// ParseLevel reads the name of a level.
+func ParseLevel(s string) (Level, error) {
+	if !slices.Contains(levels, Level(s)) {
+		return "", fmt.Errorf("unknown level %q: want one of %q", s, levels)
+	}
+	return Level(s), nil
+}
+
+// Above reports whether l is higher than m.
+func (l Level) Above(m Level) bool { return slices.Index(levels, l) > slices.Index(levels, m) }
+
+// A Nationality limits by ISO 3166-1 alpha-2 codes. A nationality that is in
+// neither list needs review where Permitted is given.
+type Nationality struct {
+	Permitted  []string `json:"permitted,omitzero"`
+	Prohibited []string `json:"prohibited,omitzero"`
+}
+
+// A ValueCeiling bounds value in one currency (ISO 4217).
+type ValueCeiling struct {
+	Currency       string `json:"currency"`
+	PerTransaction Amount `json:"per_transaction,omitzero"`
+	Cumulative     Amount `json:"cumulative,omitzero"`
+}
+
+// A QuantityCeiling bounds quantity in one unit, a code.
+type QuantityCeiling struct {
+	Unit           string `json:"unit"`
+	PerTransaction Amount `json:"per_transaction,omitzero"`
+	Cumulative     Amount `json:"cumulative,omitzero"`
+}
+
+// maxAuthorities bounds the authorities of a sandbox, and with it the subsets
+// of k of n that a decision tries.
+const maxAuthorities = 8
+
+// Kind returns [KindDomainApproval].
+func (*DomainApproval) Kind() Kind { return KindDomainApproval }
+
+// Sandbox returns the sandbox's id.
+func (d *DomainApproval) Sandbox() string { return strings.TrimPrefix(d.Sub, "sandbox:") }
+
+// Digest returns the SHA-256 of the RFC 8785 form of the terms.
+func (t *Terms) Digest() [sha256.Size]byte {
+	data, err := json.Marshal(t, json.Deterministic(true))
+	if err == nil {
+		data, err = Canonical(data)
+	}
+	if err != nil {
+		// A digest that equals no other: such terms concur with nothing. They
+		// cannot come out of an opened statement.
+		return sha256.Sum256(fmt.Appendf(nil, "%p %v", t, err))
+	}
+	return sha256.Sum256(data)
+}
+
+func (d *DomainApproval) check() Problems {
+	p := new(checker)
+	d.Common.check(p, "sandbox:")
+	p.is("/sub", d.Sub, func(s string) error { return identifier.Sandbox(strings.TrimPrefix(s, "sandbox:")) })
+	d.Grant.check(p, d.JTI)
+	p.missing("/title", d.Title)
+	p.text("/title", d.Title)
+	d.LegalEffect.check(p)
+	checkProgramme(p, d.Programme)
+	d.Terms.check(p, d.Iss)
+	d.Terms.Limits.check(p, "/terms")
+	if d.Caveats != nil {
+		d.Caveats.check(p, "/caveats")
+	}
+	return p.Problems
+}
+
+func (t *Terms) check(p *checker, iss string) {
+	if len(t.Authorities) == 0 {
+		p.Add("/terms/authorities", "is missing")
+	} else if !slices.Contains(t.Authorities, iss) {
+		p.Add("/terms/authorities", "does not name the issuer, %s", iss)
+	}
+	if len(t.Authorities) > maxAuthorities {
+		p.Add("/terms/authorities", "has %d elements; at most %d are accepted", len(t.Authorities), maxAuthorities)
+	}
+	for i, a := range t.Authorities {
+		p.is(fmt.Sprintf("/terms/authorities/%d", i), a, identifier.Authority)
+	}
+	if t.Concurrence < 1 || t.Concurrence > int64(len(t.Authorities)) {
+		p.Add("/terms/concurrence", "is %d; want how many of the %d authorities must concur", t.Concurrence, len(t.Authorities))
+	}
+	if len(t.InScope) == 0 {
+		p.Add("/terms/in_scope", "is missing; a sandbox without scope approves nothing")
+	}
+}
+
+func (l *Limits) check(p *checker, ptr string) {
+	checkScope(p, ptr+"/in_scope", l.InScope)
+	checkScope(p, ptr+"/excluded", l.Excluded)
+	for i, c := range l.AllowedEndUses {
+		p.code(fmt.Sprintf("%s/allowed_end_uses/%d", ptr, i), c)
+	}
+	for i, c := range l.Activities {
+		p.code(fmt.Sprintf("%s/activities/%d", ptr, i), c)
+	}
+	if l.MaxClassification != "" {
+		oneOf(p, ptr+"/max_classification", l.MaxClassification, levels)
+	}
+	if n := l.Nationality; n != nil {
+		n.check(p, ptr+"/nationality")
+	}
+	if v := l.Value; v != nil {
+		p.missing(ptr+"/value/currency", v.Currency)
+		p.is(ptr+"/value/currency", v.Currency, isocode.Currency)
+		checkCeiling(p, ptr+"/value", v.PerTransaction, v.Cumulative)
+	}
+	if q := l.Quantity; q != nil {
+		p.missing(ptr+"/quantity/unit", q.Unit)
+		p.code(ptr+"/quantity/unit", q.Unit)
+		checkCeiling(p, ptr+"/quantity", q.PerTransaction, q.Cumulative)
+	}
+}
+
+func (n *Nationality) check(p *checker, ptr string) {
+	if len(n.Permitted)+len(n.Prohibited) == 0 {
+		p.Add(ptr, "names no country")
+	}
+	for i, c := range n.Permitted {
+		p.is(fmt.Sprintf("%s/permitted/%d", ptr, i), c, isocode.Country)
+		if slices.Contains(n.Prohibited, c) {
+			p.Add(fmt.Sprintf("%s/permitted/%d", ptr, i), "%s is both permitted and prohibited", c)
+		}
+	}
+	for i, c := range n.Prohibited {
+		p.is(fmt.Sprintf("%s/prohibited/%d", ptr, i), c, isocode.Country)
+	}
+}
+
+func checkCeiling(p *checker, ptr string, once, sum Amount) {
+	if once == "" && sum == "" {
+		p.Add(ptr, "has neither per_transaction nor cumulative")
+	}
+	p.is(ptr+"/per_transaction", string(once), isAmount)
+	p.is(ptr+"/cumulative", string(sum), isAmount)
+}
+
+func isAmount(s string) error { _, err := ParseAmount(s); return err }
+
+func checkScope(p *checker, ptr string, s Scope) {
+	for _, list := range sortedKeys(s) {
+		if !controllist.Known(list) {
+			p.Add(ptr+"/"+list, "unknown control list %q: want one of %q", list, controllist.Lists())
+			continue
+		}
+		for i, e := range s[list] {
+			if _, err := controllist.Parse(list, e); err != nil {
+				p.Add(fmt.Sprintf("%s/%s/%d", ptr, list, i), "%v", err)
+			}
+		}
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,117 @@
+package attest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/safeconduct/safeconduct/attest/controllist"
+	"github.com/safeconduct/safeconduct/attest/identifier"
+	"github.com/safeconduct/safeconduct/attest/isocode"
+)
+
+// An EntityApproval says: this entity, at these sites, in these roles, for
+// these items, is approved. It is a verifiable credential whose vct is [VCT].
+type EntityApproval struct {
+	Common
+	Grant
+	// VCT is the constant [VCT].
+	VCT string `json:"vct"`
+	// LegalName is the entity's name as the approval has it.
+	LegalName string `json:"legal_name"`
+	// Country is where the entity is established, ISO 3166-1 alpha-2.
+	Country string `json:"country"`
+	// LegalEffect says what the approval does.
+	LegalEffect LegalEffect `json:"legal_effect"`
+	// Programme is the programme that it is given under, such as VEU.
+	Programme string `json:"programme,omitzero"`
+	// AuthorisedRoles are the roles that the entity may act in; none means
+	// every role.
+	AuthorisedRoles []Role `json:"authorised_roles,omitzero"`
+	// ApprovedSites are the destinations that are approved; none lists none.
+	ApprovedSites []Site `json:"approved_sites,omitzero"`
+	// EligibleItems are the items that it covers; none means no limit.
+	EligibleItems []Item `json:"eligible_items,omitzero"`
+}
+
+// A Role is what a party does in an act.
+type Role string
+
+// The roles.
+const (
+	Transferor Role = "transferor"
+	Transferee Role = "transferee"
+	Via        Role = "via"
+	EndUser    Role = "end_user"
+)
+
+var roles = []Role{Transferor, Transferee, Via, EndUser}
+
+// An Item is an entry of a control list that an approval covers, with all its
+// descendants.
+type Item struct {
+	// List and Entry name it, as package controllist reads them.
+	List  string `json:"list"`
+	Entry string `json:"entry"`
+	// Limitation is a limit in words, which no machine decides (RULES R18).
+	Limitation string `json:"limitation,omitzero"`
+	// Sites are the approved sites that it is limited to; none means all.
+	Sites []string `json:"sites,omitzero"`
+}
+
+// Kind returns [KindEntityApproval].
+func (*EntityApproval) Kind() Kind { return KindEntityApproval }
+
+// Entity returns the id of the approved entity.
+func (a *EntityApproval) Entity() string {
+	id, _, _ := splitApprovalSubject(a.Sub)
+	return id
+}
+
+func (a *EntityApproval) check() Problems {
+	p := new(checker)
+	a.Common.check(p, "entity:")
+	if a.Sub != "" {
+		id, authority, ok := splitApprovalSubject(a.Sub)
+		if !ok || authority != a.Iss {
+			p.Add("/sub", "is %q; want entity:<id>/%s, the entity and the issuer", a.Sub, a.Iss)
+		} else if _, err := identifier.Parse(id); err != nil {
+			p.Add("/sub", "%v", err)
+		}
+	}
+	a.Grant.check(p, a.JTI)
+	if a.VCT != VCT {
+		p.Add("/vct", "is %q; want %q", a.VCT, VCT)
+	}
+	p.missing("/legal_name", a.LegalName)
+	p.text("/legal_name", a.LegalName)
+	p.missing("/country", a.Country)
+	p.is("/country", a.Country, isocode.Country)
+	a.LegalEffect.check(p)
+	checkProgramme(p, a.Programme)
+	for i, r := range a.AuthorisedRoles {
+		oneOf(p, fmt.Sprintf("/authorised_roles/%d", i), r, roles)
+	}
+	checkSites(p, "/approved_sites", a.ApprovedSites)
+	for i, it := range a.EligibleItems {
+		a.checkItem(p, fmt.Sprintf("/eligible_items/%d", i), it)
+	}
+	return p.Problems
+}
+
+func (a *EntityApproval) checkItem(p *checker, ptr string, it Item) {
+	if _, err := controllist.Parse(it.List, it.Entry); err != nil {
+		p.Add(ptr+"/entry", "%v", err)
+	}
+	p.text(ptr+"/limitation", it.Limitation)
+	for j, id := range it.Sites {
+		if !slices.ContainsFunc(a.ApprovedSites, func(s Site) bool { return s.ID == id }) {
+			p.Add(fmt.Sprintf("%s/sites/%d", ptr, j), "site %q is not among approved_sites", id)
+		}
+	}
+}
+
+func checkProgramme(p *checker, s string) {
+	if s != "" && !programme.MatchString(s) {
+		p.Add("/programme", "%q is no programme name: want letters, digits, dot, _ and -", s)
+	}
+}

@@ -1,0 +1,117 @@
+package attest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Open checks a statement against the trust root in force where it is logged,
+// and is the only source of a [Statement] beside [OpenRoot]. It refuses, with
+// a *[Refusal], what is not in the one byte form, is addressed to another
+// register, has a signature that does not verify or is by a key that the root
+// does not give to the issuer, has too few officers for its kind, or oversteps
+// the issuer's jurisdiction.
+//
+// Whether it fits what is logged already (its target, its predecessor) is
+// admission, which the registry does.
+func Open(statement []byte, root *TrustRoot) (*Statement, error) {
+	u, err := Parse(statement)
+	if err != nil {
+		return nil, err
+	}
+	return u.Open(root)
+}
+
+// Open is like the function Open, for a statement that is parsed already.
+func (u *Unopened) Open(root *TrustRoot) (*Statement, error) {
+	if root == nil {
+		return nil, forbidden("there is no trust root to open it with")
+	}
+	if u.claims.Kind() == KindRoot {
+		return OpenRoot(u.raw, root)
+	}
+	h := u.claims.Head()
+	if h.Aud != root.root.Aud {
+		return nil, Refuse(Forbidden, Problems{{Pointer: "/aud", Message: fmt.Sprintf("is addressed to the register %q; this one is %q", h.Aud, root.root.Aud)}})
+	}
+	a, ok := root.Authority(h.Iss)
+	if !ok {
+		return nil, Refuse(Forbidden, Problems{{Pointer: "/iss", Message: fmt.Sprintf("%q is no authority of this register", h.Iss)}})
+	}
+	s := &Statement{claims: u.claims, raw: u.raw, threshold: int(a.threshold(u.claims))}
+	for _, l := range u.lines {
+		k, ok := root.keys[l.kid]
+		if !ok || k.authority != h.Iss {
+			return nil, forbidden("key %s is no key of authority %s", l.kid, h.Iss)
+		}
+		if slices.ContainsFunc(a.Compromised, func(c Compromised) bool { return c.Kid == l.kid }) {
+			return nil, forbidden("key %s of authority %s is declared compromised", l.kid, h.Iss)
+		}
+		if err := l.verify(k.key, u.claims.Kind().typ()); err != nil {
+			return nil, forbidden("%w", err)
+		}
+		s.signers = append(s.signers, signer{l.kid, k.officer})
+	}
+	if n := officers(s.signers); n < s.threshold {
+		return nil, forbidden("%d of the %d officers whom authority %s needs for this have signed; %d missing",
+			n, s.threshold, h.Iss, s.threshold-n)
+	}
+	if p := a.oversteps(u.claims); len(p) > 0 {
+		return nil, Refuse(Forbidden, p)
+	}
+	return s, nil
+}
+
+func forbidden(format string, args ...any) error {
+	return Refuse(Forbidden, fmt.Errorf("statement: "+format, args...))
+}
+
+func officers(ss []signer) int {
+	seen := make(map[string]bool)
+	for _, s := range ss {
+		seen[s.officer] = true
+	}
+	return len(seen)
+}
+
+// threshold is how many officers must sign c.
+func (a *Authority) threshold(c Claims) int64 {
+	if e, ok := c.(*Event); ok && e.Event.Revokes() {
+		return a.Thresholds.Revoking
+	}
+	return a.Thresholds.Granting
+}
+
+// oversteps lists where c goes beyond the authority's jurisdiction.
+func (a *Authority) oversteps(c Claims) (p Problems) {
+	j := a.Jurisdiction
+	within := func(allowed []string, value, pointer, noun string) {
+		if len(allowed) > 0 && value != "" && !slices.Contains(allowed, value) {
+			p.Add(pointer, "%s %q is outside the jurisdiction of authority %s (%s)", noun, value, a.ID, strings.Join(allowed, ", "))
+		}
+	}
+	scope := func(s Scope, pointer string) {
+		for _, list := range sortedKeys(s) {
+			within(j.Lists, list, pointer+"/"+list, "list")
+		}
+	}
+	switch c := c.(type) {
+	case *Registration:
+		within(a.Countries, c.Country, "/country", "country")
+	case *EntityApproval:
+		within(j.Countries, c.Country, "/country", "country")
+		within(j.Programmes, c.Programme, "/programme", "programme")
+		for i, it := range c.EligibleItems {
+			within(j.Lists, it.List, fmt.Sprintf("/eligible_items/%d/list", i), "list")
+		}
+	case *DomainApproval:
+		within(j.Sandboxes, strings.TrimPrefix(c.Sub, "sandbox:"), "/sub", "sandbox")
+		within(j.Programmes, c.Programme, "/programme", "programme")
+		if c.Caveats != nil {
+			scope(c.Caveats.InScope, "/caveats/in_scope")
+			scope(c.Caveats.Excluded, "/caveats/excluded")
+		}
+	}
+	return p
+}

@@ -1,0 +1,101 @@
+package attest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/safeconduct/safeconduct/attest/identifier"
+	"github.com/safeconduct/safeconduct/attest/isocode"
+)
+
+// A Registration says: this entity is established in my country. It exempts
+// the entity from needing its own authority's approval (RULES R1) and gives
+// its names, identifiers and sites.
+type Registration struct {
+	Common
+	Grant
+	// LegalName is the registered name. Names are never keys.
+	LegalName string `json:"legal_name"`
+	// FormerNames are names that it had before.
+	FormerNames []string `json:"former_names,omitzero"`
+	// Country is where it is established, ISO 3166-1 alpha-2.
+	Country string `json:"country"`
+	// Identifiers are its other identifiers, <scheme>:<value>. Each of them
+	// leads to the entity.
+	Identifiers []string `json:"identifiers,omitzero"`
+	// Sites are its places.
+	Sites []Site `json:"sites,omitzero"`
+}
+
+// A Site is one address of an entity.
+type Site struct {
+	// ID is the site's id, one address for an authority and entity.
+	ID string `json:"id"`
+	// Name is what the site is called.
+	Name string `json:"name,omitzero"`
+	// Address is where it is, in one line.
+	Address string `json:"address"`
+	// Country is ISO 3166-1 alpha-2.
+	Country string `json:"country"`
+}
+
+// Kind returns [KindRegistration].
+func (*Registration) Kind() Kind { return KindRegistration }
+
+// Subjects returns the entity and every other identifier as a subject, so that
+// each of them leads to the entity.
+func (r *Registration) Subjects() []string {
+	out := []string{r.Sub}
+	for _, id := range r.Identifiers {
+		out = append(out, EntitySubject(id))
+	}
+	return out
+}
+
+func (r *Registration) check() Problems {
+	p := new(checker)
+	r.Common.check(p, "entity:")
+	p.is("/sub", r.Sub, func(s string) error {
+		_, err := identifier.Parse(strings.TrimPrefix(s, "entity:"))
+		return err
+	})
+	r.Grant.check(p, r.JTI)
+	p.missing("/legal_name", r.LegalName)
+	p.text("/legal_name", r.LegalName)
+	p.missing("/country", r.Country)
+	p.is("/country", r.Country, isocode.Country)
+	for i, n := range r.FormerNames {
+		p.text(fmt.Sprintf("/former_names/%d", i), n)
+	}
+	if len(r.Identifiers) > 32 {
+		p.Add("/identifiers", "has %d elements; at most 32 are accepted", len(r.Identifiers))
+	}
+	for i, id := range r.Identifiers {
+		ptr := fmt.Sprintf("/identifiers/%d", i)
+		if _, err := identifier.Parse(id); err != nil {
+			p.Add(ptr, "%v", err)
+		} else if EntitySubject(id) == r.Sub {
+			p.Add(ptr, "is the entity's own id, which stands in sub")
+		}
+	}
+	checkSites(p, "/sites", r.Sites)
+	return p.Problems
+}
+
+func checkSites(p *checker, pointer string, sites []Site) {
+	seen := make(map[string]bool)
+	for i, s := range sites {
+		ptr := fmt.Sprintf("%s/%d", pointer, i)
+		p.missing(ptr+"/id", s.ID)
+		p.is(ptr+"/id", s.ID, identifier.Site)
+		if seen[s.ID] {
+			p.Add(ptr+"/id", "site %s stands twice; one id is one address", s.ID)
+		}
+		seen[s.ID] = true
+		p.text(ptr+"/name", s.Name)
+		p.missing(ptr+"/address", s.Address)
+		p.text(ptr+"/address", s.Address)
+		p.missing(ptr+"/country", s.Country)
+		p.is(ptr+"/country", s.Country, isocode.Country)
+	}
+}

@@ -1,0 +1,64 @@
+// Package proven has histories that have been proven complete: by package
+// verify from evidence, or by the registry from its own log. It is internal so
+// that nobody else can make one; policy decides on nothing else.
+package proven
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// An Entry is a statement at its place in the log.
+type Entry struct {
+	// Index is its log index.
+	Index int64
+	// Time is when it was logged, to the millisecond.
+	Time time.Time
+	// Tag is its lineage's.
+	Tag attest.Tag
+	// Statement was opened with the trust root in force at Index.
+	Statement *attest.Statement
+}
+
+// A Set is what is proven: the complete histories of some subjects at one
+// checkpoint, and how far the proof reaches. The zero Set proves nothing.
+type Set struct {
+	// Origin is the register's.
+	Origin string
+	// Size is the checkpoint's.
+	Size int64
+	// Fresh is E: the evidence proves what was known up to it and no further.
+	Fresh time.Time
+	// MaxAge is the largest age of a status that the verifier accepts.
+	MaxAge time.Duration
+	// Warnings are what every answer must repeat, such as
+	// "insecure_unmirrored".
+	Warnings []string
+	// TrustDigest and EvidenceDigest name the verifier's trust and the
+	// evidence for replay.
+	TrustDigest, EvidenceDigest string
+
+	histories map[string][]Entry
+}
+
+// Prove adds the whole history of a subject, in log order; an empty one says
+// that the subject has no statements.
+func (s *Set) Prove(subject string, entries []Entry) {
+	if s.histories == nil {
+		s.histories = make(map[string][]Entry)
+	}
+	s.histories[subject] = entries
+}
+
+// History returns the history of a subject; ok is false where it has not been
+// proven.
+func (s *Set) History(subject string) (entries []Entry, ok bool) {
+	entries, ok = s.histories[subject]
+	return entries, ok
+}
+
+// Subjects lists the proven subjects, sorted.
+func (s *Set) Subjects() []string { return slices.Sorted(maps.Keys(s.histories)) }

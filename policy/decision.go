@@ -1,0 +1,182 @@
+package policy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// A Result is what a decision says. The zero Result is none; only PERMIT
+// permits.
+type Result string
+
+// The results.
+const (
+	PERMIT Result = "PERMIT"
+	REFER  Result = "REFER"
+	DENY   Result = "DENY"
+)
+
+// A Decision answers a request. The same inputs give the same bytes of
+// [Decision.Marshal].
+type Decision struct {
+	Decision Result `json:"decision"`
+	// ReplacesLicence says that everything relied on stands in for a licence;
+	// only a PERMIT does (R17).
+	ReplacesLicence bool     `json:"replaces_licence"`
+	Reasons         []Reason `json:"reasons"`
+	// ReliedOn are the approvals that were looked at, passing or not.
+	ReliedOn []Reliance `json:"relied_on"`
+	// UncheckedLists are the control lists of the scope under which the request
+	// did not classify the item.
+	UncheckedLists []string `json:"unchecked_lists"`
+	// Attested repeats what the requester attests, on its own word (R18).
+	Attested []Attestation `json:"attested,omitzero"`
+	// Notes are sentences that must be shown with every answer.
+	Notes []string `json:"notes,omitzero"`
+	// Warnings repeats what the verifier's trust leaves unchecked.
+	Warnings []string `json:"warnings,omitzero"`
+
+	EffectiveAt Instant `json:"effective_at"`
+	KnownAt     Instant `json:"known_at"`
+	CheckedAt   Instant `json:"checked_at"`
+	// StatusEvidenceAt is E; ProvenUntil the smaller of it and KnownAt;
+	// RecheckBy when the evidence gets too old to be relied on.
+	StatusEvidenceAt Instant `json:"status_evidence_at"`
+	ProvenUntil      Instant `json:"proven_until"`
+	RecheckBy        Instant `json:"recheck_by"`
+
+	Replay Replay `json:"replay"`
+	// Reference and RequestedBy are the asker's own and decide nothing.
+	Reference   string `json:"reference,omitzero"`
+	RequestedBy string `json:"requested_by,omitzero"`
+}
+
+// Permitted reports whether the act may go ahead. A nil Decision does not
+// permit.
+func (d *Decision) Permitted() bool { return d != nil && d.Decision == PERMIT }
+
+// A Reliance is an approval that was looked at for a party, or for the sandbox
+// itself where Party is empty.
+type Reliance struct {
+	Authority   string             `json:"authority"`
+	Role        attest.Role        `json:"role,omitzero"`
+	Party       string             `json:"party,omitzero"`
+	LegalEffect attest.LegalEffect `json:"legal_effect,omitzero"`
+	// Registered says that the authority's own registration exempts the party.
+	Registered bool `json:"registered,omitzero"`
+	Statement  Ref  `json:"statement"`
+}
+
+// Replay names the inputs of a decision by their SHA-256, base64url.
+type Replay struct {
+	Origin   string `json:"origin"`
+	Size     int64  `json:"size"`
+	Request  string `json:"request"`
+	Ledger   string `json:"ledger,omitzero"`
+	Trust    string `json:"trust"`
+	Evidence string `json:"evidence"`
+}
+
+// Marshal returns the decision as JSON, indented, ending in a newline.
+func (d *Decision) Marshal() ([]byte, error) {
+	b, err := json.Marshal(d, json.Deterministic(true), jsontext.WithIndent("  "))
+	return append(b, '\n'), err
+}
+
+// Codes returns the codes of the reasons, sorted, each once.
+func (d *Decision) Codes() []Code {
+	codes := []Code{}
+	for _, r := range d.Reasons {
+		codes = append(codes, r.Code)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+func (v *view) decision(req *Request, o *outcome) *Decision {
+	d := &Decision{
+		Decision:         o.result(),
+		Reasons:          sortReasons(o.reasons),
+		ReliedOn:         sortReliance(o.relied),
+		UncheckedLists:   unchecked(req, o.scope),
+		Attested:         req.Attests,
+		Warnings:         v.set.Warnings,
+		EffectiveAt:      InstantOf(v.at.EffectiveAt),
+		KnownAt:          InstantOf(v.at.KnownAt),
+		CheckedAt:        InstantOf(v.at.CheckedAt),
+		StatusEvidenceAt: InstantOf(v.set.Fresh),
+		ProvenUntil:      InstantOf(earlier(v.at.KnownAt, v.set.Fresh)),
+		RecheckBy:        InstantOf(v.set.Fresh.Add(v.set.MaxAge)),
+		Replay: Replay{
+			Origin: v.set.Origin, Size: v.set.Size, Request: req.Digest(), Ledger: req.ledgerDigest(),
+			Trust: v.set.TrustDigest, Evidence: v.set.EvidenceDigest,
+		},
+		Reference: req.Reference, RequestedBy: req.RequestedBy,
+	}
+	if d.Reasons == nil {
+		d.Reasons = []Reason{}
+	}
+	d.ReplacesLicence = d.Decision == PERMIT
+	for _, r := range d.ReliedOn {
+		if !r.Registered && r.LegalEffect != attest.Authorization {
+			d.ReplacesLicence = false
+		}
+	}
+	if d.Decision == PERMIT && !d.ReplacesLicence {
+		d.Notes = append(d.Notes, "This PERMIT replaces no licence: an approval that it relies on only says that the party is eligible. Whatever licence the act needs is still needed.")
+	}
+	if d.Replay.Ledger != "" {
+		d.Notes = append(d.Notes, "Cumulative ceilings are checked as far as the ledger given with the request shows.")
+	}
+	if len(d.Attested) > 0 {
+		d.Notes = append(d.Notes, "The requester attests limitations in words on its own word; no authority has confirmed it.")
+	}
+	return d
+}
+
+func sortReliance(rs []Reliance) []Reliance {
+	slices.SortFunc(rs, func(a, b Reliance) int {
+		return cmp.Or(
+			strings.Compare(a.Authority, b.Authority), strings.Compare(string(a.Role), string(b.Role)),
+			strings.Compare(a.Party, b.Party), cmp.Compare(a.Statement.Index, b.Statement.Index),
+		)
+	})
+	if rs == nil {
+		return []Reliance{}
+	}
+	return rs
+}
+
+// unchecked lists the lists of the scope that the request did not classify
+// under.
+func unchecked(req *Request, scope []string) []string {
+	out := []string{}
+	for _, l := range scope {
+		if !slices.ContainsFunc(req.items(), func(it Classification) bool { return it.List == l }) {
+			out = append(out, l)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

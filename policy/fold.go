@@ -1,0 +1,248 @@
+package policy
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/proven"
+)
+
+// A view is the set as it is seen at the three times: what was logged later
+// than known_at, and what is void, is not there.
+type view struct {
+	set  *proven.Set
+	at   Times
+	root *attest.TrustRoot
+}
+
+func newView(set *proven.Set, at Times) *view {
+	v := &view{set: set, at: at}
+	entries, _ := set.History(attest.RootSubject)
+	for _, e := range entries {
+		if r := e.Statement.TrustRoot(); r != nil && v.seen(e) {
+			v.root = r
+		}
+	}
+	return v
+}
+
+// seen: evidence proves knowledge up to E, and a statement in it counts where
+// known_at reaches that far, or the statement was logged by then.
+func (v *view) seen(e proven.Entry) bool {
+	return !v.at.KnownAt.Before(v.set.Fresh) || !e.Time.After(v.at.KnownAt)
+}
+
+// void is R20: too few signatures are left by keys that are to be trusted.
+func (v *view) void(e proven.Entry) bool {
+	return v.root == nil || !e.Statement.Holds(func(kid string) bool {
+		since, compromised := v.root.Since(kid)
+		return compromised && e.Index >= since
+	})
+}
+
+// history returns what is seen of a subject and not void.
+func (v *view) history(subject string) []proven.Entry {
+	entries, _ := v.set.History(subject)
+	var out []proven.Entry
+	for _, e := range entries {
+		if v.seen(e) && !v.void(e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// A lineage is an approval or registration: all its versions and the events on
+// any of them, in log order (R10).
+type lineage struct {
+	versions []proven.Entry
+	events   []proven.Entry
+}
+
+// lineages groups a history, keeping the lineages whose versions are of the
+// wanted kind. An event on a lineage whose versions are void has no effect.
+func lineages(entries []proven.Entry, wanted func(attest.Claims) bool) []*lineage {
+	var out []*lineage
+	byTag := make(map[attest.Tag]*lineage)
+	for _, e := range entries {
+		l, ok := byTag[e.Tag]
+		if _, event := e.Statement.Claims().(*attest.Event); event {
+			if ok {
+				l.events = append(l.events, e)
+			}
+			continue
+		}
+		if !wanted(e.Statement.Claims()) {
+			continue
+		}
+		if !ok {
+			l = new(lineage)
+			byTag[e.Tag] = l
+			out = append(out, l)
+		}
+		l.versions = append(l.versions, e)
+	}
+	return out
+}
+
+// governing returns the version that governs at t: the newest whose nbf has
+// come, else the first.
+func (l *lineage) governing(t time.Time) proven.Entry {
+	for _, e := range slices.Backward(l.versions) {
+		if !t.Before(attest.GrantOf(e.Statement.Claims()).NBF.Time()) {
+			return e
+		}
+	}
+	return l.versions[0]
+}
+
+// A state is why a version of an approval is not in force: its one code, empty
+// where it is in force, with the event behind it.
+type state struct {
+	code        Code
+	by          proven.Entry
+	pointer     string
+	message     string
+	retroactive bool
+}
+
+// state returns the state of a version of the lineage at t, by the precedence
+// of R10.
+func (l *lineage) state(version proven.Entry, t time.Time) state {
+	for _, end := range []struct {
+		event attest.EventType
+		code  Code
+		word  string
+	}{{attest.Revoke, ApprovalRevoked, "revoked"}, {attest.Withdraw, ApprovalWithdrawn, "withdrawn"}} {
+		if s, ok := l.ended(end.event, t); ok {
+			s.code = end.code
+			s.message = fmt.Sprintf("%s was %s with effect from %s.", name(version), end.word, utc(event(s.by).EffectiveAt.Time()))
+			return s
+		}
+	}
+	g := attest.GrantOf(version.Statement.Claims())
+	if g.EXP != 0 && !t.Before(g.EXP.Time()) {
+		return state{code: ApprovalExpired, by: version, pointer: "/exp", message: fmt.Sprintf("%s ended at %s.", name(version), utc(g.EXP.Time()))}
+	}
+	if t.Before(g.NBF.Time()) {
+		return state{code: ApprovalNotYetEffective, by: version, pointer: "/nbf", message: fmt.Sprintf("%s comes into force at %s.", name(version), utc(g.NBF.Time()))}
+	}
+	if s, ok := l.suspended(t); ok {
+		s.code = ApprovalSuspended
+		s.message = fmt.Sprintf("%s is suspended since %s.", name(version), utc(event(s.by).EffectiveAt.Time()))
+		return s
+	}
+	return state{}
+}
+
+func event(e proven.Entry) *attest.Event {
+	ev, _ := e.Statement.Claims().(*attest.Event)
+	return ev
+}
+
+// ended finds the events of a final type that have taken effect; the earliest
+// in legal time is behind the state.
+func (l *lineage) ended(typ attest.EventType, t time.Time) (s state, ok bool) {
+	for _, e := range l.events {
+		ev := event(e)
+		if ev.Event != typ || t.Before(ev.EffectiveAt.Time()) {
+			continue
+		}
+		s.retroactive = s.retroactive || t.Before(e.Time)
+		if !ok || ev.EffectiveAt < event(s.by).EffectiveAt {
+			s.by, s.pointer, ok = e, "/effective_at", true
+		}
+	}
+	return s, ok
+}
+
+// suspended finds the suspensions that hold at t: each over
+// [effective_at, min(until, lift)).
+func (l *lineage) suspended(t time.Time) (s state, ok bool) {
+	for _, e := range l.events {
+		ev := event(e)
+		if ev.Event != attest.Suspend || t.Before(ev.EffectiveAt.Time()) || !t.Before(l.suspendedUntil(e)) {
+			continue
+		}
+		s.retroactive = s.retroactive || t.Before(e.Time)
+		if !ok || ev.EffectiveAt < event(s.by).EffectiveAt {
+			s.by, s.pointer, ok = e, "/effective_at", true
+		}
+	}
+	return s, ok
+}
+
+// suspendedUntil is when a suspension ends. A lift ends the suspensions that
+// were logged before it and begun at or before its effective_at.
+func (l *lineage) suspendedUntil(suspension proven.Entry) time.Time {
+	ev := event(suspension)
+	until := time.Unix(math.MaxInt32*1000, 0)
+	if ev.Until != 0 {
+		until = ev.Until.Time()
+	}
+	for _, e := range l.events {
+		lift := event(e)
+		if lift.Event == attest.Lift && e.Index > suspension.Index && lift.EffectiveAt >= ev.EffectiveAt {
+			until = earlier(until, lift.EffectiveAt.Time())
+		}
+	}
+	return until
+}
+
+// reasons gives the state as reasons, with R12 for what was backdated.
+func (s state) reasons(authority string, p string) []Reason {
+	if s.code == "" {
+		return nil
+	}
+	out := []Reason{{
+		Code: s.code, Message: s.message, Authority: authority, Party: p,
+		Statement: refOf(s.by), Pointer: s.pointer,
+	}}
+	if s.retroactive {
+		out = append(out, Reason{
+			Code: RetroactiveStatusChange, Authority: authority, Party: p, Statement: refOf(s.by), Pointer: s.pointer,
+			Message: fmt.Sprintf("This was logged at %s, after the act that it reaches back to: who acted before could not have known.", utc(s.by.Time)),
+		})
+	}
+	return out
+}
+
+func refOf(e proven.Entry) *Ref {
+	h := e.Statement.Claims().Head()
+	return &Ref{Issuer: h.Iss, JTI: h.JTI, Index: e.Index}
+}
+
+// name is what people call a statement.
+func name(e proven.Entry) string {
+	h := e.Statement.Claims().Head()
+	what := "Approval"
+	switch e.Statement.Claims().Kind() {
+	case attest.KindRegistration:
+		what = "Registration"
+	case attest.KindDomainApproval:
+		what = "Approval of sandbox " + strings.TrimPrefix(h.Sub, "sandbox:")
+	}
+	return fmt.Sprintf("%s %s of %s", what, h.JTI, h.Iss)
+}
+
+// mains resolves an identifier by the history of its subject: the entities
+// that registrations give it to.
+func mains(id string, entries []proven.Entry) []string {
+	var out []string
+	for _, e := range entries {
+		if r, ok := e.Statement.Claims().(*attest.Registration); ok {
+			out = append(out, strings.TrimPrefix(r.Sub, "entity:"))
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	// An id that is registered as an entity's own leads nowhere else.
+	if len(out) == 0 || slices.Contains(out, id) {
+		return []string{id}
+	}
+	return out
+}

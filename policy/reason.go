@@ -1,0 +1,177 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// A Code names a reason. The codes are a closed list.
+type Code string
+
+// The codes that this version gives.
+const (
+	EntityNotApproved           Code = "ENTITY_NOT_APPROVED"
+	RoleNotApproved             Code = "ROLE_NOT_APPROVED"
+	ApprovalNotYetEffective     Code = "APPROVAL_NOT_YET_EFFECTIVE"
+	ApprovalSuspended           Code = "APPROVAL_SUSPENDED"
+	ApprovalRevoked             Code = "APPROVAL_REVOKED"
+	ApprovalWithdrawn           Code = "APPROVAL_WITHDRAWN"
+	ApprovalExpired             Code = "APPROVAL_EXPIRED"
+	AuthorityConcurrenceMissing Code = "AUTHORITY_CONCURRENCE_MISSING"
+	ItemNotInScope              Code = "ITEM_NOT_IN_SCOPE"
+	ItemExcluded                Code = "ITEM_EXCLUDED"
+	SiteNotApproved             Code = "SITE_NOT_APPROVED"
+	EndUseNotPermitted          Code = "END_USE_NOT_PERMITTED"
+	ActivityNotPermitted        Code = "ACTIVITY_NOT_PERMITTED"
+	NationalityNotPermitted     Code = "NATIONALITY_NOT_PERMITTED"
+	ClassificationLevelExceeded Code = "CLASSIFICATION_LEVEL_EXCEEDED"
+	ValueCeilingExceeded        Code = "VALUE_CEILING_EXCEEDED"
+	QuantityCeilingExceeded     Code = "QUANTITY_CEILING_EXCEEDED"
+	RetransferNotAuthorised     Code = "RETRANSFER_NOT_AUTHORISED"
+
+	MissingFact                Code = "MISSING_FACT"
+	ClassificationTooCoarse    Code = "CLASSIFICATION_TOO_COARSE"
+	ClassificationInvalid      Code = "CLASSIFICATION_INVALID"
+	NationalityReviewRequired  Code = "NATIONALITY_REVIEW_REQUIRED"
+	CurrencyConversionRequired Code = "CURRENCY_CONVERSION_REQUIRED"
+	StatusStale                Code = "STATUS_STALE"
+	LimitationReviewRequired   Code = "LIMITATION_REVIEW_REQUIRED"
+	BaselineOnly               Code = "BASELINE_ONLY"
+
+	RetroactiveStatusChange Code = "RETROACTIVE_STATUS_CHANGE"
+)
+
+// A Class is what a reason does to the outcome.
+type Class string
+
+// The classes, the strongest first.
+const (
+	Deny  Class = "DENY"
+	Refer Class = "REFER"
+	Info  Class = "INFO"
+)
+
+// referring and informing are the codes of their class; every other denies.
+var (
+	referring = []Code{
+		MissingFact, ClassificationTooCoarse, ClassificationInvalid, NationalityReviewRequired,
+		CurrencyConversionRequired, StatusStale, LimitationReviewRequired, BaselineOnly,
+	}
+	informing = []Code{RetroactiveStatusChange}
+)
+
+// Class returns the class of the code. An unknown code denies.
+func (c Code) Class() Class {
+	switch {
+	case slices.Contains(referring, c):
+		return Refer
+	case slices.Contains(informing, c):
+		return Info
+	default:
+		return Deny
+	}
+}
+
+// A Reason is one reason of a decision.
+type Reason struct {
+	Code Code `json:"code"`
+	// Class is the code's.
+	Class Class `json:"class"`
+	// Message says it in a sentence for a compliance officer.
+	Message string `json:"message"`
+	// Authority is whose approval it is about, Party which of the parties.
+	Authority string `json:"authority,omitzero"`
+	Party     string `json:"party,omitzero"`
+	// Statement is the one that it rests on, Pointer (RFC 6901) the clause.
+	Statement *Ref   `json:"statement,omitzero"`
+	Pointer   string `json:"pointer,omitzero"`
+}
+
+// A Ref names a logged statement.
+type Ref struct {
+	Issuer string `json:"issuer"`
+	JTI    string `json:"jti"`
+	Index  int64  `json:"index"`
+}
+
+func (r *Ref) compare(s *Ref) int {
+	if r == nil || s == nil {
+		return cmp.Compare(b2i(r != nil), b2i(s != nil))
+	}
+	return cmp.Or(cmp.Compare(r.Index, s.Index), strings.Compare(r.JTI, s.JTI))
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// sortReasons puts reasons into the one order in which they are given, and
+// drops those that stand twice.
+func sortReasons(rs []Reason) []Reason {
+	order := []Class{Deny, Refer, Info}
+	less := func(a, b Reason) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(order, a.Class), slices.Index(order, b.Class)),
+			strings.Compare(string(a.Code), string(b.Code)),
+			strings.Compare(a.Authority, b.Authority),
+			strings.Compare(a.Party, b.Party),
+			a.Statement.compare(b.Statement),
+			strings.Compare(a.Pointer, b.Pointer),
+			strings.Compare(a.Message, b.Message),
+		)
+	}
+	slices.SortFunc(rs, less)
+	return slices.CompactFunc(rs, func(a, b Reason) bool { return less(a, b) == 0 })
+}
+
+// An outcome is what one way of relying on approvals gives.
+type outcome struct {
+	reasons []Reason
+	relied  []Reliance
+	// scope is the lists that the approvals relied on speak of.
+	scope []string
+}
+
+func (o *outcome) add(rs ...Reason) {
+	for _, r := range rs {
+		r.Class = r.Code.Class()
+		o.reasons = append(o.reasons, r)
+	}
+}
+
+func (o *outcome) count(c Class) int {
+	n := 0
+	for _, r := range o.reasons {
+		if r.Code.Class() == c {
+			n++
+		}
+	}
+	return n
+}
+
+// result is PERMIT, REFER or DENY by precedence.
+func (o *outcome) result() Result {
+	switch {
+	case o.count(Deny) > 0:
+		return DENY
+	case o.count(Refer) > 0:
+		return REFER
+	default:
+		return PERMIT
+	}
+}
+
+// compare orders outcomes, the best first: PERMIT, REFER, DENY, then the
+// fewest DENY, then the fewest REFER reasons.
+func (o *outcome) compare(p *outcome) int {
+	order := []Result{PERMIT, REFER, DENY}
+	return cmp.Or(
+		cmp.Compare(slices.Index(order, o.result()), slices.Index(order, p.result())),
+		cmp.Compare(o.count(Deny), p.count(Deny)),
+		cmp.Compare(o.count(Refer), p.count(Refer)),
+	)
+}

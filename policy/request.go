@@ -1,0 +1,352 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/shopspring/decimal"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/identifier"
+	"github.com/safeconduct/safeconduct/attest/isocode"
+	"github.com/safeconduct/safeconduct/internal/strictjson"
+)
+
+// A Request asks whether an act may go ahead. A fact that is absent or null is
+// not given; an engaged rule that needs it says MISSING_FACT.
+type Request struct {
+	EffectiveAt Instant `json:"effective_at"`
+	// KnownAt and CheckedAt are of a person who asks about the past.
+	KnownAt   Instant `json:"known_at,omitzero"`
+	CheckedAt Instant `json:"checked_at,omitzero"`
+
+	// Sandbox, or Authority and Programme in its place (R19).
+	Sandbox   string `json:"sandbox,omitzero"`
+	Authority string `json:"authority,omitzero"`
+	Programme string `json:"programme,omitzero"`
+
+	// Act is export, reexport, retransfer or technology_release.
+	Act string `json:"act"`
+	// Mode is tangible or intangible.
+	Mode string `json:"mode,omitzero"`
+
+	// The parties, as <scheme>:<value>.
+	Transferor string   `json:"transferor"`
+	Transferee string   `json:"transferee"`
+	Via        []string `json:"via,omitzero"`
+	EndUser    string   `json:"end_user,omitzero"`
+
+	DestinationSite string           `json:"destination_site,omitzero"`
+	Item            *Classification  `json:"item,omitzero"`
+	Items           []Classification `json:"items,omitzero"`
+	EndUse          string           `json:"end_use,omitzero"`
+	Activity        string           `json:"activity,omitzero"`
+	Classification  string           `json:"classification,omitzero"`
+	Value           *Value           `json:"value,omitzero"`
+	Quantity        *Quantity        `json:"quantity,omitzero"`
+	// PersonNationalities are all nationalities held by every person given
+	// access; an empty list says that nobody is.
+	PersonNationalities []string `json:"person_nationalities,omitzero"`
+
+	ConsentRef           string `json:"consent_ref,omitzero"`
+	OriginatingAuthority string `json:"originating_authority,omitzero"`
+	// Attests are the limitations in words that the requester says are met.
+	Attests []Attestation `json:"attests,omitzero"`
+	// Ledger is what went before, the caller's own.
+	Ledger []LedgerEntry `json:"ledger,omitzero"`
+
+	// Reference and RequestedBy are kept and decide nothing.
+	Reference   string `json:"reference,omitzero"`
+	RequestedBy string `json:"requested_by,omitzero"`
+}
+
+// A Classification is the item under one control list.
+type Classification struct {
+	List  string `json:"list"`
+	Entry string `json:"entry"`
+}
+
+// A Value is an amount of money; Currency is ISO 4217.
+type Value struct {
+	Amount   Number `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// A Quantity is a number of units, named by a code.
+type Quantity struct {
+	Amount Number `json:"amount"`
+	Unit   string `json:"unit"`
+}
+
+// An Attestation says that the requester meets a limitation: the statement,
+// the JSON pointer of the limitation in it, and the SHA-256, base64url, of its
+// words in UTF-8.
+type Attestation struct {
+	Issuer  string `json:"issuer"`
+	JTI     string `json:"jti"`
+	Pointer string `json:"pointer"`
+	SHA256  string `json:"sha256"`
+}
+
+// A LedgerEntry is an earlier transaction: money with Currency, or a quantity
+// with Unit.
+type LedgerEntry struct {
+	Date     Instant `json:"date"`
+	Amount   Number  `json:"amount"`
+	Currency string  `json:"currency,omitzero"`
+	Unit     string  `json:"unit,omitzero"`
+}
+
+// An Instant is a time as RFC 3339 writes it, with a time of day and offset.
+type Instant struct{ t time.Time }
+
+// InstantOf returns t as an Instant.
+func InstantOf(t time.Time) Instant { return Instant{t.UTC()} }
+
+// Time returns the instant, in UTC.
+func (i Instant) Time() time.Time { return i.t }
+
+// IsZero reports whether no instant is given.
+func (i Instant) IsZero() bool { return i.t.IsZero() }
+
+// MarshalText writes the instant in UTC.
+func (i Instant) MarshalText() ([]byte, error) {
+	return []byte(i.t.UTC().Format(time.RFC3339Nano)), nil
+}
+
+// UnmarshalText reads an RFC 3339 time and refuses a date alone.
+func (i *Instant) UnmarshalText(b []byte) error {
+	t, err := time.Parse(time.RFC3339Nano, string(b))
+	if err != nil || t.Year() < 1970 {
+		return fmt.Errorf("%q is no time: want date, time and offset, such as 2026-05-04T09:00:00Z", b)
+	}
+	i.t = t.UTC()
+	return nil
+}
+
+// A Number is an exact decimal, never negative; in JSON a string, or an
+// integer.
+type Number struct{ text string }
+
+var number = regexp.MustCompile(`^[0-9]{1,30}(\.[0-9]{1,9})?$`)
+
+// NumberOf returns the number that the text writes.
+func NumberOf(text string) (Number, error) {
+	if !number.MatchString(text) {
+		return Number{}, fmt.Errorf("%q is no amount: want a decimal such as 100000 or 0.5, without sign or exponent", text)
+	}
+	return Number{text}, nil
+}
+
+func (n Number) decimal() decimal.Decimal {
+	d, err := decimal.NewFromString(n.text)
+	if err != nil {
+		return decimal.Zero
+	}
+	return d
+}
+
+// MarshalJSONTo writes the number as a string.
+func (n Number) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return enc.WriteToken(jsontext.String(n.decimal().String()))
+}
+
+// UnmarshalJSONFrom reads a string or an integer.
+func (n *Number) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	v, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	text := string(v)
+	if v.Kind() == '"' {
+		b, err := jsontext.AppendUnquote(nil, v)
+		if err != nil {
+			return err
+		}
+		text = string(b)
+	}
+	*n, err = NumberOf(text)
+	return err
+}
+
+// maxRequest bounds a request document, its ledger included.
+const maxRequest = 1 << 20
+
+// ParseRequest reads a request document (JSON) and returns all its mistakes as
+// [attest.Problems].
+func ParseRequest(data []byte) (*Request, error) {
+	r := new(Request)
+	if err := strictjson.UnmarshalAll(data, r, strictjson.Form{MaxBytes: maxRequest, Nulls: true, Lines: true}); err != nil {
+		return nil, err
+	}
+	if p := r.check(); len(p) > 0 {
+		return nil, p
+	}
+	return r, nil
+}
+
+var (
+	acts  = []string{"export", "reexport", "retransfer", "technology_release"}
+	modes = []string{"tangible", "intangible"}
+)
+
+func (r *Request) check() (p attest.Problems) {
+	need := func(ptr, v string) {
+		if v == "" {
+			p.Add(ptr, "is missing")
+		}
+	}
+	oneOf := func(ptr, v string, of []string) {
+		if v != "" && !slices.Contains(of, v) {
+			p.Add(ptr, "unknown value %q: want one of %q", v, of)
+		}
+	}
+	is := func(ptr, v string, check func(string) error) {
+		if v != "" {
+			if err := check(v); err != nil {
+				p.Add(ptr, "%v", err)
+			}
+		}
+	}
+	if r.EffectiveAt.IsZero() {
+		p.Add("/effective_at", "is missing: the legal time of the act, such as 2026-05-04T09:00:00Z")
+	}
+	switch {
+	case r.Sandbox != "" && (r.Authority != "" || r.Programme != ""):
+		p.Add("/sandbox", "goes without authority and programme: ask about one or the other")
+	case r.Sandbox == "" && (r.Authority == "" || r.Programme == ""):
+		p.Add("/sandbox", "is missing: name a sandbox, or an authority and a programme")
+	}
+	is("/sandbox", r.Sandbox, identifier.Sandbox)
+	is("/authority", r.Authority, identifier.Authority)
+	need("/act", r.Act)
+	oneOf("/act", r.Act, acts)
+	oneOf("/mode", r.Mode, modes)
+	need("/transferor", r.Transferor)
+	need("/transferee", r.Transferee)
+	entity := func(s string) error { _, err := identifier.Parse(s); return err }
+	is("/transferor", r.Transferor, entity)
+	is("/transferee", r.Transferee, entity)
+	is("/end_user", r.EndUser, entity)
+	if len(r.Via) > 64 {
+		p.Add("/via", "has %d elements; at most 64 are accepted", len(r.Via))
+	}
+	for i, v := range r.Via {
+		if err := entity(v); err != nil {
+			p.Add(fmt.Sprintf("/via/%d", i), "%v", err)
+		}
+	}
+	is("/destination_site", r.DestinationSite, identifier.Site)
+	if r.Item != nil && r.Items != nil {
+		p.Add("/items", "goes without item: give one or the other")
+	}
+	is("/classification", r.Classification, func(s string) error { _, err := attest.ParseLevel(s); return err })
+	if r.Value != nil {
+		need("/value/amount", r.Value.Amount.text)
+		need("/value/currency", r.Value.Currency)
+		is("/value/currency", r.Value.Currency, isocode.Currency)
+	}
+	if r.Quantity != nil {
+		need("/quantity/amount", r.Quantity.Amount.text)
+		need("/quantity/unit", r.Quantity.Unit)
+	}
+	for i, c := range r.PersonNationalities {
+		if err := isocode.Country(c); err != nil {
+			p.Add(fmt.Sprintf("/person_nationalities/%d", i), "%v", err)
+		}
+	}
+	is("/originating_authority", r.OriginatingAuthority, identifier.Authority)
+	is("/consent_ref", r.ConsentRef, identifier.JTI)
+	r.checkLedger(&p)
+	return p
+}
+
+func (r *Request) checkLedger(p *attest.Problems) {
+	for i, e := range r.Ledger {
+		ptr := fmt.Sprintf("/ledger/%d", i)
+		if e.Date.IsZero() || e.Amount.text == "" || (e.Currency == "") == (e.Unit == "") {
+			p.Add(ptr, "wants date, amount, and one of currency and unit")
+		}
+	}
+}
+
+// Times returns the times of the request: known_at and checked_at are now
+// unless it gives them.
+func (r *Request) Times(now time.Time) Times {
+	t := Times{r.EffectiveAt.t, now, now}
+	if !r.KnownAt.IsZero() {
+		t.KnownAt = r.KnownAt.t
+	}
+	if !r.CheckedAt.IsZero() {
+		t.CheckedAt = r.CheckedAt.t
+	}
+	return t
+}
+
+// Digest names the request for replay: SHA-256, base64url, over its RFC 8785
+// form without the three times, which a decision gives beside it.
+func (r *Request) Digest() string {
+	c := *r
+	c.EffectiveAt, c.KnownAt, c.CheckedAt = Instant{}, Instant{}, Instant{}
+	return digestOf(struct {
+		Request
+		EffectiveAt Instant `json:"effective_at,omitzero"`
+	}{Request: c})
+}
+
+func (r *Request) ledgerDigest() string {
+	if r.Ledger == nil {
+		return ""
+	}
+	return digestOf(r.Ledger)
+}
+
+func digestOf(v any) string {
+	b, err := json.Marshal(v, json.Deterministic(true))
+	if err == nil {
+		err = (*jsontext.Value)(&b).Canonicalize()
+	}
+	if err != nil {
+		return ""
+	}
+	return digest(b)
+}
+
+// A party is an entity in a role.
+type party struct {
+	role attest.Role
+	id   string
+}
+
+func (p party) String() string { return string(p.role) + " " + p.id }
+
+func (r *Request) parties() []party {
+	ps := []party{{attest.Transferor, r.Transferor}, {attest.Transferee, r.Transferee}}
+	for _, v := range r.Via {
+		ps = append(ps, party{attest.Via, v})
+	}
+	if r.EndUser != "" {
+		ps = append(ps, party{attest.EndUser, r.EndUser})
+	}
+	return ps
+}
+
+func (r *Request) items() []Classification {
+	if r.Item != nil {
+		return []Classification{*r.Item}
+	}
+	return r.Items
+}
+
+func (r *Request) retransfers() bool { return strings.HasPrefix(r.Act, "re") }
+
+// attested reports whether the requester attests the limitation at pointer of
+// the statement, whose words are given, exactly.
+func (r *Request) attested(ref *Ref, pointer, words string) bool {
+	return slices.Contains(r.Attests, Attestation{ref.Issuer, ref.JTI, pointer, digest([]byte(words))})
+}
