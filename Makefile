@@ -1,0 +1,56 @@
+# Safeconduct. `make` alone prints the targets.
+SHELL := /bin/bash
+GOBIN := $(CURDIR)/bin
+LINT  := $(GOBIN)/golangci-lint
+LINT_VERSION := v2.15.0
+TEST  := go test -race -shuffle=on -timeout 10m
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check fmt lint vet tidy interop cover fuzz clean
+
+help: ## print the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+build: ## build bin/safeconduct
+	@mkdir -p $(GOBIN)
+	go build -o $(GOBIN)/safeconduct ./cmd/safeconduct
+
+demo: build ## the main job, on the embedded default: sign, log, check, prove, verify
+	@$(GOBIN)/safeconduct demo $(DEMO)
+
+test: ## every test, with the race detector
+	$(TEST) ./...
+	$(MAKE) --no-print-directory interop
+
+interop: ## tests against other people's vectors, in a module of their own
+	cd interop && $(TEST) ./...
+
+check: fmt lint vet test tidy ## what CI runs: format, lint, vet, every test, tidy
+
+fmt: ## fail where gofmt would change something
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+$(LINT):
+	GOBIN=$(GOBIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+lint: $(LINT) ## golangci-lint, at a pinned version
+	$(LINT) run ./...
+
+vet: ## go vet
+	go vet ./...
+	cd interop && go vet ./...
+
+tidy: ## fail where go mod tidy would change something
+	go mod tidy -diff
+	cd interop && go mod tidy -diff
+
+cover: ## coverage of the decision
+	go test -coverprofile=cover.out ./policy && go tool cover -func=cover.out | tail -1
+
+fuzz: ## every parser, 30 s each
+	@set -e; for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$p; done; done
+
+clean: ## remove what was built
+	rm -rf bin cover.out
