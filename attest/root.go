@@ -54,7 +54,19 @@ func (j JWK) Key() (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return ParseKey(data)
+	k, err := ParseKey(data)
+	if err != nil {
+		return Key{}, err
+	}
+	// One key has one JWK: no unused bits in x, no y on an Ed25519 key.
+	if data, err = k.MarshalJSON(); err != nil {
+		return Key{}, err
+	}
+	var one JWK
+	if err := json.Unmarshal(data, &one); err != nil || one != j {
+		return Key{}, fmt.Errorf("is not the one form of its key; want %s", data)
+	}
+	return k, nil
 }
 
 // A Cosigner cosigns checkpoints (C2SP tlog-cosignature).
@@ -111,10 +123,11 @@ type Jurisdiction struct {
 	Sandboxes  []string `json:"sandboxes,omitzero"`
 }
 
-// Compromised declares a key not to be trusted at or after a log index.
+// Compromised declares a key not to be trusted at or after a log index; no
+// index means never.
 type Compromised struct {
 	Kid   string `json:"kid"`
-	Since int64  `json:"since"`
+	Since int64  `json:"since,omitzero"`
 }
 
 // Kind returns [KindRoot].

@@ -22,9 +22,17 @@ type Signer interface {
 	Sign(ctx context.Context, signingInput []byte) ([]byte, error)
 }
 
+// Check returns [Problems] where the claims say what no statement of their
+// kind may say. Its pointers count the elements of arrays as they stand in c.
+func Check(c Claims) error { return c.check().Err() }
+
 // Payload returns the payload of the claims: their RFC 8785 form with sorted
-// sets. It returns [Problems] where the claims say what no statement may say.
+// sets. It returns [Problems] where the claims say what no statement may say,
+// see [Check].
 func Payload(c Claims) ([]byte, error) {
+	if err := Check(c); err != nil {
+		return nil, err
+	}
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode claims: %w", err)

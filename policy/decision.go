@@ -38,7 +38,8 @@ type Decision struct {
 	// UncheckedLists are the control lists of the scope under which the request
 	// did not classify the item.
 	UncheckedLists []string `json:"unchecked_lists"`
-	// Attested repeats what the requester attests, on its own word (R18).
+	// Attested repeats the attestations of the request that stand in for a
+	// review, on the requester's own word (R18).
 	Attested []Attestation `json:"attested,omitzero"`
 	// Notes are sentences that must be shown with every answer.
 	Notes []string `json:"notes,omitzero"`
@@ -108,7 +109,7 @@ func (v *view) decision(req *Request, o *outcome) *Decision {
 		Reasons:          sortReasons(o.reasons),
 		ReliedOn:         sortReliance(o.relied),
 		UncheckedLists:   unchecked(req, o.scope),
-		Attested:         req.Attests,
+		Attested:         o.attested,
 		Warnings:         v.set.Warnings,
 		EffectiveAt:      InstantOf(v.at.EffectiveAt),
 		KnownAt:          InstantOf(v.at.KnownAt),

@@ -63,30 +63,26 @@ type lineage struct {
 	events   []proven.Entry
 }
 
-// lineages groups a history, keeping the lineages whose versions are of the
-// wanted kind. An event on a lineage whose versions are void has no effect.
+// lineages groups a history, keeping the lineages that have versions of the
+// wanted kind. An event may come before the first version that is left: it was
+// on one that is void, and acts on the version re-issued in its place too.
 func lineages(entries []proven.Entry, wanted func(attest.Claims) bool) []*lineage {
 	var out []*lineage
 	byTag := make(map[attest.Tag]*lineage)
 	for _, e := range entries {
 		l, ok := byTag[e.Tag]
-		if _, event := e.Statement.Claims().(*attest.Event); event {
-			if ok {
-				l.events = append(l.events, e)
-			}
-			continue
-		}
-		if !wanted(e.Statement.Claims()) {
-			continue
-		}
 		if !ok {
 			l = new(lineage)
 			byTag[e.Tag] = l
 			out = append(out, l)
 		}
-		l.versions = append(l.versions, e)
+		if event(e) != nil {
+			l.events = append(l.events, e)
+		} else if wanted(e.Statement.Claims()) {
+			l.versions = append(l.versions, e)
+		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(l *lineage) bool { return l.versions == nil })
 }
 
 // governing returns the version that governs at t: the newest whose nbf has
@@ -103,11 +99,23 @@ func (l *lineage) governing(t time.Time) proven.Entry {
 // A state is why a version of an approval is not in force: its one code, empty
 // where it is in force, with the event behind it.
 type state struct {
-	code        Code
-	by          proven.Entry
-	pointer     string
-	message     string
-	retroactive bool
+	code    Code
+	by      proven.Entry
+	pointer string
+	message string
+	// backdated are the events behind it that were logged after the act (R12).
+	backdated []proven.Entry
+}
+
+// behind adds an event behind the state at t; the earliest in legal time is
+// the one that is named.
+func (s *state) behind(e proven.Entry, t time.Time) {
+	if t.Before(e.Time) {
+		s.backdated = append(s.backdated, e)
+	}
+	if s.by.Statement == nil || event(e).EffectiveAt < event(s.by).EffectiveAt {
+		s.by, s.pointer = e, "/effective_at"
+	}
 }
 
 // state returns the state of a version of the lineage at t, by the precedence
@@ -144,17 +152,13 @@ func event(e proven.Entry) *attest.Event {
 	return ev
 }
 
-// ended finds the events of a final type that have taken effect; the earliest
-// in legal time is behind the state.
+// ended finds the events of a final type that have taken effect.
 func (l *lineage) ended(typ attest.EventType, t time.Time) (s state, ok bool) {
 	for _, e := range l.events {
 		ev := event(e)
-		if ev.Event != typ || t.Before(ev.EffectiveAt.Time()) {
-			continue
-		}
-		s.retroactive = s.retroactive || t.Before(e.Time)
-		if !ok || ev.EffectiveAt < event(s.by).EffectiveAt {
-			s.by, s.pointer, ok = e, "/effective_at", true
+		if ev.Event == typ && !t.Before(ev.EffectiveAt.Time()) {
+			s.behind(e, t)
+			ok = true
 		}
 	}
 	return s, ok
@@ -165,12 +169,9 @@ func (l *lineage) ended(typ attest.EventType, t time.Time) (s state, ok bool) {
 func (l *lineage) suspended(t time.Time) (s state, ok bool) {
 	for _, e := range l.events {
 		ev := event(e)
-		if ev.Event != attest.Suspend || t.Before(ev.EffectiveAt.Time()) || !t.Before(l.suspendedUntil(e)) {
-			continue
-		}
-		s.retroactive = s.retroactive || t.Before(e.Time)
-		if !ok || ev.EffectiveAt < event(s.by).EffectiveAt {
-			s.by, s.pointer, ok = e, "/effective_at", true
+		if ev.Event == attest.Suspend && !t.Before(ev.EffectiveAt.Time()) && t.Before(l.suspendedUntil(e)) {
+			s.behind(e, t)
+			ok = true
 		}
 	}
 	return s, ok
@@ -202,10 +203,10 @@ func (s state) reasons(authority string, p string) []Reason {
 		Code: s.code, Message: s.message, Authority: authority, Party: p,
 		Statement: refOf(s.by), Pointer: s.pointer,
 	}}
-	if s.retroactive {
+	for _, e := range s.backdated {
 		out = append(out, Reason{
-			Code: RetroactiveStatusChange, Authority: authority, Party: p, Statement: refOf(s.by), Pointer: s.pointer,
-			Message: fmt.Sprintf("This was logged at %s, after the act that it reaches back to: who acted before could not have known.", utc(s.by.Time)),
+			Code: RetroactiveStatusChange, Authority: authority, Party: p, Statement: refOf(e), Pointer: "/effective_at",
+			Message: fmt.Sprintf("This was logged at %s, after the act that it reaches back to: who acted before could not have known.", utc(e.Time)),
 		})
 	}
 	return out
@@ -229,8 +230,42 @@ func name(e proven.Entry) string {
 	return fmt.Sprintf("%s %s of %s", what, h.JTI, h.Iss)
 }
 
-// mains resolves an identifier by the history of its subject: the entities
-// that registrations give it to.
+// entities resolves an identifier: the entities whose registrations, in the
+// versions that govern, name it. It is the identifier itself where none does.
+// An event on a registration changes nothing here, so that to revoke one never
+// makes an ambiguous identifier a clear one.
+func (v *view) entities(id string) []string {
+	var out []string
+	for _, main := range mains(id, v.history(attest.EntitySubject(id))) {
+		if main == id || v.names(main, id) {
+			out = append(out, main)
+		}
+	}
+	if out == nil {
+		return []string{id}
+	}
+	return out
+}
+
+// names reports whether a registration of the entity gives it the identifier.
+func (v *view) names(main, id string) bool {
+	own := func(c attest.Claims) bool { return registrationOf(c, main) != nil }
+	return slices.ContainsFunc(lineages(v.history(attest.EntitySubject(main)), own), func(l *lineage) bool {
+		e := l.governing(v.at.EffectiveAt)
+		return slices.Contains(registrationOf(e.Statement.Claims(), main).Identifiers, id)
+	})
+}
+
+// registrationOf returns the claims where they register the entity, else nil.
+func registrationOf(c attest.Claims, id string) *attest.Registration {
+	if r, ok := c.(*attest.Registration); ok && r.Sub == attest.EntitySubject(id) {
+		return r
+	}
+	return nil
+}
+
+// mains lists the entities to which registrations in the history of an
+// identifier's subject have ever given it.
 func mains(id string, entries []proven.Entry) []string {
 	var out []string
 	for _, e := range entries {

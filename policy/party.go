@@ -19,13 +19,12 @@ type candidate struct {
 }
 
 // parties is R1 for one authority: every party has an approval of it that
-// passes, or is registered by it. Where the sandbox's approval itself is only
-// a policy baseline, or there is none, so that nothing else is relied on,
-// baseline says so.
+// passes, or is registered by it. Where nothing is relied on that does more
+// than a policy baseline, baseline says so.
 func (v *view) parties(req *Request, authority string, ps []party, baseline bool) *outcome {
 	o := new(outcome)
 	for _, p := range ps {
-		ids := mains(p.id, v.history(attest.EntitySubject(p.id)))
+		ids := v.entities(p.id)
 		if len(ids) > 1 {
 			o.add(Reason{
 				Code: MissingFact, Authority: authority, Party: p.String(),
@@ -44,12 +43,11 @@ func (v *view) parties(req *Request, authority string, ps []party, baseline bool
 			o.add(notApproved(req, authority, p))
 			continue
 		}
-		o.add(best.reasons...)
-		o.scope = append(o.scope, best.scope...)
-		o.relied = append(o.relied, Reliance{
+		best.relied = append(best.relied, Reliance{
 			Authority: authority, Role: p.role, Party: p.id,
 			LegalEffect: best.approval.LegalEffect, Statement: *refOf(best.entry),
 		})
+		o.join(&best.outcome)
 	}
 	return o
 }
@@ -68,8 +66,8 @@ func notApproved(req *Request, authority string, p party) Reason {
 // registered finds the authority's own registration of the entity in force.
 func (v *view) registered(id, authority string) (proven.Entry, bool) {
 	own := func(c attest.Claims) bool {
-		r, ok := c.(*attest.Registration)
-		return ok && r.Iss == authority && r.Sub == attest.EntitySubject(id)
+		r := registrationOf(c, id)
+		return r != nil && r.Iss == authority
 	}
 	for _, l := range lineages(v.history(attest.EntitySubject(id)), own) {
 		if e := l.governing(v.at.EffectiveAt); l.state(e, v.at.EffectiveAt).code == "" {
@@ -84,11 +82,15 @@ func (v *view) registered(id, authority string) (proven.Entry, bool) {
 func (v *view) best(req *Request, authority string, p party, id string, baseline bool) *candidate {
 	wanted := func(c attest.Claims) bool {
 		a, ok := c.(*attest.EntityApproval)
-		return ok && a.Iss == authority && (req.Programme == "" || a.Programme == req.Programme)
+		return ok && a.Iss == authority
 	}
 	var cs []*candidate
 	for _, l := range lineages(v.history(attest.ApprovalSubject(id, authority)), wanted) {
-		cs = append(cs, v.candidate(req, authority, p, l, baseline))
+		// The version that governs must be under the programme: one that another
+		// has superseded speaks for it no more.
+		if c := v.candidate(req, authority, p, l, baseline); req.Programme == "" || c.approval.Programme == req.Programme {
+			cs = append(cs, c)
+		}
 	}
 	if len(cs) == 0 {
 		return nil
@@ -104,12 +106,16 @@ func (c *candidate) compare(d *candidate) int {
 		return r
 	}
 	if c.result() == PERMIT {
-		order := []attest.LegalEffect{attest.Authorization, attest.Eligibility, attest.PolicyBaseline}
-		if r := cmp.Compare(slices.Index(order, c.approval.LegalEffect), slices.Index(order, d.approval.LegalEffect)); r != 0 {
+		if r := cmp.Compare(strength(c.approval.LegalEffect), strength(d.approval.LegalEffect)); r != 0 {
 			return r
 		}
 	}
 	return cmp.Compare(d.entry.Index, c.entry.Index)
+}
+
+// strength orders the legal effects, the strongest first.
+func strength(e attest.LegalEffect) int {
+	return slices.Index([]attest.LegalEffect{attest.Authorization, attest.Eligibility, attest.PolicyBaseline}, e)
 }
 
 // candidate tests one approval for a party.
@@ -148,7 +154,7 @@ func (c *candidate) items(req *Request, p party, authority string) {
 	scope := make(map[string][]clause)
 	for i, it := range a.EligibleItems {
 		c.scope = append(c.scope, it.List)
-		if len(it.Sites) > 0 && (p.role != attest.Transferee || !slices.Contains(it.Sites, req.DestinationSite)) {
+		if len(it.Sites) > 0 && !forDestination(it, p, req) {
 			continue
 		}
 		scope[it.List] = append(scope[it.List], clause{it.Entry, it.Limitation, fmt.Sprintf("/eligible_items/%d", i)})
@@ -170,11 +176,22 @@ func (c *candidate) items(req *Request, p party, authority string) {
 	}
 }
 
+// forDestination reports whether an entry that is limited to sites is for the
+// destination, which is the transferee's. No destination given is R4's to say:
+// it is a missing fact, and rules no entry out.
+func forDestination(it attest.Item, p party, req *Request) bool {
+	return p.role == attest.Transferee && (req.DestinationSite == "" || slices.Contains(it.Sites, req.DestinationSite))
+}
+
 // limitations is R18: words that no machine decides, unless another covering
 // entry has none, or the requester attests them.
 func (c *candidate) limitations(req *Request, it Classification, covering []clause, put func(Reason)) {
+	if slices.ContainsFunc(covering, func(cl clause) bool { return cl.limitation == "" }) {
+		return
+	}
 	for _, cl := range covering {
-		if cl.limitation == "" || req.attested(refOf(c.entry), cl.pointer+"/limitation", cl.limitation) {
+		if a := attestation(c.entry, cl); slices.Contains(req.Attests, a) {
+			c.attested = append(c.attested, a)
 			return
 		}
 	}
@@ -186,6 +203,13 @@ func (c *candidate) limitations(req *Request, it Classification, covering []clau
 	}
 }
 
+// attestation is what a requester attests who says that it meets the limitation
+// of a clause exactly.
+func attestation(e proven.Entry, cl clause) Attestation {
+	r := refOf(e)
+	return Attestation{r.Issuer, r.JTI, cl.pointer + "/limitation", digest([]byte(cl.limitation))}
+}
+
 // programme is R19: the transferee, and the end user where one is named, need
 // the authority's approval under the programme, wherever they are established.
 func (v *view) programme(req *Request) *outcome {
@@ -195,21 +219,48 @@ func (v *view) programme(req *Request) *outcome {
 			ps = append(ps, p)
 		}
 	}
-	o := v.parties(req, req.Authority, ps, true)
-	o.baselines(req.Authority)
+	o := v.authority(req, req.Authority, ps, nil)
 	v.retransfer(req, o)
 	return o
 }
 
-// baselines drops BASELINE_ONLY where something else that is relied on from
-// the authority does more (R17: all that is relied on).
-func (o *outcome) baselines(authority string) {
-	more := slices.ContainsFunc(o.relied, func(r Reliance) bool {
-		return r.Authority == authority && !r.Registered && r.LegalEffect != attest.PolicyBaseline
-	})
-	if more {
-		o.reasons = slices.DeleteFunc(o.reasons, func(r Reason) bool { return r.Code == BaselineOnly && r.Authority == authority })
+// authority is R1 for one authority, with R17: where all that is relied on from
+// it is a policy baseline, each of them says so. s is its approval of the
+// sandbox, nil where there is none.
+func (v *view) authority(req *Request, id string, ps []party, s *stance) *outcome {
+	if o := v.reliance(req, id, ps, s, false); o.moreThanBaseline() {
+		return o
 	}
+	o := v.reliance(req, id, ps, s, true)
+	if o.moreThanBaseline() {
+		o.reasons = slices.DeleteFunc(o.reasons, func(r Reason) bool { return r.Code == BaselineOnly })
+	}
+	return o
+}
+
+// reliance is what relying on one authority gives: on its approval of the
+// sandbox, and on those of the parties.
+func (v *view) reliance(req *Request, id string, ps []party, s *stance, baseline bool) *outcome {
+	o := new(outcome)
+	if s != nil {
+		o.relied = append(o.relied, Reliance{Authority: id, LegalEffect: s.claims.LegalEffect, Statement: *refOf(s.entry)})
+	}
+	if s != nil && baseline {
+		o.add(Reason{
+			Code: BaselineOnly, Authority: id, Statement: refOf(s.entry), Pointer: "/legal_effect",
+			Message: fmt.Sprintf("%s is a policy baseline: it expedites a licence application and replaces none.", name(s.entry)),
+		})
+	}
+	o.join(v.parties(req, id, ps, baseline))
+	return o
+}
+
+// moreThanBaseline reports whether something that is relied on does more than
+// expedite.
+func (o *outcome) moreThanBaseline() bool {
+	return slices.ContainsFunc(o.relied, func(r Reliance) bool {
+		return !r.Registered && r.LegalEffect != attest.PolicyBaseline
+	})
 }
 
 // retransfer is R9. Consents are not in this version's vocabulary: none can be

@@ -16,6 +16,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -36,10 +37,17 @@ type Times struct {
 
 // Decide decides the request on the proven histories. It returns an error,
 // and no decision, where a history that the decision touches is not in the
-// set, or a time is missing.
+// set, a time is missing, or the request says what [ParseRequest] refuses
+// ([attest.Problems]); its own times are not read.
 func Decide(req *Request, set *proven.Set, at Times) (*Decision, error) {
+	if req == nil || set == nil {
+		return nil, errors.New("decide: a request and proven histories are needed")
+	}
 	if at.EffectiveAt.IsZero() || at.KnownAt.IsZero() || at.CheckedAt.IsZero() {
 		return nil, fmt.Errorf("decide: effective_at, known_at and checked_at are all needed")
+	}
+	if err := req.at(at).check().Err(); err != nil {
+		return nil, fmt.Errorf("decide: read the request: %w", err)
 	}
 	for _, s := range Touched(req, set) {
 		if _, ok := set.History(s); !ok {

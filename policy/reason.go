@@ -134,6 +134,20 @@ type outcome struct {
 	relied  []Reliance
 	// scope is the lists that the approvals relied on speak of.
 	scope []string
+	// attested is what the requester's own word stands in for.
+	attested []Attestation
+}
+
+// join takes over what another outcome says.
+func (o *outcome) join(p *outcome) {
+	o.add(p.reasons...)
+	o.relied = append(o.relied, p.relied...)
+	o.scope = append(o.scope, p.scope...)
+	for _, a := range p.attested {
+		if !slices.Contains(o.attested, a) {
+			o.attested = append(o.attested, a)
+		}
+	}
 }
 
 func (o *outcome) add(rs ...Reason) {

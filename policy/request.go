@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -181,13 +182,35 @@ const maxRequest = 1 << 20
 // [attest.Problems].
 func ParseRequest(data []byte) (*Request, error) {
 	r := new(Request)
-	if err := strictjson.UnmarshalAll(data, r, strictjson.Form{MaxBytes: maxRequest, Nulls: true, Lines: true}); err != nil {
+	form := strictjson.Form{MaxBytes: maxRequest, Nulls: true, Lines: true}
+	if err := strictjson.UnmarshalAll(data, r, form); err != nil {
+		return nil, withChecks(err, data, form, r)
+	}
+	if err := r.check().Err(); err != nil {
 		return nil, err
 	}
-	if p := r.check(); len(p) > 0 {
-		return nil, p
-	}
 	return r, nil
+}
+
+// withChecks adds to the members that do not fit what is wrong with the others,
+// so that all is named at once. Of what is not strict JSON nothing was read.
+func withChecks(err error, data []byte, form strictjson.Form, r *Request) error {
+	var all attest.Problems
+	if strictjson.Check(data, form) != nil || !errors.As(err, &all) {
+		return err
+	}
+	unread := slices.Clone(all)
+	for _, p := range r.check() {
+		if !slices.ContainsFunc(unread, func(u attest.Problem) bool { return related(u.Pointer, p.Pointer) }) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// related reports whether one of two JSON pointers is the other, or above it.
+func related(a, b string) bool {
+	return strings.HasPrefix(a+"/", b+"/") || strings.HasPrefix(b+"/", a+"/")
 }
 
 var (
@@ -245,6 +268,9 @@ func (r *Request) check() (p attest.Problems) {
 	if r.Item != nil && r.Items != nil {
 		p.Add("/items", "goes without item: give one or the other")
 	}
+	if len(r.Items) > 64 {
+		p.Add("/items", "has %d elements; at most 64 are accepted", len(r.Items))
+	}
 	is("/classification", r.Classification, func(s string) error { _, err := attest.ParseLevel(s); return err })
 	if r.Value != nil {
 		need("/value/amount", r.Value.Amount.text)
@@ -286,6 +312,13 @@ func (r *Request) Times(now time.Time) Times {
 		t.CheckedAt = r.CheckedAt.t
 	}
 	return t
+}
+
+// at returns the request with the legal time that it is decided at.
+func (r *Request) at(t Times) *Request {
+	c := *r
+	c.EffectiveAt = InstantOf(t.EffectiveAt)
+	return &c
 }
 
 // Digest names the request for replay: SHA-256, base64url, over its RFC 8785
@@ -344,9 +377,3 @@ func (r *Request) items() []Classification {
 }
 
 func (r *Request) retransfers() bool { return strings.HasPrefix(r.Act, "re") }
-
-// attested reports whether the requester attests the limitation at pointer of
-// the statement, whose words are given, exactly.
-func (r *Request) attested(ref *Ref, pointer, words string) bool {
-	return slices.Contains(r.Attests, Attestation{ref.Issuer, ref.JTI, pointer, digest([]byte(words))})
-}

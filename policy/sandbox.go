@@ -25,17 +25,19 @@ type domain struct {
 	// most of them share.
 	terms    digestOfTerms
 	approved map[string]*stance
+	// standing are the approvals of each authority that concur, the one to
+	// prefer first: it may have several, and any of them will do.
+	standing map[string][]*stance
 	// concurring are the authorities that concur.
 	concurring []string
 }
 
 // A stance is an authority's approval of a sandbox.
 type stance struct {
-	lineage *lineage
-	entry   proven.Entry
-	claims  *attest.DomainApproval
-	digest  digestOfTerms
-	state   state
+	entry  proven.Entry
+	claims *attest.DomainApproval
+	digest digestOfTerms
+	state  state
 }
 
 func isDomain(c attest.Claims) bool { _, ok := c.(*attest.DomainApproval); return ok }
@@ -47,25 +49,48 @@ func claimsOf(e proven.Entry) *attest.DomainApproval {
 
 // sandbox decides a request in a sandbox: of the concurring subsets that are
 // large enough, the one with the best outcome.
+//
+// Where an authority has several approvals that concur, each is tried, so that
+// to revoke one of them never lets more through.
 func (v *view) sandbox(req *Request) *outcome {
 	d := v.domain(req.Sandbox)
 	if d == nil {
 		o := new(outcome)
 		o.add(Reason{Code: AuthorityConcurrenceMissing, Message: fmt.Sprintf("No authority has approved a sandbox %s.", req.Sandbox)})
+		v.retransfer(req, o)
 		return o
 	}
 	if len(d.concurring) < d.concurrence {
-		o := v.rely(req, d, d.authorities)
+		o := v.rely(req, d, d.authorities, d.approved)
 		o.add(d.missing()...)
 		return o
 	}
 	var best *outcome
 	for _, members := range subsets(d.concurring, d.concurrence) {
-		if o := v.rely(req, d, members); best == nil || o.compare(best) < 0 {
-			best = o
+		for _, by := range d.choices(members) {
+			if o := v.rely(req, d, members, by); best == nil || o.compare(best) < 0 {
+				best = o
+			}
 		}
 	}
 	return best
+}
+
+// choices lists the ways to rely on one standing approval of each member.
+func (d *domain) choices(members []string) []map[string]*stance {
+	out := []map[string]*stance{{}}
+	for _, a := range members {
+		var next []map[string]*stance
+		for _, by := range out {
+			for _, s := range d.standing[a] {
+				with := maps.Clone(by)
+				with[a] = s
+				next = append(next, with)
+			}
+		}
+		out = next
+	}
+	return out
 }
 
 // subsets lists the subsets of at least k elements, smaller ones first, those
@@ -89,42 +114,27 @@ func subsets(of []string, k int) [][]string {
 }
 
 // rely is the outcome of relying on the members' approvals.
-func (v *view) rely(req *Request, d *domain, members []string) *outcome {
+func (v *view) rely(req *Request, d *domain, members []string, by map[string]*stance) *outcome {
 	o := new(outcome)
-	for _, b := range d.bounds(v.at.EffectiveAt, members) {
+	for _, b := range d.bounds(v.at.EffectiveAt, members, by) {
 		o.add(b.check(req)...)
 		for list := range b.InScope {
 			o.scope = append(o.scope, list)
 		}
 	}
 	for _, a := range members {
-		s := d.approved[a]
-		baseline := s == nil || s.claims.LegalEffect == attest.PolicyBaseline
-		if s != nil {
-			o.relied = append(o.relied, Reliance{Authority: a, LegalEffect: s.claims.LegalEffect, Statement: *refOf(s.entry)})
-		}
-		p := v.parties(req, a, req.parties(), baseline)
-		o.reasons = append(o.reasons, p.reasons...)
-		o.relied = append(o.relied, p.relied...)
-		o.scope = append(o.scope, p.scope...)
-		if baseline && s != nil {
-			o.add(Reason{
-				Code: BaselineOnly, Authority: a, Statement: refOf(s.entry), Pointer: "/legal_effect",
-				Message: fmt.Sprintf("%s is a policy baseline: it expedites a licence application and replaces none.", name(s.entry)),
-			})
-		}
-		o.baselines(a)
+		o.join(v.authority(req, a, req.parties(), by[a]))
 	}
 	v.retransfer(req, o)
 	return o
 }
 
 // bounds are the terms, once, and the caveats of each member that shares them.
-func (d *domain) bounds(t time.Time, members []string) []*bounds {
+func (d *domain) bounds(t time.Time, members []string, by map[string]*stance) []*bounds {
 	var out []*bounds
-	from, until, engaged := d.period(t)
+	from, until, engaged := d.period(t, members, by)
 	for _, a := range members {
-		s := d.approved[a]
+		s := by[a]
 		if s == nil || s.digest != d.terms {
 			continue
 		}
@@ -144,14 +154,14 @@ func (d *domain) bounds(t time.Time, members []string) []*bounds {
 	return out
 }
 
-// period is the intersection of the concurring approvals' intervals that holds
-// t (R8).
-func (d *domain) period(t time.Time) (from, until time.Time, engaged bool) {
+// period is the intersection of the members' intervals that holds t, where they
+// concur (R8).
+func (d *domain) period(t time.Time, members []string, by map[string]*stance) (from, until time.Time, engaged bool) {
 	if len(d.concurring) < d.concurrence {
 		return from, until, false
 	}
-	for _, a := range d.concurring {
-		g := d.approved[a].claims.Grant
+	for _, a := range members {
+		g := by[a].claims.Grant
 		if n := g.NBF.Time(); n.After(from) {
 			from = n
 		}
@@ -197,7 +207,7 @@ func (v *view) domain(id string) *domain {
 	terms := claimsOf(entries[first]).Terms
 	d := &domain{
 		id: id, authorities: terms.Authorities, concurrence: int(terms.Concurrence),
-		approved: make(map[string]*stance),
+		approved: make(map[string]*stance), standing: make(map[string][]*stance),
 	}
 	byAuthority := make(map[string][]*lineage)
 	for _, l := range lineages(entries, isDomain) {
@@ -207,15 +217,22 @@ func (v *view) domain(id string) *domain {
 		}
 	}
 	joint, ok := jointTerms(byAuthority, d.concurrence, v.at.EffectiveAt)
+	all := make(map[string][]*stance)
 	for a, ls := range byAuthority {
-		d.approved[a] = take(ls, joint, ok, v.at.EffectiveAt)
+		all[a] = stances(ls, joint, ok, v.at.EffectiveAt)
+		d.approved[a] = all[a][0]
 	}
 	if !ok {
 		joint = d.mostShared()
 	}
 	d.terms = joint
 	for _, a := range d.authorities {
-		if s := d.approved[a]; s != nil && s.state.code == "" && s.digest == d.terms {
+		for _, s := range all[a] {
+			if s.state.code == "" && s.digest == d.terms {
+				d.standing[a] = append(d.standing[a], s)
+			}
+		}
+		if d.standing[a] != nil {
 			d.concurring = append(d.concurring, a)
 		}
 	}
@@ -237,21 +254,33 @@ func jointTerms(byAuthority map[string][]*lineage, k int, t time.Time) (joint di
 		}
 	}
 	slices.Sort(moments)
+	before := holding{}
 	for _, m := range slices.Compact(moments) {
-		if next, found := concurAt(byAuthority, k, m.Time(), joint, ok); found {
+		now := holdingAt(byAuthority, m.Time())
+		// What concurred before is not new: it has had its moment.
+		next, found := now.most(func(dg digestOfTerms) bool { return now.holders[dg] >= k && before.holders[dg] < k })
+		if found {
 			joint, ok = next, true
 		}
+		before = now
 	}
 	return joint, ok
 }
 
-// concurAt finds terms other than the current ones that at least k authorities
-// hold by their newest versions at t.
-func concurAt(byAuthority map[string][]*lineage, k int, t time.Time, current digestOfTerms, has bool) (digestOfTerms, bool) {
-	holders := make(map[digestOfTerms]int)
-	first := make(map[digestOfTerms]int64)
+// holding is how many authorities hold which terms, and when they were first
+// logged.
+type holding struct {
+	holders map[digestOfTerms]int
+	first   map[digestOfTerms]int64
+}
+
+// holdingAt counts the terms of the newest versions at t. It reads no events:
+// terms that one of the approvals never was in force for take over too, so that
+// an added revocation never keeps wider terms alive.
+func holdingAt(byAuthority map[string][]*lineage, t time.Time) holding {
+	h := holding{make(map[digestOfTerms]int), make(map[digestOfTerms]int64)}
 	for _, ls := range byAuthority {
-		held := make(map[digestOfTerms]bool)
+		var held []digestOfTerms
 		for _, l := range ls {
 			e := l.governing(t)
 			c := claimsOf(e)
@@ -259,59 +288,59 @@ func concurAt(byAuthority map[string][]*lineage, k int, t time.Time, current dig
 				continue
 			}
 			dg := c.Terms.Digest()
-			if !held[dg] {
-				held[dg] = true
-				holders[dg]++
+			if !slices.Contains(held, dg) {
+				held = append(held, dg)
 			}
-			if i, ok := first[dg]; !ok || e.Index < i {
-				first[dg] = e.Index
+			if i, ok := h.first[dg]; !ok || e.Index < i {
+				h.first[dg] = e.Index
 			}
 		}
+		for _, dg := range held {
+			h.holders[dg]++
+		}
 	}
-	dg, ok := most(holders, first, func(dg digestOfTerms) bool { return holders[dg] >= k && (!has || dg != current) })
-	return dg, ok
+	return h
 }
 
 // most returns the terms with the most holders, ties to the earliest logged.
-func most(holders map[digestOfTerms]int, first map[digestOfTerms]int64, among func(digestOfTerms) bool) (digestOfTerms, bool) {
-	dgs := slices.SortedFunc(maps.Keys(holders), func(a, b digestOfTerms) int {
-		return cmp.Or(cmp.Compare(holders[b], holders[a]), cmp.Compare(first[a], first[b]))
+func (h holding) most(among func(digestOfTerms) bool) (digestOfTerms, bool) {
+	dgs := slices.SortedFunc(maps.Keys(h.holders), func(a, b digestOfTerms) int {
+		return cmp.Or(cmp.Compare(h.holders[b], h.holders[a]), cmp.Compare(h.first[a], h.first[b]))
 	})
-	for _, dg := range dgs {
-		if among(dg) {
-			return dg, true
-		}
+	if i := slices.IndexFunc(dgs, among); i >= 0 {
+		return dgs[i], true
 	}
 	return digestOfTerms{}, false
 }
 
-// take chooses, of an authority's approvals of the sandbox, the one that
-// stands: under the joint terms where there are such, in force rather than
-// not, then the newest.
-func take(ls []*lineage, joint digestOfTerms, has bool, t time.Time) *stance {
-	var best *stance
-	rank := func(s *stance) int {
-		r := 0
-		if has && s.digest == joint {
-			r += 2
-		}
-		if s.state.code == "" {
-			r++
-		}
-		return r
-	}
+// stances lists an authority's approvals of the sandbox, the one that stands
+// first: under the joint terms where there are such, in force rather than not,
+// the stronger legal effect of those in force, then the newest.
+func stances(ls []*lineage, joint digestOfTerms, has bool, t time.Time) []*stance {
+	var out []*stance
 	for _, l := range ls {
 		e := l.governing(t)
 		if has {
 			e = l.governingTerms(t, joint, e)
 		}
 		c := claimsOf(e)
-		s := &stance{lineage: l, entry: e, claims: c, digest: c.Terms.Digest(), state: l.state(e, t)}
-		if best == nil || rank(s) > rank(best) || (rank(s) == rank(best) && s.entry.Index > best.entry.Index) {
-			best = s
-		}
+		out = append(out, &stance{entry: e, claims: c, digest: c.Terms.Digest(), state: l.state(e, t)})
 	}
-	return best
+	// The smaller, the more it stands.
+	rank := func(s *stance) int {
+		r := 4
+		if s.state.code == "" {
+			r = strength(s.claims.LegalEffect)
+		}
+		if has && s.digest != joint {
+			r += 8
+		}
+		return r
+	}
+	slices.SortFunc(out, func(a, b *stance) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(b.entry.Index, a.entry.Index))
+	})
+	return out
 }
 
 // governingTerms returns the newest version under the joint terms whose nbf
@@ -327,15 +356,13 @@ func (l *lineage) governingTerms(t time.Time, joint digestOfTerms, otherwise pro
 
 // mostShared is what is read where nothing concurs.
 func (d *domain) mostShared() digestOfTerms {
-	holders := make(map[digestOfTerms]int)
-	first := make(map[digestOfTerms]int64)
-	for _, a := range slices.Sorted(maps.Keys(d.approved)) {
-		s := d.approved[a]
-		holders[s.digest]++
-		if i, ok := first[s.digest]; !ok || s.entry.Index < i {
-			first[s.digest] = s.entry.Index
+	h := holding{make(map[digestOfTerms]int), make(map[digestOfTerms]int64)}
+	for _, s := range d.approved {
+		h.holders[s.digest]++
+		if i, ok := h.first[s.digest]; !ok || s.entry.Index < i {
+			h.first[s.digest] = s.entry.Index
 		}
 	}
-	dg, _ := most(holders, first, func(digestOfTerms) bool { return true })
+	dg, _ := h.most(func(digestOfTerms) bool { return true })
 	return dg
 }

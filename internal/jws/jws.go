@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-json-experiment/json"
 )
 
 // An algorithm is a row of the registry of signature algorithms. A new one,
@@ -81,7 +82,13 @@ func NewKey(pub crypto.PublicKey, alg string) (Key, error) {
 	}
 	k := Key{jwk: jose.JSONWebKey{Key: pub, Algorithm: alg}, alg: a}
 	if !k.jwk.Valid() {
-		return Key{}, errors.New("the key is not a point of its curve")
+		return Key{}, errors.New("the key is incomplete")
+	}
+	// Valid does not look whether the coordinates are a point.
+	if p, ok := pub.(*ecdsa.PublicKey); ok {
+		if _, err := p.ECDH(); err != nil {
+			return Key{}, errors.New("the key is not a point of its curve")
+		}
 	}
 	sum, err := k.jwk.Thumbprint(crypto.SHA256)
 	if err != nil {
@@ -103,6 +110,16 @@ func ParseKey(data []byte) (Key, error) {
 	}
 	if j.Use != "" && j.Use != "sig" {
 		return Key{}, fmt.Errorf("the key is for use %q, not \"sig\"", j.Use)
+	}
+	// go-jose does not read key_ops.
+	var may struct {
+		Ops []string `json:"key_ops"`
+	}
+	if err := json.Unmarshal(data, &may); err != nil {
+		return Key{}, err
+	}
+	if may.Ops != nil && !slices.Contains(may.Ops, "verify") {
+		return Key{}, fmt.Errorf("the key's key_ops are %q, without \"verify\"", may.Ops)
 	}
 	return NewKey(j.Key, j.Algorithm)
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -32,7 +33,9 @@ type Form struct {
 	// Canonical asks that the document's bytes are its RFC 8785 form.
 	Canonical bool
 	// Sets asks that every array is not empty and that its elements ascend
-	// strictly by the bytes of their RFC 8785 form. It implies Canonical.
+	// strictly by the bytes of their RFC 8785 form. It also refuses "", 0,
+	// false and {}: what says nothing is left out, so that nothing can be
+	// said in two ways. It implies Canonical.
 	Sets bool
 	// Lines accepts the line feed in strings.
 	Lines bool
@@ -213,15 +216,9 @@ func drop(tree any, tokens []string) (any, bool) {
 			t[i], ok = drop(t[i], tokens[1:])
 			return t, ok
 		}
-		// The others keep their places, so that pointers stay true.
-		switch t[i].(type) {
-		case map[string]any:
-			t[i] = map[string]any{}
-		case string:
-			t[i] = ""
-		default:
-			return nil, false
-		}
+		// The others keep their places, so that pointers stay true; null fits
+		// every type.
+		t[i] = nil
 		return t, true
 	default:
 		return nil, false
@@ -300,6 +297,9 @@ var integer = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,15})$`)
 const maxSafe = 1<<53 - 1
 
 func checkValue(v jsontext.Value, ptr string, form Form) error {
+	if zero := string(v); form.Sets && slices.Contains([]string{`""`, "0", "false", "{}"}, zero) {
+		return Problems{{ptr, "is " + zero + ", which says nothing; leave it out"}}
+	}
 	switch v.Kind() {
 	case 'n':
 		if form.Nulls {

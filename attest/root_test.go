@@ -1,0 +1,237 @@
+package attest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// next returns the claims of a version after the first, as change makes them.
+func (w *world) next(version int64, change func(*attest.Root)) *attest.Root {
+	r := *w.claims
+	r.Version = version
+	r.JTI = "root-" + strconv.FormatInt(version, 10)
+	r.Officers = slices.Clone(r.Officers)
+	r.Authorities = slices.Clone(r.Authorities)
+	if change != nil {
+		change(&r)
+	}
+	return &r
+}
+
+func TestRootFollowsByTheThresholdsOfBothVersions(t *testing.T) {
+	w := newWorld(t)
+	newcomer := newKey(t, "EdDSA", "newcomer")
+	lowered := func(r *attest.Root) { r.Threshold = 1 }
+	raised := func(r *attest.Root) { r.Threshold = 3 }
+	replaced := func(r *attest.Root) { // chief1 leaves, newcomer comes
+		r.Officers = []attest.Officer{r.Officers[1], r.Officers[2], officer(t, "newcomer", newcomer)}
+	}
+	for _, c := range []struct {
+		name   string
+		claims *attest.Root
+		keys   []*testKey
+		class  attest.Class // zero where it is accepted
+		want   string
+	}{
+		{"the next version", w.next(2, nil), []*testKey{w.chief1, w.chief3}, 0, ""},
+		{"more than enough", w.next(2, nil), []*testKey{w.chief1, w.chief2, w.chief3}, 0, ""},
+		{"the same version", w.next(1, lowered), []*testKey{w.chief1, w.chief2}, attest.Conflict, "/version: is 1; the next version is 2"},
+		{"a skipped version", w.next(3, nil), []*testKey{w.chief1, w.chief2}, attest.Conflict, "/version: is 3; the next version is 2"},
+		{"too few", w.next(2, nil), []*testKey{w.chief1}, attest.Forbidden, "1 of the 2 root officers of version 2"},
+		{"lowered without the old threshold", w.next(2, lowered), []*testKey{w.chief1}, attest.Forbidden, "1 of the 2 root officers of version 1"},
+		{"lowered with it", w.next(2, lowered), []*testKey{w.chief1, w.chief2}, 0, ""},
+		{"raised without the new threshold", w.next(2, raised), []*testKey{w.chief1, w.chief2}, attest.Forbidden, "2 of the 3 root officers of version 2"},
+		{"raised with it", w.next(2, raised), []*testKey{w.chief1, w.chief2, w.chief3}, 0, ""},
+		{"a removed officer signs for the old version", w.next(2, replaced), []*testKey{w.chief1, w.chief2, newcomer}, 0, ""},
+		{"a removed officer does not count for the new one", w.next(2, replaced), []*testKey{w.chief1, w.chief2}, attest.Forbidden, "1 of the 2 root officers of version 2"},
+		{"a newcomer does not count for the old one", w.next(2, replaced), []*testKey{w.chief2, newcomer}, attest.Forbidden, "1 of the 2 root officers of version 1"},
+		{"a stranger beside enough", w.next(2, nil), []*testKey{w.chief1, w.chief2, w.stranger}, attest.Forbidden, "is no root officer's key"},
+		{"an authority's officer", w.next(2, nil), []*testKey{w.chief1, w.alice}, attest.Forbidden, "is no root officer's key"},
+		{"another register", w.next(2, func(r *attest.Root) {
+			_, key, err := note.GenerateKey(bytes.NewReader(make([]byte, 64)), "register.example/other")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Aud, r.LogKeys = "register.example/other", []string{key}
+		}), []*testKey{w.chief1, w.chief2}, attest.Forbidden, "/aud: is addressed to the register"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			statement := sign(t, c.claims, c.keys...)
+			for _, open := range []func([]byte, *attest.TrustRoot) (*attest.Statement, error){attest.OpenRoot, attest.Open} {
+				s, err := open(statement, w.root)
+				if c.class != 0 {
+					wantRefusal(t, err, c.class, c.want)
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := s.TrustRoot().Root().Version; got != c.claims.Version {
+					t.Errorf("opened version %d", got)
+				}
+			}
+		})
+	}
+}
+
+func TestARemovedOfficerSignsNoMore(t *testing.T) {
+	w := newWorld(t)
+	second := openRoot(t, sign(t, w.next(2, func(r *attest.Root) { r.Officers = r.Officers[1:] }), w.chief1, w.chief2, w.chief3), w.root)
+	_, err := attest.OpenRoot(sign(t, w.next(3, func(r *attest.Root) { r.Officers = r.Officers[1:] }), w.chief1, w.chief2, w.chief3), second)
+	wantRefusal(t, err, attest.Forbidden, "key "+w.chief1.key.ID()+" is no root officer's key")
+
+	third := openRoot(t, sign(t, w.next(3, func(r *attest.Root) {
+		r.Authorities[0].Officers = r.Authorities[0].Officers[1:]
+		r.Authorities[0].Thresholds.Granting = 1
+		r.Officers = r.Officers[1:]
+	}), w.chief2, w.chief3), second)
+	if _, err := attest.Open(sign(t, event(attest.Revoke), w.alice), second); err != nil {
+		t.Error(err)
+	}
+	_, err = attest.Open(sign(t, event(attest.Revoke), w.alice), third)
+	wantRefusal(t, err, attest.Forbidden, "is no key of authority us-bis")
+}
+
+func TestFirstRootIsSignedByItsOwnThreshold(t *testing.T) {
+	w := newWorld(t)
+	_, err := attest.OpenRoot(sign(t, w.claims, w.chief1), nil)
+	wantRefusal(t, err, attest.Forbidden, "1 of the 2 root officers of version 1")
+	_, err = attest.OpenRoot(sign(t, w.claims, w.chief1, w.chief2, w.stranger), nil)
+	wantRefusal(t, err, attest.Forbidden, "is no root officer's key")
+	_, err = attest.OpenRoot(sign(t, registration(), w.alice), nil)
+	wantRefusal(t, err, attest.Malformed, "not a trust root")
+	bad := []byte(w.stranger.forge(t, header("EdDSA", w.chief1.key.ID(), typ[attest.KindRoot]), payload(t, w.claims)))
+	_, err = attest.OpenRoot(bad, nil)
+	wantRefusal(t, err, attest.Forbidden, "does not verify")
+}
+
+func TestRootThatIsNoneIsRefusedByMember(t *testing.T) {
+	w := newWorld(t)
+	good := payload(t, w.claims)
+	tree := func(v any) (out any) {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	// The compromised key stands in the first authority; x is base64url of 32
+	// bytes, whose last letter has two unused bits.
+	loose := w.chief1.jwk(t)
+	loose.X = unusedBitsOf32(loose.X)
+	withY := w.chief1.jwk(t)
+	withY.Y = "AA"
+	offCurve := w.chief2.jwk(t)
+	offCurve.X, offCurve.Y = offCurve.Y, offCurve.X
+	wrongAlg := w.chief2.jwk(t)
+	wrongAlg.Alg = "ES384"
+	noAlg := map[string]any{"crv": "Ed25519", "kty": "OKP", "x": w.chief1.jwk(t).X}
+	rsa := map[string]any{"alg": "RS256", "crv": "", "kty": "RSA", "x": "AQAB"}
+	delete(rsa, "crv")
+	one := func(jwk any) any { return []any{map[string]any{"id": "chief1", "keys": []any{tree(jwk)}}} }
+
+	for _, c := range []saying{
+		{"/iss", "us-bis", "", "iss and sub"},
+		{"/sub", "root2", "/iss", "iss and sub"},
+		{"/version", nil, "", "is missing"},
+		{"/version", 2, "/jti", `want "root-2"`},
+		{"/threshold", nil, "", "is 0"},
+		{"/threshold", 4, "", "is 4; want how many of the 3 officers"},
+		{"/threshold", -1, "", "is -1"},
+		{"/officers", nil, "", "is missing"},
+		{"/officers/0/id", nil, "/officers/2/id", "is missing"},
+		{"/officers/0/id", "a b", "", "want 1 to 128"},
+		{"/officers/1/id", "chief1", "/officers/1/id", "stands twice"},
+		{"/officers/0/keys", nil, "", "is missing"},
+		{"/officers/1/keys", []any{tree(w.chief1.jwk(t))}, "/officers/1/keys/0", "is the key of /officers/0 already"},
+		{"/authorities/1/officers/0/keys", []any{tree(w.alice.jwk(t))}, "/authorities/1/officers/0/keys/0", "is the key of /authorities/0/officers/0 already"},
+		{"/authorities/0/officers/1/keys", []any{tree(w.chief3.jwk(t))}, "/authorities/0/officers/1/keys/0", "is the key of /officers/2 already"},
+		{"/officers", one(loose), "/officers/0/keys/0", "one form"},
+		{"/officers", one(withY), "/officers/0/keys/0", "one form"},
+		{"/officers", one(offCurve), "/officers/0/keys/0", ""},
+		{"/officers", one(wrongAlg), "/officers/0/keys/0", "does not sign ES384"},
+		{"/officers", one(noAlg), "/officers/0/keys/0", "unknown signature algorithm"},
+		{"/officers", one(rsa), "/officers/0/keys/0", ""},
+		{"/log_keys", nil, "", "is missing"},
+		{"/log_keys/0", "register.example/test+00000000+AAAA", "", "is not an Ed25519 verifier key"},
+		{"/cosigners", []any{map[string]any{"role": "witness", "vkey": "x"}}, "/cosigners/0/vkey", "cosignature/v1"},
+		{"/cosigners", []any{map[string]any{"role": "judge", "vkey": "x"}}, "/cosigners/0/role", "unknown value"},
+		{"/authorities", nil, "", "is missing"},
+		{"/authorities/0/id", "root", "", "is no authority's id"},
+		{"/authorities/0/id", "in-dgft", "/authorities/1/id", "stands twice"},
+		{"/authorities/0/name", nil, "", "is missing"},
+		{"/authorities/0/countries", nil, "", "is missing"},
+		{"/authorities/0/countries/0", "EU", "", "no ISO 3166-1"},
+		{"/authorities/0/thresholds/granting", 3, "", "is 3; want how many of the 2 officers"},
+		{"/authorities/0/thresholds/revoking", nil, "", "is 0"},
+		{"/authorities/0/jurisdiction/countries/0", "cn", "/authorities/0/jurisdiction/countries/1", "upper-case, CN"},
+		{"/authorities/0/jurisdiction/lists/0", "CCL", "", "unknown control list"},
+		{"/authorities/0/jurisdiction/sandboxes/0", "sbx", "", "sandbox"},
+		{"/authorities/0/compromised/0/kid", nil, "/authorities/0/compromised/0", "wants a kid"},
+		{"/authorities/0/compromised/0/since", -1, "/authorities/0/compromised/0", "wants a kid"},
+	} {
+		t.Run(strings.TrimSpace(c.pointer+" "+c.message), func(t *testing.T) {
+			if c.problem == "" {
+				c.problem = c.pointer
+			}
+			bad := edit(t, good, c.pointer, c.value)
+			_, err := attest.Parse(forgePayload(t, typ[attest.KindRoot], bad, w.chief1))
+			wantProblem(t, err, attest.Invalid, c.problem, c.message)
+		})
+	}
+	private := edit(t, good, "/officers/0/keys/0/d", "AA")
+	_, err := attest.Parse(forgePayload(t, typ[attest.KindRoot], private, w.chief1))
+	wantProblem(t, err, attest.Malformed, "/officers/0/keys/0/d", "unknown member")
+}
+
+// unusedBitsOf32 sets a bit behind the last of 32 bytes.
+func unusedBitsOf32(s string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	i := strings.IndexByte(alphabet, s[len(s)-1])
+	return s[:len(s)-1] + alphabet[i+1:i+2]
+}
+
+func TestTrustRootKnowsItsAuthoritiesAndCompromisedKeys(t *testing.T) {
+	w := newWorld(t)
+	if a, ok := w.root.Authority("in-dgft"); !ok || a.Countries[0] != "IN" {
+		t.Errorf("got %+v, %t", a, ok)
+	}
+	if _, ok := w.root.Authority("root"); ok {
+		t.Error("root is an authority")
+	}
+	if i, ok := w.root.Since(w.lost.key.ID()); !ok || i != 7 {
+		t.Errorf("got %d, %t, want 7", i, ok)
+	}
+	if _, ok := w.root.Since(w.bob.key.ID()); ok {
+		t.Error("a good key is compromised")
+	}
+	if s := w.root.Statement(); s == nil || s.TrustRoot().Root().Version != 1 {
+		t.Error("the trust root does not know its statement")
+	}
+}
+
+func TestOnlyARootIsATrustRoot(t *testing.T) {
+	w := newWorld(t)
+	s, err := attest.Open(sign(t, event(attest.Revoke), w.alice), w.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.TrustRoot() != nil {
+		t.Error("an event is a trust root")
+	}
+	var zero attest.Statement
+	if zero.TrustRoot() != nil {
+		t.Error("nothing is a trust root")
+	}
+}

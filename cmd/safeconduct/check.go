@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/policy"
+)
+
+// times are the flags that override the times of a request file.
+type times struct{ known, checked string }
+
+func (t *times) flags(c *cobra.Command) {
+	c.Flags().StringVar(&t.known, "known-at", "", "decide on what was logged by then (default: the request's known_at, else now)")
+	c.Flags().StringVar(&t.checked, "checked-at", "", "decide as if asked then (default: the request's checked_at, else now)")
+}
+
+// apply puts the flags into the request.
+func (t *times) apply(r *policy.Request) error {
+	for _, f := range []struct {
+		flag, value string
+		to          *policy.Instant
+	}{{"--known-at", t.known, &r.KnownAt}, {"--checked-at", t.checked, &r.CheckedAt}} {
+		if f.value == "" {
+			continue
+		}
+		if err := f.to.UnmarshalText([]byte(f.value)); err != nil {
+			return fmt.Errorf("%s: %w", f.flag, err)
+		}
+	}
+	return nil
+}
+
+// request reads a request file and applies the flags; its mistakes are wrong
+// usage.
+func (t *times) request(c *cobra.Command, file string) (*policy.Request, error) {
+	r, err := readRequest(file)
+	if err != nil {
+		return nil, &failure{exitUsage, fmt.Errorf("%s %s:\n%w", c.Name(), file, err), "nothing was decided; mend the request and ask again"}
+	}
+	if err := t.apply(r); err != nil {
+		return nil, usage(c, err)
+	}
+	return r, nil
+}
+
+func checkCommand() *cobra.Command {
+	var url, out string
+	var asJSON bool
+	var ts times
+	c := &cobra.Command{
+		Use:   "check REQUEST.yaml --registry URL [--evidence OUT]",
+		Short: "Decide online, and keep the evidence",
+		Long: "Asks the register whether the act of the request may go ahead. --evidence keeps\n" +
+			"what proves the answer: anybody can verify it offline, years later.\n" +
+			"Exit status: 0 PERMIT, 1 DENY, 2 wrong usage, 3 REFER, 4 not decided.",
+		Args: exactly("REQUEST.yaml"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := newClient(c, url)
+			if err != nil {
+				return err
+			}
+			r, err := ts.request(c, args[0])
+			if err != nil {
+				return err
+			}
+			doc, err := json.Marshal(r)
+			if err != nil {
+				return undecided("", fmt.Errorf("encode the request: %w", err))
+			}
+			d, evidence, err := cl.Check(c.Context(), doc, out != "")
+			if err != nil {
+				return undecided(submitHint(err), fmt.Errorf("check %s: %w", args[0], err))
+			}
+			if out != "" {
+				if err := writeFile(out, evidence); err != nil {
+					return undecided("the register decided, but the evidence could not be kept", err)
+				}
+			}
+			if err := printDecision(c, asJSON, d); err != nil {
+				return undecided("", err)
+			}
+			return outcome(d)
+		},
+	}
+	registryFlag(c, &url)
+	c.Flags().StringVar(&out, "evidence", "", "file for the evidence")
+	ts.flags(c)
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func printDecision(c *cobra.Command, asJSON bool, d *policy.Decision) error {
+	if !asJSON {
+		p := &printer{w: c.OutOrStdout()}
+		p.decision(d)
+		return p.err
+	}
+	b, err := d.Marshal()
+	if err != nil {
+		return fmt.Errorf("encode the decision: %w", err)
+	}
+	_, err = c.OutOrStdout().Write(b)
+	return err
+}

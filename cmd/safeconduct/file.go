@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/yamldoc"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// maxFile bounds what is read from a file; the largest evidence is smaller.
+const maxFile = 16 << 20
+
+// readFile reads a file of bounded size; "-" is standard input.
+func readFile(name string) ([]byte, error) {
+	f := os.Stdin
+	if name != "-" {
+		var err error
+		if f, err = os.Open(name); err != nil {
+			return nil, err
+		}
+		defer f.Close()
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("read %s: it is larger than %d MiB", name, maxFile>>20)
+	}
+	return b, nil
+}
+
+// writeFile writes a file whole or not at all, so that a full disk or Ctrl-C
+// leaves no half of one.
+func writeFile(name string, data []byte) error {
+	tmp, err := os.CreateTemp(dirOf(name), ".safeconduct-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, errors.Join(err, os.Remove(tmp.Name())))
+	}
+	return nil
+}
+
+// readDocument reads a YAML or JSON file, see parseDocument.
+func readDocument[T any](name string, parse func([]byte) (T, error)) (T, error) {
+	data, err := readFile(name)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return parseDocument(name, data, parse)
+}
+
+// parseDocument reads YAML or JSON into JSON and hands it to parse; what parse
+// finds wrong is named with file, line and member.
+func parseDocument[T any](name string, data []byte, parse func([]byte) (T, error)) (T, error) {
+	var none T
+	doc, err := yamldoc.Parse(data)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", name, err)
+	}
+	v, err := parse(doc.JSON())
+	if p, ok := errors.AsType[attest.Problems](err); ok {
+		err = doc.Explain(name, p)
+	}
+	if err != nil {
+		return none, err
+	}
+	return v, nil
+}
+
+func readRequest(name string) (*policy.Request, error) {
+	return readDocument(name, policy.ParseRequest)
+}
+
+func readTrust(name string) (*verify.Trust, error) {
+	return readDocument(name, verify.ParseTrust)
+}

@@ -1,0 +1,67 @@
+// Program safeconduct signs, logs, checks, proves and verifies pre-approvals
+// of entities and project domains.
+//
+// Answers go to stdout, everything else to stderr. An error says what was
+// attempted and what was wrong, and a hint says what to do. The exit status is
+// 0 for done, 1 for failed and 2 for wrong usage; that of check and verify is
+// 0 for PERMIT, 1 for DENY, 2 for wrong usage, 3 for REFER and 4 where nothing
+// could be decided.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run executes the command line and returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use:           "safeconduct",
+		Short:         "A register of pre-approvals that anybody can check",
+		Long:          "Safeconduct is a register of pre-approved entities and project domains.\nExport authorities sign approvals, every approval goes into an append-only log,\nand companies prove that a partner, a site, an item and a use stand inside one.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage(c, err) })
+	root.AddCommand(
+		keygenCommand(), rootCommand(), newCommand(), signCommand(),
+		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), demoCommand(),
+	)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var f *failure
+	if !errors.As(err, &f) {
+		f = &failure{code: exitFailed, err: err}
+		// What cobra itself refuses, an unknown command, is wrong usage.
+		if strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "required flag") {
+			f.code, f.hint = exitUsage, "safeconduct --help lists the commands"
+		}
+	}
+	if f.err != nil {
+		fmt.Fprintf(stderr, "safeconduct: error: %v\n", f.err)
+	}
+	if f.hint != "" {
+		fmt.Fprintf(stderr, "safeconduct: hint: %s\n", f.hint)
+	}
+	return f.code
+}

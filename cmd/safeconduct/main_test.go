@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"safeconduct": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, params("testdata"))
+}
+
+// params runs scripts beside the examples, with $ADDR free to listen at.
+func params(dir string) testscript.Params {
+	return testscript.Params{
+		Dir: dir,
+		Setup: func(e *testscript.Env) error {
+			wd, err := os.Getwd()
+			if err != nil {
+				return err
+			}
+			addr, err := freeAddr()
+			if err != nil {
+				return err
+			}
+			e.Setenv("ADDR", addr)
+			return os.Symlink(filepath.Join(wd, "../../examples"), filepath.Join(e.WorkDir, "examples"))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"waitfor": waitFor, "flip": flip, "status": exitStatus,
+		},
+	}
+}
+
+func freeAddr() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
+}
+
+// waitFor ADDR waits until a register answers there.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	for range 200 {
+		resp, err := http.Get("http://" + args[0] + "/healthz")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("no register answers at %s", args[0])
+}
+
+// flip FILE TEXT changes the character after the first TEXT in FILE.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.MkAbs(args[0])
+	b := []byte(ts.ReadFile(args[0]))
+	i := strings.Index(string(b), args[1]) + len(args[1])
+	if b[i] == 'A' {
+		b[i] = 'B'
+	} else {
+		b[i] = 'A'
+	}
+	ts.Check(os.WriteFile(file, b, 0o644))
+}
+
+// exitStatus N COMMAND… runs a command that must end with the status N.
+func exitStatus(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("%s ended with status %s, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}
+
+var console = regexp.MustCompile("(?s)```console\n(.*?)```")
+
+// statuses are what a comment behind a README line says of its exit status.
+var statuses = map[string]string{"DENY": "1", "REFER": "3"}
+
+// TestREADMEJourney runs the README's console lines, one after another.
+func TestREADMEJourney(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	lines := 0
+	for _, block := range console.FindAllStringSubmatch(string(readme), -1) {
+		for _, l := range strings.Split(strings.TrimSpace(block[1]), "\n") {
+			cmd, ok := strings.CutPrefix(l, "$ ")
+			if !ok {
+				t.Fatalf("README: the line %q has no prompt", l)
+			}
+			if strings.HasPrefix(cmd, "make build") {
+				continue // the test's own safeconduct is on the PATH
+			}
+			lines++
+			script.WriteString(scriptLine(strings.ReplaceAll(cmd, "127.0.0.1:8080", "$ADDR")))
+		}
+	}
+	if lines < 10 {
+		t.Fatalf("found only %d lines to run", lines)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "readme.txtar"), []byte(script.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, params(dir))
+}
+
+func scriptLine(cmd string) string {
+	if bg, ok := strings.CutSuffix(cmd, " &"); ok {
+		return fmt.Sprintf("exec %s &\nwaitfor $ADDR\n", bg)
+	}
+	if c, comment, ok := strings.Cut(cmd, "   # "); ok {
+		return fmt.Sprintf("status %s %s\n", statuses[comment], c)
+	}
+	if c, file, ok := strings.Cut(cmd, " > "); ok {
+		return fmt.Sprintf("exec %s\ncp stdout %s\n", c, file)
+	}
+	return "exec " + cmd + "\n"
+}

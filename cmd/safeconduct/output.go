@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/policy"
+)
+
+func jsonFlag(c *cobra.Command, v *bool) {
+	c.Flags().BoolVar(v, "json", false, "answer in JSON")
+}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+// print gives an answer as JSON, or in words.
+func print(c *cobra.Command, asJSON bool, v any, words func(*printer)) error {
+	if !asJSON {
+		p := &printer{w: c.OutOrStdout()}
+		words(p)
+		return p.err
+	}
+	b, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", b)
+	return err
+}
+
+// A printer writes answers for people and keeps the first error of its writer.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if _, err := fmt.Fprintf(p.w, format+"\n", clean(args)...); err != nil && p.err == nil {
+		p.err = err
+	}
+}
+
+// clean takes control and direction-changing characters out of what comes
+// from outside, so that a name cannot write over the answer.
+func clean(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			a = strings.Map(func(r rune) rune {
+				switch {
+				case r == '\n' || r == '\t':
+					return r
+				case r < ' ' || r == 0x7f, r >= 0x80 && r < 0xa0, r >= 0x200e && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+					return -1
+				}
+				return r
+			}, s)
+		}
+		out[i] = a
+	}
+	return out
+}
+
+// pairs writes names and values, aligned.
+func (p *printer) pairs(kv ...string) {
+	var rows [][]string
+	for i := 0; i+1 < len(kv); i += 2 {
+		rows = append(rows, []string{kv[i], kv[i+1]})
+	}
+	p.table(rows...)
+}
+
+// table writes rows, aligned.
+func (p *printer) table(rows ...[]string) {
+	tw := tabwriter.NewWriter(p.w, 0, 4, 2, ' ', 0)
+	for _, r := range rows {
+		cells := make([]any, len(r))
+		for i, c := range r {
+			cells[i] = strings.NewReplacer("\n", " ", "\t", " ").Replace(c)
+		}
+		line := fmt.Sprint(strings.Trim(strings.Repeat("%s\t", len(r)), "\t"))
+		fmt.Fprintf(tw, line+"\n", clean(cells)...)
+	}
+	if err := tw.Flush(); err != nil && p.err == nil {
+		p.err = err
+	}
+}
+
+// decision writes a decision for a compliance officer.
+func (p *printer) decision(d *policy.Decision) {
+	p.line("%s", string(d.Decision))
+	for _, r := range d.Reasons {
+		p.line("")
+		p.line("  %s  %s", string(r.Class), string(r.Code))
+		p.line("    %s", r.Message)
+		if r.Statement != nil {
+			p.line("    see %s %s (log index %d) %s", r.Statement.Issuer, r.Statement.JTI, r.Statement.Index, r.Pointer)
+		}
+	}
+	if len(d.Reasons) > 0 {
+		p.line("")
+	}
+	for _, n := range d.Notes {
+		p.line("note: %s", n)
+	}
+	if len(d.UncheckedLists) > 0 {
+		p.line("not checked: the item was not classified under %s", strings.Join(d.UncheckedLists, ", "))
+	}
+	rows := [][]string{
+		{"effective at", stamp(d.EffectiveAt)}, {"known at", stamp(d.KnownAt)}, {"checked at", stamp(d.CheckedAt)},
+		{"proven until", stamp(d.ProvenUntil)}, {"recheck by", stamp(d.RecheckBy)},
+		{"register", fmt.Sprintf("%s, size %d", d.Replay.Origin, d.Replay.Size)},
+	}
+	for _, r := range d.ReliedOn {
+		rows = append(rows, []string{"looked at", reliance(r)})
+	}
+	p.table(rows...)
+	for _, w := range d.Warnings {
+		p.line("warning: %s", warning(w))
+	}
+}
+
+func reliance(r policy.Reliance) string {
+	who := "the sandbox itself"
+	if r.Party != "" {
+		who = string(r.Role) + " " + r.Party
+	}
+	what := string(r.LegalEffect)
+	if r.Registered {
+		what = "registered there"
+	}
+	return fmt.Sprintf("%s: %s, %s (%s, index %d)", who, r.Authority, r.Statement.JTI, what, r.Statement.Index)
+}
+
+// warning explains what a verifier's trust leaves unchecked.
+func warning(w string) string {
+	switch w {
+	case "insecure_operator_clock":
+		return "insecure_operator_clock: the time of this evidence is the word of whoever runs the register"
+	case "insecure_unmirrored":
+		return "insecure_unmirrored: no mirror has checked that the register's map leaves nothing out"
+	default:
+		return w
+	}
+}
+
+func stamp(i policy.Instant) string { return i.Time().UTC().Format(time.RFC3339) }

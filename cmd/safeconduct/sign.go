@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/draft"
+	"github.com/safeconduct/safeconduct/attest/signer"
+)
+
+func dirOf(name string) string { return filepath.Dir(name) }
+
+func signCommand() *cobra.Command {
+	var s signing
+	c := &cobra.Command{
+		Use:   "sign FILE.yaml --key REF [--key REF …] --out FILE.jws",
+		Short: "Check and sign a statement",
+		Long: "Reads the draft of a statement, names every mistake in it with line and member,\n" +
+			"and signs it with each key. " + signer.PasswordVariable + " has the password of encrypted keys.",
+		Example: "  safeconduct sign approval.yaml --key alice.key --out approval.jws",
+		Args:    exactly("FILE.yaml"),
+		RunE:    func(c *cobra.Command, args []string) error { return s.run(c, args[0], "") },
+	}
+	s.flags(c)
+	return c
+}
+
+// signing is the work of sign and of root sign.
+type signing struct {
+	keys     []string
+	out      string
+	aud, iss string
+	json     bool
+}
+
+func (s *signing) flags(c *cobra.Command) {
+	c.Flags().StringArrayVar(&s.keys, "key", nil, "private key file; once for each signature")
+	c.Flags().StringVar(&s.out, "out", "", "file of the statement (default: FILE.jws)")
+	c.Flags().StringVar(&s.aud, "aud", "", "origin of the register, where the draft does not say it")
+	c.Flags().StringVar(&s.iss, "iss", "", "authority, where the draft does not say it")
+	jsonFlag(c, &s.json)
+}
+
+func (s *signing) run(c *cobra.Command, file string, only attest.Kind) error {
+	if len(s.keys) == 0 {
+		return usage(c, errors.New("sign: --key is missing: say which key signs"))
+	}
+	if s.out == "" {
+		s.out = strings.TrimSuffix(strings.TrimSuffix(file, ".yaml"), ".yml") + ".jws"
+	}
+	data, err := readFile(file)
+	if err != nil {
+		return failed("", fmt.Errorf("sign: %w", err))
+	}
+	claims, err := draft.Parse(file, data, draft.Options{Now: time.Now(), Aud: s.aud, Iss: s.iss})
+	if err != nil {
+		return failed("nothing was signed; mend the draft and sign again", fmt.Errorf("sign %s:\n%w", file, err))
+	}
+	if only != "" && claims.Kind() != only {
+		return failed("safeconduct sign signs other statements", fmt.Errorf("sign %s: it is a %s, not a %s", file, claims.Kind(), only))
+	}
+	signers, err := loadKeys(c.Context(), s.keys)
+	if err != nil {
+		return failed("", fmt.Errorf("sign %s: %w", file, err))
+	}
+	st, err := attest.Sign(c.Context(), claims, signers...)
+	if err != nil {
+		return failed("", fmt.Errorf("sign %s: %w", file, err))
+	}
+	if err := writeFile(s.out, st); err != nil {
+		return failed("", err)
+	}
+	h := claims.Head()
+	var kids []string
+	for _, k := range signers {
+		kids = append(kids, k.Key().ID())
+	}
+	return print(c, s.json, map[string]any{"kind": claims.Kind(), "iss": h.Iss, "sub": h.Sub, "jti": h.JTI, "aud": h.Aud, "signed_by": kids, "out": s.out}, func(p *printer) {
+		p.pairs("signed", fmt.Sprintf("%s %s of %s", claims.Kind(), h.JTI, h.Iss), "subject", h.Sub, "register", h.Aud,
+			"by key", strings.Join(kids, ", "), "file", s.out)
+	})
+}
+
+func loadKeys(ctx context.Context, refs []string) ([]attest.Signer, error) {
+	var out []attest.Signer
+	for _, ref := range refs {
+		s, err := signer.Load(ctx, ref, password)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// password is asked for only where a key is encrypted.
+func password(bool) ([]byte, error) {
+	p := os.Getenv(signer.PasswordVariable)
+	if p == "" {
+		return nil, fmt.Errorf("the key is encrypted: set %s", signer.PasswordVariable)
+	}
+	return []byte(p), nil
+}

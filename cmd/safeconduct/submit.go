@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/registry/client"
+)
+
+func registryFlag(c *cobra.Command, v *string) {
+	c.Flags().StringVar(v, "registry", "", "URL of the register, such as http://127.0.0.1:8080")
+}
+
+func newClient(c *cobra.Command, url string) (*client.Client, error) {
+	if url == "" {
+		return nil, usage(c, fmt.Errorf("%s: --registry is missing: say which register", c.Name()))
+	}
+	cl, err := client.New(url, nil)
+	if err != nil {
+		return nil, usage(c, err)
+	}
+	return cl, nil
+}
+
+func submitCommand() *cobra.Command {
+	var url string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "submit FILE.jws… --registry URL",
+		Short:   "Log statements",
+		Long:    "Sends each statement to the register and prints where it was logged. Sending one\nagain is harmless: the answer is the first receipt. It stops at the first refusal.",
+		Example: "  safeconduct submit approval.jws --registry http://127.0.0.1:8080",
+		Args:    atLeastOne("FILE.jws"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := newClient(c, url)
+			if err != nil {
+				return err
+			}
+			var receipts []*client.Receipt
+			rows := [][]string{{"INDEX", "LOGGED AT", "FILE"}}
+			var refused error
+			for _, file := range args {
+				st, err := readFile(file)
+				if err != nil {
+					refused = fmt.Errorf("submit: %w", err)
+					break
+				}
+				r, err := cl.Submit(c.Context(), st)
+				if err == nil {
+					err = r.Check()
+				}
+				if err != nil {
+					refused = fmt.Errorf("submit %s: %w", file, err)
+					break
+				}
+				receipts = append(receipts, r)
+				rows = append(rows, []string{strconv.FormatInt(r.Index, 10), r.Time, file})
+			}
+			if len(receipts) > 0 {
+				if err := print(c, asJSON, receipts, func(p *printer) { p.table(rows...) }); err != nil {
+					return err
+				}
+			}
+			if refused != nil {
+				return failed(submitHint(refused), refused)
+			}
+			return nil
+		},
+	}
+	registryFlag(c, &url)
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func submitHint(err error) string {
+	if _, ok := errors.AsType[*client.UnreachableError](err); ok {
+		return "is the register running there? safeconduct serve starts one"
+	}
+	return ""
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+func verifyCommand() *cobra.Command {
+	var request, trust string
+	var asJSON bool
+	var ts times
+	c := &cobra.Command{
+		Use:   "verify EVIDENCE --request REQUEST.yaml --trust TRUST",
+		Short: "Decide offline from evidence, with no network at all",
+		Long: "Checks the evidence step by step against what TRUST says to trust, and decides the\n" +
+			"request on it. Exit status: 0 PERMIT, 1 DENY, 2 wrong usage, 3 REFER, 4 not decided.",
+		Args: exactly("EVIDENCE"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if request == "" || trust == "" {
+				return usage(c, errors.New("verify: --request and --trust are both needed: what is asked, and what is trusted"))
+			}
+			t, err := readTrust(trust)
+			if err != nil {
+				return undecided("a trust file says which register and whose cosignatures are trusted; safeconduct root show --trust prints one", fmt.Errorf("read what to trust from %s:\n%w", trust, err))
+			}
+			r, err := ts.request(c, request)
+			if err != nil {
+				return err
+			}
+			evidence, err := readFile(args[0])
+			if err != nil {
+				return undecided("", fmt.Errorf("verify: %w", err))
+			}
+			d, err := verify.Decide(evidence, t, r, r.Times(time.Now()))
+			if err != nil {
+				return undecided(verifyHint(err), fmt.Errorf("verify %s: %w", args[0], err))
+			}
+			if err := printDecision(c, asJSON, d); err != nil {
+				return undecided("", err)
+			}
+			return outcome(d)
+		},
+	}
+	c.Flags().StringVar(&request, "request", "", "request file")
+	c.Flags().StringVar(&trust, "trust", "", "trust file")
+	ts.flags(c)
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+// verifyHint says what to do about the step that refused the evidence.
+func verifyHint(err error) string {
+	e, ok := errors.AsType[*verify.Error](err)
+	if !ok {
+		return ""
+	}
+	switch e.Step {
+	case "parse":
+		return "the file was changed or is not evidence; fetch it again with safeconduct check --evidence"
+	case "root", "checkpoint", "quorum":
+		return "is it evidence of the register that the trust file names?"
+	case "history":
+		return "evidence speaks for the request that it was fetched for; fetch it again for this one"
+	default:
+		return "do not rely on this file; fetch it again, and report it if it fails again"
+	}
+}

@@ -1,0 +1,178 @@
+package badgerlog_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dgraph-io/badger/v4"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/badgerlog"
+	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+)
+
+func TestASecondOpenOfADirectoryIsRefused(t *testing.T) {
+	r := rt.New(t)
+	log, err := badgerlog.Open(filepath.Join(r.Dir, "log"), nil)
+	if err == nil {
+		t.Fatal("opened twice", log.Close())
+	}
+	if !strings.Contains(err.Error(), "another process") {
+		t.Errorf("%v does not say that another process may use it", err)
+	}
+}
+
+func TestAppendOnlyAtTheHead(t *testing.T) {
+	log, err := badgerlog.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	err = log.Append(context.Background(), registry.Batch{Start: 7})
+	if !errors.Is(err, registry.ErrHeadMoved) {
+		t.Errorf("append beyond the head: %v, want ErrHeadMoved", err)
+	}
+	if err := log.SetCheckpoint(context.Background(), 7, []byte("x")); !errors.Is(err, registry.ErrHeadMoved) {
+		t.Errorf("checkpoint of another size: %v, want ErrHeadMoved", err)
+	}
+	if head, err := log.Head(); err != nil || head.Size != 0 || head.Checkpoint != nil {
+		t.Errorf("head %+v, %v", head, err)
+	}
+	if _, err := log.Leaf(0); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("leaf: %v, want ErrNotFound", err)
+	}
+	if _, ok, err := log.Find("iss", "jti"); ok || err != nil {
+		t.Errorf("find: %v, %v", ok, err)
+	}
+	if h, err := log.History("entity:lei:X"); len(h) != 0 || err != nil {
+		t.Errorf("history: %v, %v", h, err)
+	}
+}
+
+// filled is a log that was closed with more hashes than one chunk has.
+func filled(t *testing.T) (dir string, size int64) {
+	t.Helper()
+	r := rt.New(t)
+	for i := range 60 {
+		r.MustSubmit(rt.Approval(fmt.Sprintf("TEA-%02d", i), rt.IN, rt.Halcyon, "US"))
+	}
+	_, size, _, err := registry.ParseCheckpoint(r.Checkpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Stop()
+	return r.Dir, size
+}
+
+func TestAHistoryIsItsSubjectsOwn(t *testing.T) {
+	dir, size := filled(t)
+	log, err := badgerlog.Open(filepath.Join(dir, "log"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	subject := attest.ApprovalSubject(rt.Halcyon, rt.IN)
+	h, err := log.History(subject)
+	if err != nil || len(h) != 60 {
+		t.Fatalf("%d entries, %v", len(h), err)
+	}
+	for i, e := range h {
+		if i > 0 && e.Index <= h[i-1].Index {
+			t.Errorf("entry %d is not in order", i)
+		}
+	}
+	if h, err := log.History(subject[:len(subject)-1]); len(h) != 0 || err != nil {
+		t.Errorf("a prefix of the subject has %d entries, %v", len(h), err)
+	}
+	count := 0
+	for s, err := range log.Subjects("") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count++; s.Value.Count == 0 {
+			t.Errorf("%s counts nothing", s.Name)
+		}
+		break
+	}
+	if count != 1 {
+		t.Errorf("%d subjects before the break", count)
+	}
+	// Every leaf has its hash, across chunks.
+	for i := range size {
+		leaf, err := log.Leaf(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hs, err := log.ReadHashes([]int64{tlog.StoredHashIndex(0, i)})
+		if err != nil || hs[0] != tlog.RecordHash(leaf) {
+			t.Errorf("leaf %d: another hash (%v)", i, err)
+		}
+	}
+	if _, err := log.ReadHashes([]int64{tlog.StoredHashCount(size)}); err == nil {
+		t.Error("a hash beyond the end was read")
+	}
+}
+
+// Damage that badger cannot see is found when the log is opened.
+func TestADamagedLogIsRefused(t *testing.T) {
+	key := func(prefix byte, n byte) []byte { return []byte{prefix, 0, 0, 0, 0, 0, 0, 0, n} }
+	for _, test := range []struct {
+		name   string
+		damage func(txn *badger.Txn, size int64) error
+		want   string
+	}{
+		{"a changed leaf", func(txn *badger.Txn, size int64) error { return txn.Set(key('l', byte(size-2)), []byte("other")) }, "does not have the hash"},
+		{"a lost leaf", func(txn *badger.Txn, size int64) error { return txn.Delete(key('l', byte(size-1))) }, "leaf"},
+		{"a leaf too many", func(txn *badger.Txn, size int64) error { return txn.Set(key('l', byte(size)), []byte("more")) }, "beyond the checkpoint"},
+		{"lost hashes", func(txn *badger.Txn, _ int64) error { return txn.Delete(key('h', 1)) }, "stored hash"},
+		{"no checkpoint", func(txn *badger.Txn, _ int64) error { return txn.Delete([]byte("c")) }, "beyond the checkpoint"},
+		{"another layout", func(txn *badger.Txn, _ int64) error { return txn.Set([]byte("f"), []byte("other/2")) }, "layout"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, size := filled(t)
+			damage(t, dir, func(txn *badger.Txn) error { return test.damage(txn, size) })
+			log, err := badgerlog.Open(filepath.Join(dir, "log"), nil)
+			if err == nil {
+				t.Fatal("opened", log.Close())
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v does not say %q", err, test.want)
+			}
+		})
+	}
+}
+
+// Damage beyond the log's end is found by the register.
+func TestADamagedMapIsRefused(t *testing.T) {
+	dir, _ := filled(t)
+	damage(t, dir, func(txn *badger.Txn) error { return txn.Delete([]byte("vroot")) })
+	_, _, err := rt.Serve(dir, rt.NewClock(rt.Start).Now, nil)
+	if err == nil || !strings.Contains(err.Error(), "status map") {
+		t.Errorf("start: %v, want the status map refused", err)
+	}
+}
+
+func damage(t *testing.T, dir string, change func(*badger.Txn) error) {
+	t.Helper()
+	db, err := badger.Open(badger.DefaultOptions(filepath.Join(dir, "log")).WithLogger(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Update(change), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,118 @@
+package registry
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	flog "github.com/transparency-dev/formats/log"
+	fnote "github.com/transparency-dev/formats/note"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// checkpointText returns the note text of C2SP tlog-checkpoint, never with an
+// extension line.
+func checkpointText(origin string, size int64, root tlog.Hash) string {
+	return string(flog.Checkpoint{Origin: origin, Size: uint64(size), Hash: root[:]}.Marshal())
+}
+
+// ParseCheckpoint reads origin, size and root hash of a checkpoint, a signed
+// note, and checks no signature.
+func ParseCheckpoint(checkpoint []byte) (origin string, size int64, root tlog.Hash, err error) {
+	text, _, ok := bytes.Cut(checkpoint, []byte("\n\n"))
+	if !ok {
+		return "", 0, root, errors.New("checkpoint: is not a signed note")
+	}
+	text = append(bytes.Clone(text), '\n')
+	var c flog.Checkpoint
+	if _, err := c.Unmarshal(text); err != nil {
+		return "", 0, root, fmt.Errorf("checkpoint: %w", err)
+	}
+	if len(c.Hash) != tlog.HashSize || int64(c.Size) < 0 || !bytes.Equal(c.Marshal(), text) {
+		return "", 0, root, errors.New("checkpoint: is not in its one byte form")
+	}
+	return c.Origin, int64(c.Size), tlog.Hash(c.Hash), nil
+}
+
+// A Cosigner cosigns checkpoints as C2SP tlog-cosignature asks
+// (cosignature/v1, Ed25519), dated by the caller's clock.
+type Cosigner struct {
+	name string
+	key  ed25519.PrivateKey
+}
+
+// Signature type bytes of C2SP signed-note.
+const (
+	algEd25519       = 0x01
+	algCosignatureV1 = 0x04
+)
+
+// NewCosigner reads a signer key of the form
+// PRIVATE+KEY+<name>+<hash>+<base64>, as [note.GenerateKey] makes them.
+func NewCosigner(skey string) (*Cosigner, error) {
+	// The key's hash is of another algorithm byte; note checks the rest.
+	if _, err := note.NewSigner(skey); err != nil {
+		return nil, fmt.Errorf("cosigner key: %w", err)
+	}
+	parts := strings.SplitN(skey, "+", 5)
+	seed, err := base64.StdEncoding.DecodeString(parts[4])
+	if err != nil || len(seed) != 1+ed25519.SeedSize || seed[0] != algEd25519 {
+		return nil, errors.New("cosigner key: is not an Ed25519 key")
+	}
+	return &Cosigner{parts[2], ed25519.NewKeyFromSeed(seed[1:])}, nil
+}
+
+// public is the algorithm byte and the public key.
+func (c *Cosigner) public() []byte {
+	return append([]byte{algCosignatureV1}, c.key.Public().(ed25519.PublicKey)...)
+}
+
+func (c *Cosigner) keyHash() uint32 {
+	sum := sha256.Sum256(append([]byte(c.name+"\n"), c.public()...))
+	return binary.BigEndian.Uint32(sum[:])
+}
+
+// VKey returns the verifier key, as trust roots and policies list it.
+func (c *Cosigner) VKey() string {
+	return fmt.Sprintf("%s+%08x+%s", c.name, c.keyHash(), base64.StdEncoding.EncodeToString(c.public()))
+}
+
+// at returns a note signer whose cosignature is dated to the second.
+func (c *Cosigner) at(t time.Time) note.Signer { return dated{c, t.Unix()} }
+
+type dated struct {
+	*Cosigner
+	unix int64
+}
+
+func (d dated) Name() string    { return d.name }
+func (d dated) KeyHash() uint32 { return d.keyHash() }
+
+func (d dated) Sign(msg []byte) ([]byte, error) {
+	sig := binary.BigEndian.AppendUint64(nil, uint64(d.unix))
+	return append(sig, ed25519.Sign(d.key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", d.unix, msg))...), nil
+}
+
+// lastCosigned returns the time of the newest cosignature on a note that has
+// been opened, zero where it has none.
+func lastCosigned(n *note.Note, cosigners []note.Verifier) time.Time {
+	var last time.Time
+	for _, s := range n.Sigs {
+		for _, v := range cosigners {
+			if s.Name != v.Name() || s.Hash != v.KeyHash() {
+				continue
+			}
+			if t, err := fnote.CoSigV1Timestamp(s); err == nil && t.After(last) {
+				last = t.UTC()
+			}
+		}
+	}
+	return last
+}

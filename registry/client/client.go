@@ -1,0 +1,154 @@
+// Package client asks a register over HTTP: it submits statements, has
+// requests decided, and fetches evidence and checkpoints.
+//
+//	c, err := client.New("https://register.example.org", nil)
+//	receipt, err := c.Submit(ctx, statement)
+//	decision, evidence, err := c.Check(ctx, request, true)
+//
+// A decision that comes this way is the register's word. Whoever does not want
+// to take it verifies the evidence with package verify.
+//
+// What the register refuses comes back as a *[Problem], a register that was
+// not reached as an *[UnreachableError]; any other error means that the answer
+// made no sense, or that the context ended.
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/safeconduct/safeconduct/policy"
+)
+
+// The media types of the API.
+const (
+	statementType = "application/jose"
+	requestType   = "application/json"
+)
+
+// The largest answers that are read, in bytes.
+const (
+	maxReceipt    = 1 << 20
+	maxCheckpoint = 1 << 20
+	maxDecision   = 8 << 20
+	maxEvidence   = 64 << 20
+)
+
+// Timeout bounds one exchange of a client whose [http.Client] has no timeout
+// of its own.
+const Timeout = 30 * time.Second
+
+// A Client asks one register. It may be used concurrently.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// New returns a client of the register at baseURL, http or https, with a path
+// where the register does not stand at the root. A nil hc stands for a plain
+// one. hc is copied: redirects are not followed, and where it has no timeout
+// it gets [Timeout].
+func New(baseURL string, hc *http.Client) (*Client, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("register's address: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("register's address %q: want a URL such as http://127.0.0.1:8080", baseURL)
+	}
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return nil, fmt.Errorf("register's address %q: want no user, query or fragment in it", u.Redacted())
+	}
+	c := &Client{base: strings.TrimRight(u.String(), "/"), http: new(http.Client)}
+	if hc != nil {
+		*c.http = *hc
+	}
+	if c.http.Timeout == 0 {
+		c.http.Timeout = Timeout
+	}
+	// What a company asks about is not to be carried to wherever an answer
+	// points.
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c, nil
+}
+
+// Submit has a statement logged and returns its receipt, that of the first
+// submission where it is logged already. The receipt has been checked by
+// [Receipt.Check]; that it is of these very bytes, [Receipt.Of] tells.
+func (c *Client) Submit(ctx context.Context, statement []byte) (*Receipt, error) {
+	body, err := c.post(ctx, "/v1/statements", statementType, statement, maxReceipt)
+	if err != nil {
+		return nil, err
+	}
+	r := new(Receipt)
+	if err := json.Unmarshal(body, r); err != nil {
+		return nil, fmt.Errorf("read the receipt: %w", err)
+	}
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Check has a request document (JSON) decided. The evidence that the decision
+// rests on comes with it where it is asked for, and is nil otherwise.
+func (c *Client) Check(ctx context.Context, request []byte, withEvidence bool) (*policy.Decision, []byte, error) {
+	if !withEvidence {
+		body, err := c.post(ctx, "/v1/check", requestType, request, maxDecision)
+		if err != nil {
+			return nil, nil, err
+		}
+		d, err := readDecision(body)
+		return d, nil, err
+	}
+	// The evidence is text in JSON: some of its characters are two there.
+	body, err := c.post(ctx, "/v1/check?evidence=true", requestType, request, 2*maxEvidence)
+	if err != nil {
+		return nil, nil, err
+	}
+	var both struct {
+		Decision jsontext.Value `json:"decision"`
+		Evidence string         `json:"evidence"`
+	}
+	if err := json.Unmarshal(body, &both); err != nil {
+		return nil, nil, fmt.Errorf("read the decision: %w", err)
+	}
+	d, err := readDecision(both.Decision)
+	if err != nil {
+		return nil, nil, err
+	}
+	if both.Evidence == "" {
+		return nil, nil, fmt.Errorf("read the decision: the register sent no evidence with it")
+	}
+	return d, []byte(both.Evidence), nil
+}
+
+func readDecision(body []byte) (*policy.Decision, error) {
+	d := new(policy.Decision)
+	if err := json.Unmarshal(body, d); err != nil {
+		return nil, fmt.Errorf("read the decision: %w", err)
+	}
+	switch d.Decision {
+	case policy.PERMIT, policy.REFER, policy.DENY:
+		return d, nil
+	default:
+		return nil, fmt.Errorf("read the decision: %q is none", d.Decision)
+	}
+}
+
+// Evidence fetches the evidence for a request document (JSON).
+func (c *Client) Evidence(ctx context.Context, request []byte) ([]byte, error) {
+	return c.post(ctx, "/v1/evidence", requestType, request, maxEvidence)
+}
+
+// Checkpoint fetches the newest checkpoint, a signed note.
+func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
+	return c.do(ctx, http.MethodGet, "/checkpoint", "", nil, maxCheckpoint)
+}

@@ -1,0 +1,63 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+func (c *Client) post(ctx context.Context, path, contentType string, body []byte, limit int64) ([]byte, error) {
+	return c.do(ctx, http.MethodPost, path, contentType, body, limit)
+}
+
+// do makes one exchange and returns the body of a 200, of at most limit bytes.
+func (c *Client) do(ctx context.Context, method, path, contentType string, body []byte, limit int64) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ask the register: %w", err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreached(ctx, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it has been read; nothing depends on it
+	if resp.StatusCode != http.StatusOK {
+		return nil, readProblem(resp)
+	}
+	answer, err := readAtMost(resp.Body, limit)
+	if errors.Is(err, errTooLong) {
+		return nil, fmt.Errorf("read the register's answer: %w", err)
+	}
+	if err != nil {
+		return nil, c.unreached(ctx, err)
+	}
+	return answer, nil
+}
+
+// unreached tells a register that cannot be reached from a caller who has
+// ended the exchange.
+func (c *Client) unreached(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("ask the register: %w", context.Cause(ctx))
+	}
+	return &UnreachableError{URL: c.base, Err: err}
+}
+
+var errTooLong = errors.New("it is longer than any answer of a register")
+
+func readAtMost(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, errTooLong
+	}
+	return b, nil
+}

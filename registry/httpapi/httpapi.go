@@ -1,0 +1,125 @@
+// Package httpapi serves a register over HTTP. [NewHandler] makes the handler:
+//
+//	POST /v1/statements       a statement (application/jose) -> its receipt
+//	POST /v1/check            a request document -> the decision;
+//	                          with ?evidence=true {"decision":…,"evidence":"…"}
+//	POST /v1/evidence         a request document -> the evidence
+//	GET  /v1/entities         the ids of entities, page by page
+//	GET  /v1/entities/{id}    what is logged of one
+//	GET  /v1/sandboxes        the ids of sandboxes, page by page
+//	GET  /v1/sandboxes/{id}   what is logged of one
+//	GET  /v1/trust-root       the newest trust root, as it was signed
+//	GET  /checkpoint          the newest checkpoint, a signed note
+//	GET  /healthz             whether statements are taken
+//
+// A decision and its evidence are those of package verify, to the byte. What
+// the other pages say is the register's word alone, and proves nothing.
+//
+// What is refused is answered as application/problem+json (RFC 9457) with the
+// members type (urn:safeconduct:problem:<kind>), title, status and detail, and
+// problems, which names every member at fault by its JSON pointer:
+//
+//	400 malformed               cannot be read: not the one byte form, not JSON
+//	403 forbidden               the trust root does not let the signers say this
+//	404 not-found               no such route, target, entity or sandbox
+//	405 method-not-allowed      with the header Allow
+//	409 conflict                contradicts what is logged
+//	413 too-large               statements have 60 KiB, requests 1 MiB at most
+//	415 unsupported-media-type  another Content-Type, or any Content-Encoding
+//	422 invalid                 says what may not be said
+//	422 undecided               no decision, since the evidence is not enough
+//	500 internal                a fault of the register, told to its log only
+//	503 overloaded              with the header Retry-After
+//	503 read-only, unavailable  storage has failed; closed, or not yet begun
+//
+// The handler asks nobody who they are: a statement is its own warrant, and
+// whoever wants reads kept apart stands a proxy before it.
+package httpapi
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry"
+)
+
+// A Register is what the handler serves, a *[registry.Registry]. Its methods
+// are called concurrently.
+type Register interface {
+	Submit(ctx context.Context, statement []byte) (registry.Receipt, error)
+	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
+	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
+	History(ctx context.Context, subject string) ([]proven.Entry, error)
+	Entities() iter.Seq2[string, error]
+	Sandboxes() iter.Seq2[string, error]
+	Checkpoint() []byte
+	Root() *attest.TrustRoot
+	Healthy() error
+}
+
+// Options may be left zero.
+type Options struct {
+	// Now is the clock that known_at and checked_at come from where a request
+	// does not give them; nil is time.Now.
+	Now func() time.Time
+	// Logger is told every request, by its route and never by what it asks
+	// for, and every fault; nil for nowhere.
+	Logger *slog.Logger
+}
+
+// handler has what the routes share.
+type handler struct {
+	reg    Register
+	now    func() time.Time
+	logger *slog.Logger
+}
+
+// NewHandler returns the handler of the register's API.
+func NewHandler(reg Register, o Options) http.Handler {
+	h := &handler{reg: reg, now: o.Now, logger: o.Logger}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	if h.logger == nil {
+		h.logger = slog.New(slog.DiscardHandler)
+	}
+	// A path has one spelling; others are not redirected but not found.
+	m := mux.NewRouter().SkipClean(true)
+	for _, r := range h.routes() {
+		m.Path(r.path).Handler(h.serve(r.path, r.dispatch))
+	}
+	m.NotFoundHandler = h.serve("", func(http.ResponseWriter, *http.Request) (answer, error) {
+		return answer{}, &problem{kind: notFound, detail: "there is nothing at this path"}
+	})
+	return m
+}
+
+// routes lists what is served.
+func (h *handler) routes() []route {
+	get := func(path string, params []string, serve func(*http.Request, []byte) (answer, error)) route {
+		return route{path, http.MethodGet, endpoint{params: params, serve: serve}}
+	}
+	ask := func(path string, params []string, serve func(*http.Request, []byte) (answer, error)) route {
+		return route{path, http.MethodPost, endpoint{accepts: "application/json", limit: maxRequest, params: params, serve: serve}}
+	}
+	return []route{
+		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, serve: h.submit}},
+		ask("/v1/check", []string{"evidence"}, h.check),
+		ask("/v1/evidence", nil, h.evidence),
+		get("/v1/entities", []string{"after"}, h.entities),
+		get("/v1/entities/{id}", nil, h.entity),
+		get("/v1/sandboxes", []string{"after"}, h.sandboxes),
+		get("/v1/sandboxes/{id}", nil, h.sandbox),
+		get("/v1/trust-root", nil, h.trustRoot),
+		get("/checkpoint", nil, h.checkpoint),
+		get("/healthz", nil, h.healthz),
+	}
+}

@@ -1,0 +1,136 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// A kind of problem; the name is the end of its type.
+type kind struct {
+	name, title string
+	status      int
+}
+
+// The kinds of problem.
+var (
+	malformed   = kind{"malformed", "Cannot be read", http.StatusBadRequest}
+	forbidden   = kind{"forbidden", "Not permitted by the trust root", http.StatusForbidden}
+	notFound    = kind{"not-found", "Not found", http.StatusNotFound}
+	method      = kind{"method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed}
+	conflict    = kind{"conflict", "Contradicts what is logged", http.StatusConflict}
+	tooLarge    = kind{"too-large", "Too large", http.StatusRequestEntityTooLarge}
+	mediaType   = kind{"unsupported-media-type", "Unsupported media type", http.StatusUnsupportedMediaType}
+	invalid     = kind{"invalid", "Not valid", http.StatusUnprocessableEntity}
+	undecided   = kind{"undecided", "Not decided", http.StatusUnprocessableEntity}
+	internal    = kind{"internal", "Internal error", http.StatusInternalServerError}
+	overloaded  = kind{"overloaded", "Overloaded", http.StatusServiceUnavailable}
+	readOnly    = kind{"read-only", "Read-only", http.StatusServiceUnavailable}
+	unavailable = kind{"unavailable", "Unavailable", http.StatusServiceUnavailable}
+)
+
+// refusals maps the classes of refusal to kinds.
+var refusals = map[attest.Class]kind{
+	attest.Malformed: malformed,
+	attest.Invalid:   invalid,
+	attest.Forbidden: forbidden,
+	attest.TooLarge:  tooLarge,
+	attest.NotFound:  notFound,
+	attest.Conflict:  conflict,
+}
+
+// internalDetail is all that a caller is told of a fault.
+const internalDetail = "the register has failed to answer; its operator finds the reason in its log"
+
+// retryAfter, in seconds, is how long a queue that is full takes to be so no
+// more.
+const retryAfter = "5"
+
+// A problem is an error with its answer.
+type problem struct {
+	kind     kind
+	detail   string
+	problems attest.Problems
+	more     map[string]string
+}
+
+func (p *problem) Error() string { return p.detail }
+
+// problemOf is the one place that decides which error gets which answer.
+func problemOf(err error) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if r, ok := errors.AsType[*attest.Refusal](err); ok {
+		k, known := refusals[r.Class]
+		if !known {
+			return &problem{kind: internal, detail: internalDetail}
+		}
+		// Problems further down point into something else, such as a header.
+		members, _ := r.Err.(attest.Problems) //nolint:errorlint // see above
+		return &problem{kind: k, detail: err.Error(), problems: members}
+	}
+	if e, ok := errors.AsType[*verify.Error](err); ok {
+		return &problem{kind: undecided, detail: e.Error()}
+	}
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return &problem{kind: notFound, detail: registry.ErrNotFound.Error()}
+	case errors.Is(err, registry.ErrOverloaded):
+		return &problem{kind: overloaded, detail: registry.ErrOverloaded.Error(), more: map[string]string{"Retry-After": retryAfter}}
+	case errors.Is(err, registry.ErrReadOnly):
+		// What has failed is wrapped, and for the log only.
+		return &problem{kind: readOnly, detail: registry.ErrReadOnly.Error()}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &problem{kind: unavailable, detail: "the exchange was ended before the answer"}
+	}
+	for _, e := range []error{registry.ErrNoRoot, registry.ErrClock, registry.ErrClosed} {
+		if errors.Is(err, e) {
+			return &problem{kind: unavailable, detail: e.Error()}
+		}
+	}
+	return &problem{kind: internal, detail: internalDetail}
+}
+
+// answer encodes the problem (RFC 9457).
+func (p *problem) answer() answer {
+	doc := struct {
+		Type     string          `json:"type"`
+		Title    string          `json:"title"`
+		Status   int             `json:"status"`
+		Detail   string          `json:"detail"`
+		Problems attest.Problems `json:"problems,omitzero"`
+	}{"urn:safeconduct:problem:" + p.kind.name, p.kind.title, p.kind.status, printable(p.detail), nil}
+	for _, m := range p.problems {
+		doc.Problems = append(doc.Problems, attest.Problem{Pointer: printable(m.Pointer), Message: printable(m.Message)})
+	}
+	b, err := json.Marshal(doc, json.Deterministic(true))
+	if err != nil {
+		b = []byte(`{"title":"Internal error"}`)
+	}
+	return answer{status: p.kind.status, contentType: "application/problem+json", body: b, more: p.more}
+}
+
+// printable makes valid UTF-8 of what a caller sent.
+func printable(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+func methodNotAllowed(got string, allowed []string) error {
+	list := strings.Join(allowed, ", ")
+	return &problem{kind: method, detail: fmt.Sprintf("%s is not for this path; want %s", got, list), more: map[string]string{"Allow": list}}
+}
+
+// unreadable is what reading a body ended with.
+func unreadable(err error) error {
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &problem{kind: tooLarge, detail: fmt.Sprintf("the body is larger than the %d bytes that are accepted", e.Limit)}
+	}
+	return &problem{kind: malformed, detail: "the body could not be read to its end"}
+}

@@ -1,0 +1,116 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// ErrHeadMoved is returned by [Log.Append] where the log has another size than
+// the batch starts at: somebody else has written to it.
+var ErrHeadMoved = errors.New("the log does not end where the batch starts")
+
+// A Log keeps the durable order of leaves and what is derived from it. It is
+// implemented by package badgerlog. One goroutine at a time writes (Append,
+// SetCheckpoint); all other methods may be called concurrently with it, and
+// see whole batches only.
+type Log interface {
+	tlog.HashReader
+
+	// Append makes a batch durable, all or nothing. It returns [ErrHeadMoved]
+	// where the log's size is not batch.Start; after any other error it is
+	// unknown whether the batch is in the log.
+	Append(ctx context.Context, batch Batch) error
+	// SetCheckpoint replaces the newest checkpoint by one of the same size with
+	// more signatures.
+	SetCheckpoint(ctx context.Context, size int64, checkpoint []byte) error
+
+	// Head returns the newest checkpoint; the zero Head for an empty log.
+	Head() (Head, error)
+	// Leaf returns a leaf, or [ErrNotFound].
+	Leaf(index int64) ([]byte, error)
+	// Find returns where the statement stands that an issuer made under a jti.
+	Find(iss, jti string) (place Place, ok bool, err error)
+	// History returns the whole history of a subject in log order, empty for
+	// one without statements.
+	History(subject string) ([]HistoryEntry, error)
+	// Subjects yields the subjects that begin with prefix, sorted bytewise. It
+	// ends after the first error.
+	Subjects(prefix string) iter.Seq2[Subject, error]
+}
+
+// A Head is where a log ends.
+type Head struct {
+	// Size is the number of leaves.
+	Size int64
+	// Checkpoint is the newest, a signed note.
+	Checkpoint []byte
+}
+
+// A Batch is what is appended at once: statement leaves, the status leaf that
+// closes them, and all that is derived.
+type Batch struct {
+	// Start is the index of the first leaf.
+	Start int64
+	// Leaves are the statements and, last, the status leaf.
+	Leaves [][]byte
+	// Hashes are the tree's stored hashes (see [tlog.StoredHashes]) of all
+	// leaves, from stored index [tlog.StoredHashCount](Start) on.
+	Hashes []tlog.Hash
+	// Statements are the names of the statements, in order.
+	Statements []Named
+	// Entries are the new entries of histories, of one subject in log order.
+	Entries []SubjectEntry
+	// Checkpoint is the signed note for the size Start+len(Leaves).
+	Checkpoint []byte
+}
+
+// Named is a statement's name and its place.
+type Named struct {
+	Iss, JTI string
+	Place
+}
+
+// A Place is where a statement stands.
+type Place struct {
+	// Index is its log index.
+	Index int64
+	// Size is that of the checkpoint which closed its batch; the status leaf
+	// of the batch stands at Size-1.
+	Size int64
+	// LeafHash is its RFC 6962 leaf hash.
+	LeafHash tlog.Hash
+}
+
+// A HistoryEntry is a statement's entry in the history of one subject.
+type HistoryEntry struct {
+	// Index is the statement's log index.
+	Index int64
+	// Time is its batch's, to the millisecond.
+	Time time.Time
+	// Tag names its lineage.
+	Tag attest.Tag
+	// LeafHash is its RFC 6962 leaf hash.
+	LeafHash tlog.Hash
+	// Chain is the subject's chain up to and with this entry.
+	Chain [32]byte
+}
+
+// A SubjectEntry is an entry and the subject whose history it goes into.
+type SubjectEntry struct {
+	Subject string
+	HistoryEntry
+	// Value is the subject's value in the status map from this entry on.
+	Value Value
+}
+
+// A Subject is a subject and its value in the status map.
+type Subject struct {
+	Name  string
+	Value Value
+}

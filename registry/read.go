@@ -1,0 +1,132 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sort"
+	"strings"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// openLeaf opens a logged statement with the trust root in force at its index.
+func openLeaf(s *snapshot, index int64, leaf []byte) (*attest.Statement, error) {
+	if verify.IsStatusLeaf(leaf) {
+		return nil, fmt.Errorf("leaf %d is a status leaf: %w", index, ErrNotFound)
+	}
+	u, err := attest.Parse(leaf)
+	if err != nil {
+		return nil, fmt.Errorf("the statement at index %d: %w", index, err)
+	}
+	st, err := open(u, leaf, rootBefore(s.roots, index))
+	if err != nil {
+		return nil, fmt.Errorf("the statement at index %d: %w", index, err)
+	}
+	return st, nil
+}
+
+// Statement returns the statement at a log index, ErrNotFound where there is
+// none, such as where a status leaf stands.
+func (r *Registry) Statement(ctx context.Context, index int64) (*attest.Statement, error) {
+	s := r.snapshot()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if index < 0 || index >= s.size {
+		return nil, fmt.Errorf("statement %d: %w", index, ErrNotFound)
+	}
+	return r.statement(s, index)
+}
+
+// History returns the whole history of a subject at the newest checkpoint, in
+// log order, empty for a subject without statements.
+func (r *Registry) History(ctx context.Context, subject string) ([]proven.Entry, error) {
+	s := r.snapshot()
+	stubs, err := r.stubs(ctx, s, subject)
+	if err != nil {
+		return nil, err
+	}
+	return r.entries(s, stubs)
+}
+
+// stubs returns a subject's history at a snapshot.
+func (r *Registry) stubs(ctx context.Context, s *snapshot, subject string) ([]HistoryEntry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	h, err := r.log.History(subject)
+	if err != nil {
+		return nil, err
+	}
+	return h[:sort.Search(len(h), func(i int) bool { return h[i].Index >= s.size })], nil
+}
+
+func (r *Registry) entries(s *snapshot, stubs []HistoryEntry) ([]proven.Entry, error) {
+	entries := make([]proven.Entry, len(stubs))
+	for i, e := range stubs {
+		st, err := r.statement(s, e.Index)
+		if err != nil {
+			return nil, err
+		}
+		entries[i] = proven.Entry{Index: e.Index, Time: e.Time, Tag: e.Tag, Statement: st}
+	}
+	return entries, nil
+}
+
+// Entities yields the ids of all entities that anything is logged of, each
+// once, the identifiers that registrations name beside the main one included.
+// It ends after the first error.
+func (r *Registry) Entities() iter.Seq2[string, error] {
+	s := r.snapshot()
+	return func(yield func(string, error) bool) {
+		last := ""
+		for subject, err := range r.listed(s, attest.EntitySubject("")) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			id, _, approval := strings.Cut(subject, "/")
+			// The approvals of an entity stand together, but not always beside
+			// its own subject.
+			if _, own := s.statuses.Get(verify.MapKey(id)); approval && (own || id == last) {
+				continue
+			}
+			last = id
+			if !yield(strings.TrimPrefix(id, attest.EntitySubject("")), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Sandboxes yields the ids of all sandboxes that were ever approved, sorted.
+// It ends after the first error.
+func (r *Registry) Sandboxes() iter.Seq2[string, error] {
+	s := r.snapshot()
+	return func(yield func(string, error) bool) {
+		for subject, err := range r.listed(s, attest.SandboxSubject("")) {
+			if !yield(strings.TrimPrefix(subject, attest.SandboxSubject("")), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// listed yields the subjects with a prefix that a snapshot has.
+func (r *Registry) listed(s *snapshot, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for subject, err := range r.log.Subjects(prefix) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			// What was logged since is left out.
+			if _, ok := s.statuses.Get(verify.MapKey(subject.Name)); ok && !yield(subject.Name, nil) {
+				return
+			}
+		}
+	}
+}

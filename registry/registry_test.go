@@ -1,0 +1,607 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/badgerlog"
+	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/verify"
+	"github.com/safeconduct/safeconduct/verify/statusmap"
+)
+
+// checkReceipt: the checkpoint opens with the log's key, and the statement is
+// in its tree.
+func checkReceipt(t *testing.T, statement []byte, r registry.Receipt) {
+	t.Helper()
+	_, vkey := rt.LogSigner()
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := note.Open(r.Checkpoint, note.VerifierList(v)); err != nil {
+		t.Errorf("checkpoint: %v", err)
+	}
+	origin, size, root, err := registry.ParseCheckpoint(r.Checkpoint)
+	if err != nil || origin != rt.Origin || size != r.Size {
+		t.Errorf("checkpoint of %q, size %d (%v), want %q, %d", origin, size, err, rt.Origin, r.Size)
+	}
+	if err := tlog.CheckRecord(r.Proof, size, root, r.Index, tlog.RecordHash(statement)); err != nil {
+		t.Errorf("index %d: %v", r.Index, err)
+	}
+	if r.LeafHash != tlog.RecordHash(statement) {
+		t.Errorf("index %d: leaf hash of something else", r.Index)
+	}
+}
+
+func approvalNumber(i int) *attest.EntityApproval {
+	return rt.Approval(fmt.Sprintf("TEA-%04d", i), rt.IN, rt.Halcyon, "US")
+}
+
+func TestReceiptsProveTheOrder(t *testing.T) {
+	r := rt.New(t)
+	last := int64(0)
+	for i := range 20 {
+		s := r.Sign(approvalNumber(i))
+		receipt, err := r.Submit(context.Background(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkReceipt(t, s, receipt)
+		if receipt.Index <= last {
+			t.Errorf("index %d after %d", receipt.Index, last)
+		}
+		last = receipt.Index
+		r.Clock.Add(time.Duration(i) * 100 * time.Millisecond)
+	}
+	checkLog(t, r)
+}
+
+// checkLog replays the log: a status leaf closes every batch, and its map root
+// is what a rebuild from the statements alone gives.
+func checkLog(t *testing.T, r *rt.Register) {
+	t.Helper()
+	r.Stop()
+	log, err := badgerlog.Open(r.Dir+"/log", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	head, err := log.Head()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make(map[string]registry.Value)
+	lineages := make(map[string]*attest.Lineage)
+	var pending []int64
+	var roots []*attest.TrustRoot
+	previous, lastTime := int64(verify.NoPrevious), time.Time{}
+	for i := range head.Size {
+		leaf, err := log.Leaf(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !verify.IsStatusLeaf(leaf) {
+			pending = append(pending, i)
+			continue
+		}
+		status, err := verify.ParseStatusLeaf(leaf)
+		if err != nil || status.Index != i || status.Previous != previous || !status.Time.After(lastTime) || len(pending) == 0 {
+			t.Fatalf("status leaf %d: %+v (%v)", i, status, err)
+		}
+		for _, p := range pending {
+			replay(t, log, p, status.Time, &roots, values, lineages)
+		}
+		var m *statusmap.Map
+		m = m.Set(func(yield func([32]byte, []byte) bool) {
+			for s, v := range values {
+				if !yield(verify.MapKey(s), v.Bytes()) {
+					return
+				}
+			}
+		})
+		if m.Root() != status.MapRoot {
+			t.Fatalf("status leaf %d: another map root", i)
+		}
+		previous, lastTime, pending = i, status.Time, nil
+	}
+	if len(pending) > 0 {
+		t.Error("the last leaf is no status leaf")
+	}
+}
+
+func replay(t *testing.T, log registry.Log, index int64, at time.Time, roots *[]*attest.TrustRoot, values map[string]registry.Value, lineages map[string]*attest.Lineage) {
+	t.Helper()
+	leaf, err := log.Leaf(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var st *attest.Statement
+	if index == 0 {
+		st, err = attest.OpenRoot(leaf, nil)
+	} else {
+		st, err = attest.Open(leaf, (*roots)[len(*roots)-1])
+	}
+	if err != nil {
+		t.Fatalf("statement %d: %v", index, err)
+	}
+	if root := st.TrustRoot(); root != nil {
+		*roots = append(*roots, root)
+	}
+	c := st.Claims()
+	sub := c.Head().Sub
+	if lineages[sub] == nil {
+		lineages[sub] = new(attest.Lineage)
+	}
+	tag, err := lineages[sub].Next(c)
+	if err != nil {
+		t.Fatalf("statement %d: %v", index, err)
+	}
+	for _, s := range c.Subjects() {
+		values[s] = values[s].Next(index, at, tlog.RecordHash(leaf), tag)
+	}
+}
+
+func TestTheStatusMapIsARebuildOfTheLog(t *testing.T) {
+	r := stage(t)
+	// An identifier that the first version does not name.
+	second := rt.Registration("REG-2", rt.IN, rt.Varuna, "IN")
+	second.Supersedes, second.Identifiers = "REG-1", []string{"pan:AAVCD1234K", "iec:AAVCD1234K"}
+	r.MustSubmit(second)
+	third := rt.Registration("REG-3", rt.IN, rt.Varuna, "IN")
+	third.Supersedes, third.Identifiers = "REG-2", []string{"pan:AAVCD1234K"}
+	r.MustSubmit(third)
+	checkLog(t, r)
+}
+
+func TestTheSameStatementGetsTheSameReceipt(t *testing.T) {
+	r := rt.New(t)
+	ctx := context.Background()
+	approval := rt.Approval("TEA-1", rt.US, rt.Varuna, "IN")
+	event := rt.Event("EV-1", rt.US, approval.Sub, "TEA-1", attest.Suspend, rt.Start)
+	r.MustSubmit(approval)
+	one, both := r.Sign(event, rt.Signers(rt.US)[0]), r.Sign(event)
+	first, err := r.Submit(ctx, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.MustSubmit(approvalNumber(1))
+	r.Clock.Add(30 * 24 * time.Hour)
+	for name, statement := range map[string][]byte{"again": one, "with more signatures": both} {
+		got, err := r.Submit(ctx, statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(first, got); diff != "" {
+			t.Errorf("%s (-first +got):\n%s", name, diff)
+		}
+	}
+	root, err := r.Submit(ctx, r.RootStatement)
+	if err != nil || root.Index != 0 {
+		t.Errorf("the trust root again: index %d, %v", root.Index, err)
+	}
+	r.Restart()
+	got, err := r.Submit(ctx, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, got); diff != "" {
+		t.Errorf("after a restart (-first +got):\n%s", diff)
+	}
+	forged := slices.Clone(both)
+	forged[len(forged)-2] ^= 1
+	_, err = r.Submit(ctx, forged)
+	wantRefusal(t, err, attest.Forbidden, "")
+}
+
+func TestConcurrentDuplicatesAreLoggedOnce(t *testing.T) {
+	r := rt.New(t)
+	size := sizeOf(t, r)
+	statement := r.Sign(approvalNumber(1))
+	other := r.Sign(changed(approvalNumber(1), func(a *attest.EntityApproval) { a.LegalName = "Other" }))
+	release := holdSequencer(r)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	won := make(map[string][]registry.Receipt)
+	refused := make(map[string]int)
+	for i := range 40 {
+		name, s := "one", statement
+		if i%2 == 1 {
+			name, s = "other", other
+		}
+		wg.Go(func() {
+			receipt, err := r.Submit(context.Background(), s)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				wantRefusal(t, err, attest.Conflict, "/jti")
+				refused[name]++
+				return
+			}
+			won[name] = append(won[name], receipt)
+		})
+	}
+	release()
+	wg.Wait()
+	if len(won) != 1 || len(refused) != 1 {
+		t.Fatalf("%d payloads were logged, %d refused; want one each", len(won), len(refused))
+	}
+	for name, receipts := range won {
+		if len(receipts) != 20 || refused[name] != 0 {
+			t.Errorf("%s: %d receipts and %d refusals", name, len(receipts), refused[name])
+		}
+		for _, got := range receipts {
+			if diff := cmp.Diff(receipts[0], got); diff != "" {
+				t.Errorf("receipts differ:\n%s", diff)
+			}
+		}
+	}
+	if got := sizeOf(t, r); got != size+2 {
+		t.Errorf("size %d, want %d", got, size+2)
+	}
+}
+
+func TestManySubmitters(t *testing.T) {
+	r := rt.New(t)
+	var wg sync.WaitGroup
+	statements := make([][]byte, 300)
+	for i := range statements {
+		statements[i] = r.Sign(approvalNumber(i))
+	}
+	receipts := make([]registry.Receipt, len(statements))
+	for w := range 16 {
+		wg.Go(func() {
+			for i := w; i < len(statements); i += 16 {
+				var err error
+				if receipts[i], err = r.Submit(context.Background(), statements[i]); err != nil {
+					t.Errorf("submit: %v", err)
+				}
+				if _, err := r.Evidence(context.Background(), request()); err != nil {
+					t.Errorf("evidence: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	seen := make(map[int64]bool)
+	for i, receipt := range receipts {
+		checkReceipt(t, statements[i], receipt)
+		if seen[receipt.Index] {
+			t.Errorf("index %d twice", receipt.Index)
+		}
+		seen[receipt.Index] = true
+	}
+	checkLog(t, r)
+}
+
+func TestARestartContinues(t *testing.T) {
+	r := stage(t)
+	before := r.Checkpoint()
+	r.Restart()
+	if diff := cmp.Diff(string(before), string(r.Checkpoint())); diff != "" {
+		t.Errorf("another checkpoint (-before +after):\n%s", diff)
+	}
+	s := r.Sign(rt.Domain("PDA-2", rt.IN))
+	receipt, err := r.Submit(context.Background(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReceipt(t, s, receipt)
+	checkLog(t, r)
+}
+
+func TestAnEmptyLogTakesItsTrustRootFirst(t *testing.T) {
+	ctx := context.Background()
+	clock := rt.NewClock(rt.Start)
+	reg, log, err := rt.Serve(t.TempDir(), clock.Now, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(reg.Close(), log.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := reg.Healthy(); !errors.Is(err, registry.ErrNoRoot) {
+		t.Errorf("healthy: %v, want ErrNoRoot", err)
+	}
+	sign := func(c attest.Claims) []byte {
+		s, err := rt.Sign(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	approval := rt.Approval("TEA-1", rt.IN, rt.Halcyon, "US")
+	approval.Aud, approval.IAT = rt.Origin, date(rt.Start)
+	if _, err := reg.Submit(ctx, sign(approval)); !errors.Is(err, registry.ErrNoRoot) {
+		t.Errorf("submit: %v, want ErrNoRoot", err)
+	}
+	_, err = reg.Init(ctx, sign(approval))
+	wantRefusal(t, err, attest.Malformed, "")
+}
+
+func TestInitRefusesARootForAnotherRegister(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		change  func(*attest.Root)
+		class   attest.Class
+		pointer string
+	}{
+		{"version 2", func(r *attest.Root) { r.Version, r.JTI = 2, "root-2" }, attest.Conflict, "/version"},
+		{"without the register's key", func(r *attest.Root) { r.LogKeys = []string{otherLogKey} }, attest.Conflict, "/log_keys"},
+		{"another register's", func(r *attest.Root) {
+			r.Aud, r.LogKeys = "example.org/other", []string{otherOriginKey}
+		}, attest.Forbidden, "/aud"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			reg, log, err := rt.Serve(t.TempDir(), rt.NewClock(rt.Start).Now, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			statement, err := rt.Sign(changed(rt.Root(rt.Start), test.change))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = reg.Init(context.Background(), statement)
+			wantRefusal(t, err, test.class, test.pointer)
+			if reg.Checkpoint() != nil {
+				t.Error("something is logged")
+			}
+			if err := errors.Join(reg.Close(), log.Close()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestInitAgain(t *testing.T) {
+	r := rt.New(t)
+	receipt, err := r.Init(context.Background(), r.RootStatement)
+	if err != nil || receipt.Index != 0 {
+		t.Errorf("the same root: index %d, %v", receipt.Index, err)
+	}
+	other, err := rt.Sign(rt.Root(rt.Start.Add(time.Second)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Init(context.Background(), other)
+	wantRefusal(t, err, attest.Conflict, "")
+}
+
+func TestAStorageErrorEndsWriting(t *testing.T) {
+	broken := errors.New("no space left on device")
+	var faulty *faultyLog
+	r := rt.New(t, func(c *registry.Config) {
+		faulty = &faultyLog{Log: c.Log}
+		c.Log = faulty
+	})
+	first := r.Sign(approvalNumber(1))
+	receipt, err := r.Submit(context.Background(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkpoint := r.Checkpoint()
+	faulty.fail(broken)
+	if _, err := r.Submit(context.Background(), r.Sign(approvalNumber(2))); !errors.Is(err, registry.ErrReadOnly) || !errors.Is(err, broken) {
+		t.Errorf("submit: %v, want ErrReadOnly and the cause", err)
+	}
+	faulty.fail(nil)
+	if _, err := r.Submit(context.Background(), r.Sign(approvalNumber(3))); !errors.Is(err, registry.ErrReadOnly) {
+		t.Errorf("submit later: %v, want ErrReadOnly", err)
+	}
+	if err := r.Healthy(); !errors.Is(err, registry.ErrReadOnly) {
+		t.Errorf("healthy: %v, want ErrReadOnly", err)
+	}
+	r.Clock.Add(time.Hour)
+	if _, err := r.Evidence(context.Background(), request()); err != nil {
+		t.Errorf("evidence: %v", err)
+	}
+	if !bytes.Equal(checkpoint, r.Checkpoint()) {
+		t.Error("the checkpoint changed")
+	}
+	again, err := r.Submit(context.Background(), first)
+	if diff := cmp.Diff(receipt, again); err != nil || diff != "" {
+		t.Errorf("a receipt given before: %v\n%s", err, diff)
+	}
+	r.Restart()
+	r.MustSubmit(approvalNumber(3))
+}
+
+type faultyLog struct {
+	registry.Log
+	mu  sync.Mutex
+	err error
+}
+
+func (f *faultyLog) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+func (f *faultyLog) Append(ctx context.Context, b registry.Batch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return f.err
+	}
+	return f.Log.Append(ctx, b)
+}
+
+func TestAFullQueueRefuses(t *testing.T) {
+	r := rt.New(t, func(c *registry.Config) { c.QueueSize = 4 })
+	release := holdSequencer(r)
+	var statements [][]byte
+	for i := range 12 {
+		statements = append(statements, r.Sign(approvalNumber(i)))
+	}
+	errs := make(chan error, len(statements))
+	for _, s := range statements {
+		go func() {
+			_, err := r.Submit(context.Background(), s)
+			errs <- err
+		}()
+	}
+	// With the sequencer held, only refused submissions come back: 12 less 4
+	// that wait and at most one that it has taken.
+	overloaded := 0
+	for range len(statements) - 5 {
+		if err := <-errs; !errors.Is(err, registry.ErrOverloaded) {
+			t.Errorf("submit: %v, want ErrOverloaded", err)
+		} else {
+			overloaded++
+		}
+	}
+	release()
+	for range 5 {
+		if err := <-errs; errors.Is(err, registry.ErrOverloaded) {
+			overloaded++
+		} else if err != nil {
+			t.Errorf("submit: %v", err)
+		}
+	}
+	if overloaded > len(statements)-4 {
+		t.Errorf("%d of %d were refused", overloaded, len(statements))
+	}
+}
+
+func TestAnImpatientSubmitterHarmsNobody(t *testing.T) {
+	r := rt.New(t)
+	release := holdSequencer(r)
+	ctx, cancel := context.WithCancel(context.Background())
+	impatient := r.Sign(approvalNumber(1))
+	errs := make(chan error)
+	go func() {
+		_, err := r.Submit(ctx, impatient)
+		errs <- err
+	}()
+	cancel()
+	if err := <-errs; !errors.Is(err, context.Canceled) {
+		t.Errorf("submit: %v, want context.Canceled", err)
+	}
+	release()
+	r.MustSubmit(approvalNumber(2))
+	// Submitting again tells.
+	receipt, err := r.Submit(context.Background(), impatient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkReceipt(t, impatient, receipt)
+	checkLog(t, r)
+}
+
+func TestCloseAnswersWhoWaits(t *testing.T) {
+	r := rt.New(t)
+	release := holdSequencer(r)
+	statement := r.Sign(approvalNumber(1))
+	errs := make(chan error)
+	go func() {
+		_, err := r.Submit(context.Background(), statement)
+		errs <- err
+	}()
+	for r.Waiting() > 0 || sizeOf(t, r) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	closed := make(chan error)
+	go func() { closed <- r.Close() }()
+	release()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if err := <-errs; err != nil && !errors.Is(err, registry.ErrClosed) {
+		t.Errorf("submit: %v", err)
+	}
+	if _, err := r.Submit(context.Background(), r.Sign(approvalNumber(2))); !errors.Is(err, registry.ErrClosed) {
+		t.Errorf("submit after close: %v, want ErrClosed", err)
+	}
+}
+
+func TestBatchesAreDatedAfterEveryCosignature(t *testing.T) {
+	r := rt.New(t)
+	r.Clock.Set(rt.Start.Add(10*time.Second + 700*time.Millisecond))
+	first := r.MustSubmit(approvalNumber(1))
+	if got := first.Time.Sub(rt.Start); got != 10700*time.Millisecond {
+		t.Errorf("dated %v after the start", got)
+	}
+	// Cosigned at 20 s, by a clock that then falls back.
+	r.Clock.Set(rt.Start.Add(20 * time.Second))
+	if err := r.Cosign(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Set(rt.Start.Add(15 * time.Second))
+	second := r.MustSubmit(approvalNumber(2))
+	if got := second.Time.Sub(rt.Start); got != 20001*time.Millisecond {
+		t.Errorf("dated %v after the start, want 20.001s", got)
+	}
+	third := r.MustSubmit(approvalNumber(3))
+	if got := third.Time.Sub(rt.Start); got != 20002*time.Millisecond {
+		t.Errorf("dated %v after the start, want 20.002s", got)
+	}
+	r.Clock.Set(rt.Start.Add(-time.Hour))
+	if _, err := r.Submit(context.Background(), r.Sign(approvalNumber(4))); !errors.Is(err, registry.ErrClock) {
+		t.Errorf("submit by a clock an hour behind: %v, want ErrClock", err)
+	}
+	r.Clock.Set(rt.Start.Add(time.Hour))
+	r.MustSubmit(approvalNumber(4))
+}
+
+func TestListings(t *testing.T) {
+	r := stage(t)
+	// "-" sorts before "/", which separates an entity from an authority.
+	r.MustSubmit(rt.Approval("TEA-OWN", rt.US, "us-own:A", "AU"))
+	r.MustSubmit(rt.Approval("TEA-OWN-1", rt.US, "us-own:A-1", "AU"))
+	r.MustSubmit(rt.Approval("TEA-OWN-2", rt.IN, "us-own:A", "AU"))
+	r.MustSubmit(rt.Registration("REG-OWN", rt.US, "us-own:A", "US"))
+	var entities, sandboxes []string
+	for id, err := range r.Entities() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entities = append(entities, id)
+	}
+	for id, err := range r.Sandboxes() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		sandboxes = append(sandboxes, id)
+	}
+	slices.Sort(entities)
+	want := []string{"iec:AAVCD1234K", rt.Corvus, rt.Varuna, "us-own:A", "us-own:A-1"}
+	if diff := cmp.Diff(want, entities); diff != "" {
+		t.Errorf("entities (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{rt.Sandbox}, sandboxes); diff != "" {
+		t.Errorf("sandboxes (-want +got):\n%s", diff)
+	}
+}
+
+func TestStatementByIndex(t *testing.T) {
+	r := rt.New(t)
+	receipt := r.MustSubmit(approvalNumber(1))
+	st, err := r.Statement(context.Background(), receipt.Index)
+	if err != nil || st.Claims().Head().JTI != "TEA-0001" {
+		t.Errorf("statement: %v", err)
+	}
+	for _, index := range []int64{-1, 1, receipt.Index + 1, receipt.Size} {
+		if _, err := r.Statement(context.Background(), index); !errors.Is(err, registry.ErrNotFound) {
+			t.Errorf("statement %d: %v, want ErrNotFound", index, err)
+		}
+	}
+}

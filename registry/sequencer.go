@@ -1,0 +1,255 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// What a batch holds at most, so that it fits one transaction of the store.
+const (
+	maxBatch        = 256
+	maxBatchBytes   = 4 << 20
+	maxBatchEntries = 4096
+)
+
+// maxBehind is how far the clock may stand behind the time of a batch. It is
+// less than the five minutes by which a verifier and a mirror let a status
+// leaf lead their clocks.
+const maxBehind = time.Minute
+
+// run is the sequencer. It ends when the queue is closed and empty.
+func (r *Registry) run() {
+	defer close(r.done)
+	var carried *submission
+	var started time.Time
+	busy := false
+	for {
+		first := carried
+		if first == nil {
+			var ok bool
+			if first, ok = <-r.queue; !ok {
+				return
+			}
+		}
+		wait := time.Duration(0)
+		if busy {
+			wait = r.interval - time.Since(started)
+		}
+		var batch []*submission
+		batch, carried = r.collect(first, wait)
+		started = time.Now()
+		answers := r.sequence(batch)
+		// Asked before anybody is answered: who submits one after the other
+		// does not make the register busy.
+		busy = carried != nil || len(r.queue) > 0
+		for i, s := range batch {
+			s.answer <- answers[i]
+		}
+	}
+}
+
+// collect fills a batch from the queue: it waits as told, and then takes what
+// is there. What does not fit any more is carried into the next batch.
+func (r *Registry) collect(first *submission, wait time.Duration) (batch []*submission, carried *submission) {
+	bytes, entries := 0, 0
+	add := func(s *submission) bool {
+		bytes += len(s.statement.Bytes())
+		entries += len(s.statement.Claims().Subjects())
+		if len(batch) > 0 && (bytes > maxBatchBytes || entries > maxBatchEntries) {
+			carried = s
+			return false
+		}
+		batch = append(batch, s)
+		return len(batch) < maxBatch
+	}
+	if !add(first) {
+		return batch, carried
+	}
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		for {
+			select {
+			case s, ok := <-r.queue:
+				if !ok || !add(s) {
+					return batch, carried
+				}
+				continue
+			case <-timer.C:
+			}
+			break
+		}
+	}
+	for {
+		select {
+		case s, ok := <-r.queue:
+			if !ok || !add(s) {
+				return batch, carried
+			}
+		default:
+			return batch, carried
+		}
+	}
+}
+
+// sequence admits a batch, makes it durable, and returns the answer of each
+// submission.
+func (r *Registry) sequence(batch []*submission) []answer {
+	r.write.Lock()
+	defer r.write.Unlock()
+	answers := make([]answer, len(batch))
+	refuse := func(err error) []answer {
+		for i := range answers {
+			// What is refused or stands in an earlier batch stays so.
+			if answers[i].err == nil && answers[i].place.Size == 0 {
+				answers[i] = answer{err: err}
+			}
+		}
+		return answers
+	}
+	if err := r.failed.Load(); err != nil {
+		return refuse(*err)
+	}
+	base := r.snapshot()
+	now := r.now()
+	at := batchTime(now, base)
+	if behind := at.Sub(now); behind > maxBehind {
+		return refuse(fmt.Errorf("%w: it is %s behind the time of the last batch, %s", ErrClock, behind, base.at.Format(time.RFC3339)))
+	}
+	d := r.newDraft(base, at)
+	for i, s := range batch {
+		answers[i] = r.take(d, s)
+		if err := answers[i].err; err != nil && !isRefusal(err) {
+			return refuse(r.fail(err))
+		}
+	}
+	if len(d.statements) == 0 {
+		return answers
+	}
+	next, err := r.commit(d, now)
+	if err != nil {
+		return refuse(err)
+	}
+	for i := range answers {
+		if a := &answers[i]; a.err == nil && a.place.Size == 0 {
+			a.place.Size, a.at, a.signed = next.size, next.at, next.signed
+		}
+	}
+	return answers
+}
+
+// commit makes a draft durable and publishes the snapshot that follows.
+func (r *Registry) commit(d *draft, now time.Time) (*snapshot, error) {
+	batch, next, err := d.finish(now.Truncate(time.Second).UTC())
+	if err != nil {
+		return nil, r.fail(err)
+	}
+	// Nobody's context ends what all submitters of the batch wait for.
+	if err := r.log.Append(context.Background(), batch); err != nil {
+		return nil, r.fail(err)
+	}
+	for i, st := range d.statements {
+		r.opened.put(batch.Start+int64(i), st)
+	}
+	r.state.Store(next)
+	return next, nil
+}
+
+// batchTime is the clock's, to the millisecond, but after the last batch and
+// after every cosignature held: what a cosigner has signed at T fixes what was
+// known at T.
+func batchTime(now time.Time, base *snapshot) time.Time {
+	at := now.Truncate(time.Millisecond).UTC()
+	for _, before := range []time.Time{base.at, base.cosigned} {
+		if !at.After(before) {
+			at = before.Add(time.Millisecond)
+		}
+	}
+	return at
+}
+
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*attest.Refusal](err)
+	return ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNoRoot)
+}
+
+// take adds a submission to the draft, and returns its answer as far as it is
+// known: a place of size 0 is one in this batch.
+func (r *Registry) take(d *draft, s *submission) answer {
+	if err := s.ctx.Err(); err != nil {
+		return answer{err: err}
+	}
+	st := s.statement
+	head := st.Claims().Head()
+	if a, dup := r.duplicate(d, st); dup {
+		return a
+	}
+	if s.first != (d.Root() == nil) {
+		return answer{err: attest.Refuse(attest.Conflict, errors.New("the log has a trust root already"))}
+	}
+	if root := d.Root(); root != s.root {
+		// A new trust root has come in between.
+		var err error
+		if st, err = attest.Open(st.Bytes(), root); err != nil {
+			return answer{err: err}
+		}
+	}
+	if err := r.admitRoot(st); err != nil {
+		return answer{err: err}
+	}
+	if err := admit(d, st, d.at); err != nil {
+		return answer{err: err}
+	}
+	if err := d.add(st); err != nil {
+		return answer{err: err}
+	}
+	return answer{place: Place{Index: d.names[[2]string{head.Iss, head.JTI}], LeafHash: st.LeafHash()}}
+}
+
+// duplicate answers a statement whose name is taken: with the place of the
+// one that has the same payload, or with a conflict.
+func (r *Registry) duplicate(d *draft, st *attest.Statement) (a answer, dup bool) {
+	head := st.Claims().Head()
+	if i, ok := d.names[[2]string{head.Iss, head.JTI}]; ok {
+		old := d.statements[i-d.base.size]
+		if err := samePayload(old.Bytes(), i, st.Bytes()); err != nil {
+			return answer{err: err}, true
+		}
+		return answer{place: Place{Index: i, LeafHash: old.LeafHash()}}, true
+	}
+	place, ok, err := r.log.Find(head.Iss, head.JTI)
+	if err != nil {
+		return answer{err: err}, true
+	}
+	if !ok {
+		return answer{}, false
+	}
+	if place.LeafHash != tlog.RecordHash(st.Bytes()) {
+		if err := r.samePayload(place, st.Bytes()); err != nil {
+			return answer{err: err}, true
+		}
+	}
+	return answer{place: place}, true
+}
+
+// admitRoot refuses a trust root under which this register could not sign.
+// It is no rule of admission: a mirror does not know the signer.
+func (r *Registry) admitRoot(st *attest.Statement) error {
+	root := st.TrustRoot()
+	if root == nil {
+		return nil
+	}
+	if aud := root.Root().Aud; aud != r.origin {
+		return attest.Refuse(attest.Forbidden, attest.Problems{{Pointer: "/aud", Message: fmt.Sprintf("is addressed to the register %q; this one is %q", aud, r.origin)}})
+	}
+	if _, ok := r.logKey(root); !ok {
+		return conflict("/log_keys", "does not hold the key that this register signs with, %s (%08x)", r.signer.Name(), r.signer.KeyHash())
+	}
+	return nil
+}

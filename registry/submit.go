@@ -1,0 +1,196 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// A Receipt says where a statement stands in the log, and proves it. The
+// receipt of a statement is the same whenever it is asked for.
+type Receipt struct {
+	// Index is its log index.
+	Index int64
+	// Time is when it was logged, to the millisecond.
+	Time time.Time
+	// LeafHash is the RFC 6962 leaf hash of what is logged. Where the same
+	// payload was submitted with other signatures before, it is of those.
+	LeafHash tlog.Hash
+	// Size is that of Checkpoint.
+	Size int64
+	// Proof is the inclusion proof of the leaf in the tree of that size.
+	Proof tlog.RecordProof
+	// Checkpoint is the one that closed the statement's batch, with the log's
+	// signature.
+	Checkpoint []byte
+}
+
+// A submission is a statement on its way through the sequencer.
+type submission struct {
+	statement *attest.Statement
+	// root is what it was opened with; first says that it is the first root.
+	root   *attest.TrustRoot
+	first  bool
+	ctx    context.Context
+	answer chan answer
+}
+
+// An answer is a place and the checkpoint of its size, or why there is none.
+// Without the checkpoint, the place is one of an earlier batch.
+type answer struct {
+	place  Place
+	at     time.Time
+	signed []byte
+	err    error
+}
+
+// Submit has a statement logged and returns its receipt when that is durable.
+// A statement that is logged already, or has the same issuer, jti and payload
+// as one that is, gets that one's receipt.
+//
+// It returns a *[attest.Refusal] for what may not be logged, ErrOverloaded,
+// ErrReadOnly, ErrNoRoot, ErrClock or ErrClosed, or ctx's error; after the
+// latter the statement may be logged all the same, and submitting it again
+// tells.
+func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error) {
+	u, err := attest.Parse(statement)
+	if err != nil {
+		return Receipt{}, err
+	}
+	head := u.ClaimsUnsafe().Head()
+	s := r.snapshot()
+	if s.size == 0 {
+		return Receipt{}, ErrNoRoot
+	}
+	place, logged, err := r.log.Find(head.Iss, head.JTI)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if logged && place.LeafHash == tlog.RecordHash(statement) {
+		return r.receipt(answer{place: place})
+	}
+	root := s.root()
+	if _, isRoot := u.ClaimsUnsafe().(*attest.Root); isRoot && logged {
+		// A root that is logged is signed by its predecessor's officers.
+		root = rootBefore(r.snapshot().roots, place.Index)
+	}
+	st, err := open(u, statement, root)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if logged {
+		if err := r.samePayload(place, statement); err != nil {
+			return Receipt{}, err
+		}
+		return r.receipt(answer{place: place})
+	}
+	return r.enqueue(ctx, &submission{statement: st, root: root})
+}
+
+// open opens a statement; only the first root has none to be opened with.
+func open(u *attest.Unopened, statement []byte, root *attest.TrustRoot) (*attest.Statement, error) {
+	if _, isRoot := u.ClaimsUnsafe().(*attest.Root); isRoot {
+		return attest.OpenRoot(statement, root)
+	}
+	return u.Open(root)
+}
+
+// samePayload refuses a statement whose payload is not that of the one logged
+// under its name.
+func (r *Registry) samePayload(place Place, statement []byte) error {
+	leaf, err := r.log.Leaf(place.Index)
+	if err != nil {
+		return err
+	}
+	return samePayload(leaf, place.Index, statement)
+}
+
+func samePayload(logged []byte, index int64, statement []byte) error {
+	if bytes.Equal(payload(logged), payload(statement)) {
+		return nil
+	}
+	return attest.Refuse(attest.Conflict, attest.Problems{{
+		Pointer: "/jti",
+		Message: fmt.Sprintf("is taken by another statement of this issuer, at log index %d; what says something else has another jti", index),
+	}})
+}
+
+// payload returns the payload segment of a statement, which all its lines have
+// in common.
+func payload(statement []byte) []byte {
+	_, rest, _ := bytes.Cut(statement, []byte("."))
+	segment, _, _ := bytes.Cut(rest, []byte("."))
+	return segment
+}
+
+// enqueue gives a submission to the sequencer and waits for its answer.
+func (r *Registry) enqueue(ctx context.Context, s *submission) (Receipt, error) {
+	s.ctx, s.answer = ctx, make(chan answer, 1)
+	if err := r.offer(s); err != nil {
+		return Receipt{}, err
+	}
+	select {
+	case a := <-s.answer:
+		return r.receipt(a)
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("wait for the statement to be logged: %w", ctx.Err())
+	}
+}
+
+func (r *Registry) offer(s *submission) error {
+	r.intake.RLock()
+	defer r.intake.RUnlock()
+	if err := r.failed.Load(); err != nil {
+		return *err
+	}
+	if r.closed {
+		return ErrClosed
+	}
+	select {
+	case r.queue <- s:
+		return nil
+	default:
+		return ErrOverloaded
+	}
+}
+
+// receipt makes the receipt of an answer. It reads what is durable.
+func (r *Registry) receipt(a answer) (Receipt, error) {
+	if a.err != nil {
+		return Receipt{}, a.err
+	}
+	p := a.place
+	if a.signed == nil {
+		leaf, err := r.log.Leaf(p.Size - 1)
+		if err != nil {
+			return Receipt{}, err
+		}
+		status, err := verify.ParseStatusLeaf(leaf)
+		if err != nil {
+			return Receipt{}, err
+		}
+		a.at = status.Time
+		hash, err := tlog.TreeHash(p.Size, r.log)
+		if err != nil {
+			return Receipt{}, err
+		}
+		// Signed anew, which gives the same bytes: Ed25519 is deterministic.
+		if a.signed, err = r.sign(p.Size, hash, r.snapshot().root()); err != nil {
+			return Receipt{}, err
+		}
+	}
+	proof, err := tlog.ProveRecord(p.Size, p.Index, r.log)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("prove index %d: %w", p.Index, err)
+	}
+	return Receipt{
+		Index: p.Index, Time: a.at, LeafHash: p.LeafHash, Size: p.Size,
+		Proof: proof, Checkpoint: a.signed,
+	}, nil
+}

@@ -1,0 +1,81 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// MapKey returns the key of a subject in the status map: SHA-256(subject).
+func MapKey(subject string) [32]byte { return sha256.Sum256([]byte(subject)) }
+
+// mapValueSize is the length of a value of the status map.
+const mapValueSize = 8 + 32
+
+// MapValue returns the value of a subject in the status map, where count
+// statements about it make the chain: u64be(count) ‖ chain.
+func MapValue(count int64, chain [32]byte) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, mapValueSize), uint64(count))
+	return append(b, chain[:]...)
+}
+
+// ParseMapValue reads what [MapValue] returns.
+func ParseMapValue(value []byte) (count int64, chain [32]byte, err error) {
+	if len(value) != mapValueSize {
+		return 0, chain, fmt.Errorf("a value of the status map has %d bytes, not %d", mapValueSize, len(value))
+	}
+	if count = int64(binary.BigEndian.Uint64(value)); count < 1 {
+		return 0, chain, fmt.Errorf("a value of the status map counts %d statements", uint64(count))
+	}
+	return count, [32]byte(value[8:]), nil
+}
+
+// Chain returns the hash chain over the statements about a subject when one
+// more, with that log index, time of logging in Unix milliseconds, RFC 6962
+// leaf hash and lineage tag, follows those that made prev:
+//
+//	chain_n = SHA-256(0x02 ‖ chain_{n-1} ‖ u64be(index) ‖ u64be(time_ms) ‖ leaf_hash ‖ tag)
+//
+// chain_0 is zero.
+func Chain(prev [32]byte, index, timeMS int64, leaf tlog.Hash, tag attest.Tag) [32]byte {
+	b := append(make([]byte, 0, 1+32+8+8+32+32), 0x02)
+	b = append(b, prev[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(index))
+	b = binary.BigEndian.AppendUint64(b, uint64(timeMS))
+	b = append(b, leaf[:]...)
+	b = append(b, tag[:]...)
+	return sha256.Sum256(b)
+}
+
+// EvidenceDigest names evidence for the replay of a decision, whatever
+// signatures and proofs it was shown with: the SHA-256, in base64url without
+// padding, of
+//
+//	<note text of the checkpoint: origin, size, root, each with a newline>
+//	<empty line>
+//	<subject> <count, decimal> <standard base64 of chain>
+//	…
+//
+// with a line, ended by a newline, for each shown subject, ascending by their
+// bytes; count 0 and a zero chain for one that has no statements. Values maps
+// the subjects to what the status map holds, see [MapValue], nil for nothing.
+func EvidenceDigest(checkpointText string, values map[string][]byte) string {
+	b := []byte(checkpointText + "\n")
+	for _, subject := range slices.Sorted(maps.Keys(values)) {
+		// What is no value of the map says that there is none.
+		count, chain, err := ParseMapValue(values[subject])
+		if err != nil {
+			count, chain = 0, [32]byte{}
+		}
+		b = fmt.Appendf(b, "%s %d %s\n", subject, count, base64.StdEncoding.EncodeToString(chain[:]))
+	}
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,116 @@
+package verify
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	flog "github.com/transparency-dev/formats/log"
+	fnote "github.com/transparency-dev/formats/note"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// checkpoint: a C2SP tlog-checkpoint of the register, without extension line,
+// signed by a log key of the trust root in force at its last leaf. Each line
+// is by a log key or a cosigner that the root or the policy knows, is valid,
+// and is strict base64: nothing on it is there unread.
+func (in *inspection) checkpoint() error {
+	signed := in.evidence.Checkpoint
+	end := strings.LastIndex(signed, "\n\n")
+	if end < 0 {
+		return errors.New("is not a signed note: it has no empty line before the signatures")
+	}
+	in.text = signed[:end+1]
+	var err error
+	if in.tree, err = in.parseCheckpoint(in.text); err != nil {
+		return err
+	}
+	root := in.inForce(in.tree.N - 1)
+	if root == nil {
+		return fmt.Errorf("no trust root was logged before size %d", in.tree.N)
+	}
+	if in.signers, err = newKeyring(root.Root(), in.trust.policy); err != nil {
+		return err
+	}
+	n, err := note.Open([]byte(signed), in.signers)
+	var unverified *note.UnverifiedNoteError
+	if errors.As(err, &unverified) {
+		n, err = unverified.Note, nil
+	}
+	if err != nil {
+		return fmt.Errorf("signatures: %w", err)
+	}
+	if len(n.UnverifiedSigs) > 0 {
+		s := n.UnverifiedSigs[0]
+		return fmt.Errorf("the signature line of %s+%08x is by no log key or cosigner that the trust root or policy knows", s.Name, s.Hash)
+	}
+	if !rebuilds(n, signed) {
+		return errors.New("a signature line stands twice or is not strict base64")
+	}
+	return in.signedBy(n)
+}
+
+// parseCheckpoint reads the note text, of which there is one spelling.
+func (in *inspection) parseCheckpoint(text string) (tlog.Tree, error) {
+	var c flog.Checkpoint
+	rest, err := c.Unmarshal([]byte(text))
+	switch {
+	case err != nil:
+		return tlog.Tree{}, err
+	case c.Origin != in.trust.Origin():
+		return tlog.Tree{}, fmt.Errorf("it is of the log %q; the trust file is for %q", c.Origin, in.trust.Origin())
+	case len(rest) > 0:
+		return tlog.Tree{}, errors.New("it has an extension line, which this register never writes")
+	case len(c.Hash) != tlog.HashSize || string(c.Marshal()) != text:
+		return tlog.Tree{}, errors.New("size or root hash is not in its one byte form")
+	case c.Size == 0 || c.Size > math.MaxInt64:
+		return tlog.Tree{}, fmt.Errorf("size %d is no size of a log with statements", c.Size)
+	}
+	return tlog.Tree{N: int64(c.Size), Hash: tlog.Hash(c.Hash)}, nil
+}
+
+// rebuilds reports whether the verified signatures are all that was signed
+// with, to the byte: note.Open skips a second line of one key unread.
+func rebuilds(n *note.Note, signed string) bool {
+	var b strings.Builder
+	b.WriteString(n.Text + "\n")
+	for _, s := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return false
+		}
+		b.WriteString("— " + s.Name + " " + s.Base64 + "\n")
+	}
+	return b.String() == signed
+}
+
+// lastDate is 9999-12-31T23:59:59Z in Unix seconds.
+const lastDate = 253402300799
+
+// signedBy sorts the verified signatures into the log's and the cosigners'.
+func (in *inspection) signedBy(n *note.Note) error {
+	byLog := make(map[string]bool)
+	for _, s := range n.Sigs {
+		k := in.signers.keys[keyID{s.Name, s.Hash}]
+		if k.log {
+			byLog[k.public] = true
+			continue
+		}
+		at, err := fnote.CoSigV1Timestamp(s)
+		if err != nil || at.Unix() <= 0 || at.Unix() > lastDate {
+			return fmt.Errorf("the cosignature of %s has no time", s.Name)
+		}
+		role, operator := in.signers.role(k.public)
+		in.cosigned = append(in.cosigned, Cosignature{Name: s.Name, Role: role, Operator: operator, Time: at.UTC(), public: k.public})
+	}
+	if len(byLog) == 0 {
+		return errors.New("no log key of the trust root in force has signed it")
+	}
+	if logs := in.trust.policy.logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k key) bool { return byLog[k.public] }) {
+		return errors.New("none of the logs that the trust policy lists has signed it; where the register changed its key, the policy needs the new one")
+	}
+	return nil
+}

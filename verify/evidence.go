@@ -1,0 +1,185 @@
+package verify
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/strictjson"
+)
+
+// MediaType is the media type of evidence.
+const MediaType = "application/vnd.safeconduct.evidence+json"
+
+// evidenceType is the type member of evidence.
+const evidenceType = "safeconduct/evidence/v1"
+
+// The bounds of evidence.
+const (
+	maxEvidence   = 4 << 20
+	maxHistories  = 1000
+	maxStatements = 10000
+	maxHashes     = 64
+)
+
+// Evidence is what one file of evidence says; nothing of it is checked yet.
+// Its form is RFC 8785 JSON with a member type: one document for given values,
+// whose hashes are in standard base64 and whose arrays ascend.
+type Evidence struct {
+	// Checkpoint is a C2SP tlog-checkpoint with the register's signatures and
+	// cosignatures.
+	Checkpoint string `json:"checkpoint"`
+	// Histories are the whole histories of subjects, ascending by subject.
+	Histories []History `json:"histories"`
+	// Statements are those that the histories speak of, each once, ascending
+	// by index.
+	Statements []LoggedStatement `json:"statements"`
+	// Status is the status leaf that closes the checkpoint's tree.
+	Status StatusProof `json:"status"`
+}
+
+// A History is every statement about a subject, or says that there is none.
+type History struct {
+	// Entries ascend by index; none says that the subject has no statements.
+	Entries []Entry `json:"entries,omitempty"`
+	// Proof is the proof of package statusmap for the subject's [MapKey].
+	Proof []byte `json:"proof"`
+	// Subject is the subject.
+	Subject string `json:"subject"`
+}
+
+// An Entry is one statement in a history.
+type Entry struct {
+	// Index is the statement's log index.
+	Index int64 `json:"index"`
+	// Tag is that of its lineage, as [attest.Lineage] gives it in the history
+	// of the statement's own subject; zero for what concerns the whole subject.
+	Tag attest.Tag `json:"tag,omitzero"`
+	// Time is when it was logged, in Unix milliseconds.
+	Time int64 `json:"time"`
+}
+
+// A LoggedStatement is a statement at its place in the log.
+type LoggedStatement struct {
+	// Index is its log index.
+	Index int64 `json:"index"`
+	// Proof is its RFC 6962 inclusion proof under the checkpoint.
+	Proof []tlog.Hash `json:"proof,omitempty"`
+	// Statement is the statement as it is logged.
+	Statement string `json:"statement"`
+}
+
+// A StatusProof is a status leaf at its place in the log.
+type StatusProof struct {
+	// Index is its log index, the last of the tree.
+	Index int64 `json:"index"`
+	// Leaf is the text of the [StatusLeaf].
+	Leaf string `json:"leaf"`
+	// Proof is its RFC 6962 inclusion proof under the checkpoint.
+	Proof []tlog.Hash `json:"proof,omitempty"`
+}
+
+// document is evidence with its type. Members stand in the order of RFC 8785.
+type document struct {
+	Evidence
+	Type string `json:"type"`
+}
+
+// Marshal returns the one byte form of e. Histories, entries and statements
+// may stand in any order in e, which is not changed; what stands twice, is
+// malformed, or exceeds the bounds of evidence is an error.
+func (e *Evidence) Marshal() ([]byte, error) {
+	data, err := e.marshal()
+	if err != nil {
+		return nil, fmt.Errorf("marshal evidence: %w", err)
+	}
+	return data, nil
+}
+
+func (e *Evidence) marshal() ([]byte, error) {
+	d := document{*e, evidenceType}
+	d.Histories = slices.Clone(e.Histories)
+	for i, h := range d.Histories {
+		d.Histories[i].Entries = slices.SortedFunc(slices.Values(h.Entries), func(a, b Entry) int { return cmp.Compare(a.Index, b.Index) })
+	}
+	slices.SortFunc(d.Histories, func(a, b History) int { return cmp.Compare(a.Subject, b.Subject) })
+	d.Statements = slices.Clone(e.Statements)
+	slices.SortFunc(d.Statements, func(a, b LoggedStatement) int { return cmp.Compare(a.Index, b.Index) })
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(&d)
+	if err == nil && len(data) > maxEvidence {
+		err = fmt.Errorf("it has %d bytes; at most %d are accepted", len(data), maxEvidence)
+	}
+	return data, err
+}
+
+// Parse reads evidence in its one byte form and refuses every other spelling
+// of it. It checks the form alone: [Decide] and [Check] check what it says.
+func Parse(data []byte) (*Evidence, error) {
+	var d document
+	if err := strictjson.Unmarshal(data, &d, strictjson.Form{MaxBytes: maxEvidence, Lines: true}); err != nil {
+		return nil, fmt.Errorf("read evidence: %w", err)
+	}
+	if d.Type != evidenceType {
+		return nil, fmt.Errorf("read evidence: it is of type %q; this version reads %q", d.Type, evidenceType)
+	}
+	again, err := d.marshal()
+	if err != nil {
+		return nil, fmt.Errorf("read evidence: %w", err)
+	}
+	if !bytes.Equal(again, data) {
+		return nil, errors.New("read evidence: it is not in its one byte form (RFC 8785 JSON, strict base64, arrays ascending, no empty array for none); use the file as the register gave it")
+	}
+	return &d.Evidence, nil
+}
+
+// subjectForm is the form of a subject. It has no white space, so that a line
+// of [EvidenceDigest] has one reading.
+var subjectForm = regexp.MustCompile(`^[a-z]{1,16}(:[A-Za-z0-9._:/-]{1,300})?$`)
+
+// check lists what no evidence may say, arrays being sorted.
+func (e *Evidence) check() error {
+	var p strictjson.Problems
+	count := func(ptr string, n, most int) {
+		if n > most {
+			p.Add(ptr, "has %d elements; at most %d are accepted", n, most)
+		}
+	}
+	count("/histories", len(e.Histories), maxHistories)
+	count("/statements", len(e.Statements), maxStatements)
+	count("/status/proof", len(e.Status.Proof), maxHashes)
+	if len(p) > 0 {
+		return p
+	}
+	for i, h := range e.Histories {
+		ptr := fmt.Sprintf("/histories/%d", i)
+		if !subjectForm.MatchString(h.Subject) {
+			p.Add(ptr+"/subject", "%q is no subject", h.Subject)
+		}
+		if i > 0 && h.Subject == e.Histories[i-1].Subject {
+			p.Add(ptr+"/subject", "%s stands twice", h.Subject)
+		}
+		for j := range h.Entries {
+			if j > 0 && h.Entries[j].Index == h.Entries[j-1].Index {
+				p.Add(fmt.Sprintf("%s/entries/%d/index", ptr, j), "stands twice")
+			}
+		}
+	}
+	for i, s := range e.Statements {
+		ptr := fmt.Sprintf("/statements/%d", i)
+		count(ptr+"/proof", len(s.Proof), maxHashes)
+		if i > 0 && s.Index == e.Statements[i-1].Index {
+			p.Add(ptr+"/index", "stands twice; a statement is shown once")
+		}
+	}
+	return p.Err()
+}

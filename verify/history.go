@@ -1,0 +1,193 @@
+package verify
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/verify/statusmap"
+)
+
+// statusLeaf: the last leaf of the checkpoint's tree is a status leaf, so that
+// nothing came after it, and it is not dated more than five minutes ahead of
+// what the cosigners say.
+func (in *inspection) statusLeaf() error {
+	s := in.evidence.Status
+	var err error
+	if in.status, err = ParseStatusLeaf([]byte(s.Leaf)); err != nil {
+		return err
+	}
+	if s.Index != in.tree.N-1 {
+		return fmt.Errorf("it is at index %d; in a log of size %d the last leaf is at %d", s.Index, in.tree.N, in.tree.N-1)
+	}
+	if in.status.Index != s.Index {
+		return fmt.Errorf("it says that its index is %d; it is shown at %d", in.status.Index, s.Index)
+	}
+	if err := included(s.Proof, in.tree, s.Index, tlog.RecordHash([]byte(s.Leaf))); err != nil {
+		return err
+	}
+	if in.status.Time.After(in.fresh.Add(skew)) {
+		return fmt.Errorf("it is dated %s, more than five minutes after what the cosigners attest, %s", utc(in.status.Time), utc(in.fresh))
+	}
+	return nil
+}
+
+func utc(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// included checks an RFC 6962 inclusion proof.
+func included(proof []tlog.Hash, tree tlog.Tree, index int64, leaf tlog.Hash) error {
+	if err := tlog.CheckRecord(proof, tree.N, tree.Hash, index, leaf); err != nil {
+		return fmt.Errorf("the inclusion proof of the leaf at index %d does not lead to the checkpoint: %w", index, err)
+	}
+	return nil
+}
+
+// statusMap: every history has a proof of the status map's form, and what is
+// shown as absent is. What the map holds of the others is recomputed from
+// their entries and compared in the next step; and there, too, a history that
+// shows no entries beside a proof of presence fails, as one that leaves them
+// out.
+func (in *inspection) statusMap() error {
+	for _, h := range in.evidence.Histories {
+		switch path := isPath(h.Proof); {
+		case path:
+		case len(h.Entries) > 0:
+			return fmt.Errorf("the proof of %s is malformed", h.Subject)
+		default:
+			if err := statusmap.CheckAbsent(in.status.MapRoot, MapKey(h.Subject), h.Proof); err != nil {
+				return fmt.Errorf("the proof that %s has no statements: %w", h.Subject, err)
+			}
+		}
+	}
+	return nil
+}
+
+// isPath reports whether a proof of package statusmap has the form of one of
+// presence: steps of uvarint(index) and a hash, the indices decreasing. A
+// proof of absence never has: it begins with the two lengths of a leaf, 32 and
+// 40, which do not decrease.
+func isPath(proof []byte) bool {
+	for below := uint64(256); len(proof) > 0; {
+		bit, n := binary.Uvarint(proof)
+		if n <= 0 || bit >= below || len(proof) < n+tlog.HashSize {
+			return false
+		}
+		below, proof = bit, proof[n+tlog.HashSize:]
+	}
+	return true
+}
+
+// history: each history is the one whose count and chain stand in the status
+// map, its times do not decrease and are not after the status leaf's; each
+// statement is at its place in the log, and in a history.
+func (in *inspection) history() error {
+	in.values = make(map[string][]byte, len(in.evidence.Histories))
+	for i := range in.evidence.Histories {
+		h := &in.evidence.Histories[i]
+		value, err := in.recompute(h)
+		if err != nil {
+			return fmt.Errorf("the history of %s: %w", h.Subject, err)
+		}
+		in.values[h.Subject] = value
+	}
+	for _, s := range in.evidence.Statements {
+		shown := in.statements[s.Index]
+		if shown.entry == nil {
+			return fmt.Errorf("the statement at index %d is in no history", s.Index)
+		}
+		if err := included(s.Proof, in.tree, s.Index, shown.leaf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errNotWhole is all that a wrong chain tells.
+var errNotWhole = errors.New("is not the one that the status map holds: an entry has been left out, added or changed, or the map proof is damaged; ask the register for fresh evidence")
+
+// recompute returns the value of the status map that the shown entries make,
+// nil for none, when it is the one that the map holds.
+func (in *inspection) recompute(h *History) ([]byte, error) {
+	if len(h.Entries) == 0 {
+		if isPath(h.Proof) {
+			return nil, errNotWhole
+		}
+		return nil, nil
+	}
+	var chain [32]byte
+	var last int64
+	for i := range h.Entries {
+		e := &h.Entries[i]
+		s, ok := in.statements[e.Index]
+		if !ok {
+			return nil, fmt.Errorf("the statement at index %d is not shown", e.Index)
+		}
+		if s.entry == nil {
+			s.entry = e
+		}
+		if *s.entry != *e {
+			return nil, fmt.Errorf("another history gives the statement at index %d another time or tag", e.Index)
+		}
+		if e.Time < last || e.Time > in.status.Time.UnixMilli() {
+			return nil, fmt.Errorf("the time of the statement at index %d is before the previous one's or after the status leaf's", e.Index)
+		}
+		last = e.Time
+		chain = Chain(chain, e.Index, e.Time, s.leaf, e.Tag)
+	}
+	value := MapValue(int64(len(h.Entries)), chain)
+	if err := statusmap.CheckPresent(in.status.MapRoot, MapKey(h.Subject), value, h.Proof); err != nil {
+		return nil, errNotWhole
+	}
+	return value, nil
+}
+
+// signatures: each statement was signed by who may sign it, by the trust root
+// in force at its index, is about the subject of its history, and bears the
+// tag of its lineage.
+func (in *inspection) signatures() error {
+	for _, s := range in.evidence.Statements {
+		shown := in.statements[s.Index]
+		if shown.opened != nil {
+			continue
+		}
+		var err error
+		if shown.opened, err = attest.Open([]byte(s.Statement), in.inForce(s.Index)); err != nil {
+			return fmt.Errorf("the statement at index %d: %w", s.Index, err)
+		}
+	}
+	for _, h := range in.evidence.Histories {
+		if err := in.checkEntries(h); err != nil {
+			return fmt.Errorf("the history of %s: %w", h.Subject, err)
+		}
+	}
+	return nil
+}
+
+// checkEntries checks what a history's entries say against its statements. A
+// statement has one tag, which its own subject's history tells; in that of
+// another identifier, its lineage need not be whole.
+func (in *inspection) checkEntries(h History) error {
+	var lineage attest.Lineage
+	for _, e := range h.Entries {
+		c := in.statements[e.Index].opened.Claims()
+		if !slices.Contains(c.Subjects(), h.Subject) {
+			return fmt.Errorf("the statement at index %d is not about it", e.Index)
+		}
+		if c.Head().Sub != h.Subject {
+			continue
+		}
+		tag, err := lineage.Next(c)
+		if err != nil {
+			return fmt.Errorf("the statement at index %d: %w", e.Index, err)
+		}
+		if tag != e.Tag {
+			return fmt.Errorf("the statement at index %d bears the tag of another lineage", e.Index)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A cosignPolicy is a C2SP tlog-policy: which logs, and which cosigners are
+// enough.
+type cosignPolicy struct {
+	logs   []key
+	quorum component
+}
+
+// A component is a cosigner or a group of components.
+type component interface {
+	// latest returns the latest T such that the cosignatures dated T or later
+	// satisfy the component; ok is false where all of them do not. The time of
+	// a cosigner's cosignature is what of says.
+	latest(of func(*cosigner) (t time.Time, ok bool)) (t time.Time, ok bool)
+	// cosigners lists those that the component asks for.
+	cosigners() []*cosigner
+}
+
+// A cosigner is a witness line.
+type cosigner struct {
+	// name is its name in the policy.
+	name string
+	key
+}
+
+func (c *cosigner) latest(of func(*cosigner) (time.Time, bool)) (time.Time, bool) { return of(c) }
+func (c *cosigner) cosigners() []*cosigner                                        { return []*cosigner{c} }
+
+// A group is satisfied by k of its members.
+type group struct {
+	k       int
+	members []component
+}
+
+// latest: the members being satisfied up to their own latest times, k of them
+// are up to the k-th largest of these.
+func (g *group) latest(of func(*cosigner) (time.Time, bool)) (time.Time, bool) {
+	var times []time.Time
+	for _, m := range g.members {
+		if t, ok := m.latest(of); ok {
+			times = append(times, t)
+		}
+	}
+	if len(times) < g.k {
+		return time.Time{}, false
+	}
+	slices.SortFunc(times, func(a, b time.Time) int { return b.Compare(a) })
+	return times[g.k-1], true
+}
+
+func (g *group) cosigners() (all []*cosigner) {
+	for _, m := range g.members {
+		all = append(all, m.cosigners()...)
+	}
+	return all
+}
+
+// policyParser has what the lines read so far define.
+type policyParser struct {
+	policy  cosignPolicy
+	defined map[string]component
+	member  map[string]bool
+	logs    map[string]bool // public keys
+	keys    map[string]bool // public keys of witnesses
+}
+
+// maxPolicyLines bounds a policy. C2SP recommends support for 32 logs,
+// witnesses and groups at least.
+const maxPolicyLines = 1000
+
+// parsePolicy reads a C2SP tlog-policy. One with "quorum none" is refused:
+// without cosignatures nothing tells the time.
+func parsePolicy(text string) (*cosignPolicy, error) {
+	p := &policyParser{
+		defined: make(map[string]component), member: make(map[string]bool),
+		logs: make(map[string]bool), keys: make(map[string]bool),
+	}
+	lines := strings.Split(text, "\n")
+	if len(lines) > maxPolicyLines {
+		return nil, fmt.Errorf("has more than %d lines", maxPolicyLines)
+	}
+	for i, line := range lines {
+		if err := p.line(line); err != nil {
+			return nil, fmt.Errorf("line %d: %w", i+1, err)
+		}
+	}
+	if p.policy.quorum == nil {
+		return nil, errors.New("has no quorum line: add \"quorum <name>\" after the witness or group that it names")
+	}
+	return &p.policy, nil
+}
+
+// line reads one line: items separated by spaces and tabs, "#" first for a
+// comment.
+func (p *policyParser) line(line string) error {
+	for _, b := range []byte(line) {
+		if b < 0x20 && b != '\t' || b == 0x7f {
+			return fmt.Errorf("has the control character %#02x", b)
+		}
+	}
+	f := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
+	if len(f) == 0 || strings.HasPrefix(f[0], "#") {
+		return nil
+	}
+	keyword, args := f[0], f[1:]
+	switch keyword {
+	case "log":
+		return p.log(args)
+	case "witness":
+		return p.witness(args)
+	case "group":
+		return p.group(args)
+	case "quorum":
+		return p.quorum(args)
+	default:
+		return fmt.Errorf("unknown keyword %q: want log, witness, group or quorum", keyword)
+	}
+}
+
+func (p *policyParser) log(args []string) error {
+	if len(args) < 1 || len(args) > 2 {
+		return errors.New("want log <vkey> [<url>]")
+	}
+	k, err := logKey(args[0])
+	if err != nil {
+		return err
+	}
+	if p.logs[k.public] {
+		return errors.New("the log key stands twice")
+	}
+	p.logs[k.public] = true
+	p.policy.logs = append(p.policy.logs, k)
+	return isURL(args[1:])
+}
+
+func (p *policyParser) witness(args []string) error {
+	if len(args) < 2 || len(args) > 3 {
+		return errors.New("want witness <name> <vkey> [<url>]")
+	}
+	k, err := cosignerKey(args[1])
+	if err != nil {
+		return err
+	}
+	if k.algorithm != algCosignatureV1 {
+		return fmt.Errorf("the key is of signature type %#02x; want %#02x, cosignature/v1 with Ed25519", k.algorithm, algCosignatureV1)
+	}
+	if p.keys[k.public] {
+		return errors.New("the key stands twice; one cosigner counts once, whatever its name")
+	}
+	p.keys[k.public] = true
+	if err := p.define(args[0], &cosigner{args[0], k}); err != nil {
+		return err
+	}
+	return isURL(args[2:])
+}
+
+func (p *policyParser) group(args []string) error {
+	if len(args) < 3 {
+		return errors.New("want group <name> all|any|<k> <member>...")
+	}
+	g := &group{}
+	for _, name := range args[2:] {
+		c, ok := p.defined[name]
+		if !ok {
+			return fmt.Errorf("member %q is not defined on a line before", name)
+		}
+		if p.member[name] {
+			return fmt.Errorf("%q is a member already; a name is a member once", name)
+		}
+		p.member[name] = true
+		g.members = append(g.members, c)
+	}
+	switch args[1] {
+	case "all":
+		g.k = len(g.members)
+	case "any":
+		g.k = 1
+	default:
+		k, err := natural(args[1])
+		if err != nil || k < 1 || k > int64(len(g.members)) {
+			return fmt.Errorf("the threshold is %q; want all, any, or 1 to %d", args[1], len(g.members))
+		}
+		g.k = int(k)
+	}
+	return p.define(args[0], g)
+}
+
+func (p *policyParser) quorum(args []string) error {
+	if len(args) != 1 {
+		return errors.New("want quorum <name>")
+	}
+	if p.policy.quorum != nil {
+		return errors.New("is a second quorum line; there is exactly one")
+	}
+	if args[0] == "none" {
+		return errors.New("quorum none asks for no cosignature, and then nothing tells how fresh a status is: name a witness or group")
+	}
+	c, ok := p.defined[args[0]]
+	if !ok {
+		return fmt.Errorf("%q is not defined on a line before", args[0])
+	}
+	p.policy.quorum = c
+	return nil
+}
+
+func (p *policyParser) define(name string, c component) error {
+	if _, ok := p.defined[name]; ok || name == "none" {
+		return fmt.Errorf("the name %s is defined already", strconv.Quote(name))
+	}
+	p.defined[name] = c
+	return nil
+}
+
+// isURL catches a comment at the end of a line, which the format does not have.
+func isURL(args []string) error {
+	for _, u := range args {
+		if !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") {
+			return fmt.Errorf("%q is no URL (a comment has a line of its own)", u)
+		}
+	}
+	return nil
+}
