@@ -98,7 +98,7 @@ func readStatusLeaf(text string) (s StatusLeaf, err error) {
 // natural reads a number within 2^53-1, which JSON can write as well.
 func natural(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 || n > 1<<53-1 || strconv.FormatInt(n, 10) != s {
+	if err != nil || n < 0 || n > maxSafe || strconv.FormatInt(n, 10) != s {
 		return 0, fmt.Errorf("%q is no decimal within 2^53-1 without sign and leading zeros", s)
 	}
 	return n, nil

@@ -59,6 +59,7 @@ type demo struct {
 	trust  *verify.Trust
 	keys   map[string]attest.Signer
 	rows   [][]string
+	quotes []string
 	last   checked
 }
 
@@ -241,7 +242,7 @@ func (d *demo) story(ctx context.Context) error {
 				return err
 			}
 		}
-		d.rows = nil
+		d.rows, d.quotes = nil, nil
 		for _, k := range s.checks {
 			d.clock.set(k.at)
 			if err := d.check(ctx, k); err != nil {
@@ -250,6 +251,9 @@ func (d *demo) story(ctx context.Context) error {
 		}
 		if d.rows != nil {
 			d.p.table(append([][]string{{"  ACT AT", "QUESTION", "ANSWER", "BECAUSE", "OFFLINE"}}, d.rows...)...)
+		}
+		for _, q := range d.quotes {
+			d.p.paragraph("    ", q)
 		}
 	}
 	return d.tamper()
@@ -287,7 +291,11 @@ func inWords(c attest.Claims) string {
 	case *attest.Registration:
 		return fmt.Sprintf("%s registers %s (%s)", h.Iss, c.LegalName, c.Country)
 	case *attest.EntityApproval:
-		return fmt.Sprintf("%s approves %s (%s), %d entries, %d sites", h.Iss, c.LegalName, c.Country, len(c.EligibleItems), len(c.ApprovedSites))
+		items := "every item"
+		if n := len(c.EligibleItems); n > 0 {
+			items = count(n, "item")
+		}
+		return fmt.Sprintf("%s approves %s (%s): %s, %s", h.Iss, c.LegalName, c.Country, items, count(len(c.ApprovedSites), "site"))
 	case *attest.DomainApproval:
 		return fmt.Sprintf("%s approves sandbox %s from %s", h.Iss, c.Sandbox(), c.NBF.Time().Format("2006-01-02"))
 	case *attest.Event:
@@ -295,6 +303,13 @@ func inWords(c attest.Claims) string {
 	default:
 		return h.JTI
 	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // check asks online, keeps request and evidence, and decides again offline.
@@ -339,10 +354,12 @@ func (d *demo) check(ctx context.Context, k question) error {
 		return fmt.Errorf("check %s: the answer is %s (%s); the story wants %s", name, online.Decision, because(online), k.want)
 	}
 	d.rows = append(d.rows, []string{"  " + req.EffectiveAt.Time().Format("2006-01-02"), k.text, string(online.Decision), because(online), "same, verified"})
-	d.last = checked{name, req, evidence}
+	if online.Permitted() {
+		d.last = checked{name, req, evidence}
+	}
 	if online.Decision == policy.REFER {
 		for _, r := range online.Reasons {
-			d.rows = append(d.rows, []string{"", "", "", "  " + shorten(r.Message, 72), ""})
+			d.quotes = append(d.quotes, r.Message)
 		}
 	}
 	return nil
@@ -366,14 +383,6 @@ func because(d *policy.Decision) string {
 		return "-"
 	}
 	return strings.Join(codes, ", ")
-}
-
-func shorten(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:n-1]) + "…"
 }
 
 var timeLines = regexp.MustCompile(`(?m)^(known_at|checked_at):.*\n`)

@@ -11,7 +11,6 @@ import (
 	"github.com/safeconduct/safeconduct/attest/signer"
 )
 
-
 func keygenCommand() *cobra.Command {
 	var out, alg string
 	var asJSON bool

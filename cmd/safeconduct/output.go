@@ -69,6 +69,22 @@ func clean(args []any) []any {
 	return out
 }
 
+// paragraph writes text in lines of at most 92 characters.
+func (p *printer) paragraph(indent, text string) {
+	line := indent
+	for _, w := range strings.Fields(text) {
+		if len(line)+len(w) > 92 && line != indent {
+			p.line("%s", line)
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += w
+	}
+	p.line("%s", line)
+}
+
 // pairs writes names and values, aligned.
 func (p *printer) pairs(kv ...string) {
 	var rows [][]string
