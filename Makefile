@@ -50,7 +50,7 @@ cover: ## coverage of the decision
 fuzz: ## every parser, 30 s each
 	@set -e; for p in $$(go list ./...); do \
 	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$p; done; done
+	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s -fuzzminimizetime 50x $$p; done; done
 
 clean: ## remove what was built
 	rm -rf bin cover.out

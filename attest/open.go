@@ -102,6 +102,13 @@ func (a *Authority) oversteps(c Claims) (p Problems) {
 	case *EntityApproval:
 		within(j.Countries, c.Country, "/country", "country")
 		within(j.Programmes, c.Programme, "/programme", "programme")
+		// What says nothing would say everything.
+		if len(j.Programmes) > 0 && c.Programme == "" {
+			p.Add("/programme", "is missing; authority %s approves under %s only", a.ID, strings.Join(j.Programmes, ", "))
+		}
+		if len(j.Lists) > 0 && len(c.EligibleItems) == 0 {
+			p.Add("/eligible_items", "is missing, which is no limit; authority %s approves items of %s only", a.ID, strings.Join(j.Lists, ", "))
+		}
 		for i, it := range c.EligibleItems {
 			within(j.Lists, it.List, fmt.Sprintf("/eligible_items/%d/list", i), "list")
 		}

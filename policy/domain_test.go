@@ -307,7 +307,7 @@ func TestSeveralStandingApprovalsOfOneAuthority(t *testing.T) {
 	st.event(attest.Revoke, "U2", "2026-01-01")
 	st.checks(t, check{"with one revoked", nil, policy.PERMIT, ""})
 	st.event(attest.Revoke, "U1", "2026-01-01")
-	st.checks(t, check{"with both revoked", nil, policy.DENY, "APPROVAL_REVOKED AUTHORITY_CONCURRENCE_MISSING"})
+	st.checks(t, check{"with both revoked", ask{"end_use": "sea_trial"}, policy.DENY, "APPROVAL_REVOKED AUTHORITY_CONCURRENCE_MISSING"})
 
 	st = parties(t, 1)
 	st.domain("auth-us", "U1", "SBX-UCOMMS", "2026-01-01", "", ucomms())

@@ -11,7 +11,7 @@ import (
 // BenchmarkDecide stands beside BenchmarkBareSignatures: the Ed25519
 // verifications that the same evidence cannot do without.
 func BenchmarkDecide(b *testing.B) {
-	r := story(b)
+	r := story()
 	data := marshal(b, r.evidence(r.checkpoint(quorum(cosign)...), touched[:8]...))
 	tr := trust(b, r, bothMirrors(), verify.Insecure{})
 	req, at := joint(), times()
@@ -36,7 +36,7 @@ func signatures(b *testing.B, r *register) int {
 }
 
 func BenchmarkBareSignatures(b *testing.B) {
-	n := signatures(b, story(b))
+	n := signatures(b, story())
 	message := []byte(strings.Repeat("x", 1000))
 	key := public("bench")
 	sig := ed25519.Sign(seed("bench"), message)
@@ -50,7 +50,7 @@ func BenchmarkBareSignatures(b *testing.B) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	r := story(b)
+	r := story()
 	data := marshal(b, r.evidence(r.checkpoint(quorum(cosign)...), touched[:8]...))
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {

@@ -104,7 +104,6 @@ func vkey(name string) string { return cosigner(name, time.Unix(1, 0)).vkey() }
 
 // A register is a log in memory, with what a real one derives of it.
 type register struct {
-	testing.TB
 	hashes    []tlog.Hash // stored hashes
 	leaves    []string
 	histories map[string][]verify.Entry
@@ -115,9 +114,9 @@ type register struct {
 	at        time.Time
 }
 
-func newRegister(t testing.TB) *register {
+func newRegister() *register {
 	return &register{
-		TB: t, histories: make(map[string][]verify.Entry), values: make(map[string][]byte),
+		histories: make(map[string][]verify.Entry), values: make(map[string][]byte),
 		lineages: make(map[string]*attest.Lineage), statuses: new(statusmap.Map), previous: verify.NoPrevious,
 	}
 }
@@ -152,7 +151,6 @@ func sign(c attest.Claims, officers ...officer) string {
 
 // batch logs statements at a time and closes them with a status leaf.
 func (r *register) batch(at time.Time, statements ...string) {
-	r.Helper()
 	r.at = at
 	for _, s := range statements {
 		index := int64(len(r.leaves))
@@ -298,8 +296,8 @@ func domain(iss, jti string) *attest.DomainApproval {
 	}
 }
 
-func story(t testing.TB) *register {
-	r := newRegister(t)
+func story() *register {
+	r := newRegister()
 	r.batch(begin.Add(-time.Hour), sign(rootClaims(1), "r1", "r2"))
 	r.batch(begin.Add(-time.Minute),
 		sign(registration("auth-us", halcyon, "REG-US-1", "US"), "auth-us"),

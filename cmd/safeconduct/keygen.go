@@ -40,7 +40,7 @@ func keygenCommand() *cobra.Command {
 			if err := signer.Write(out, key, []byte(os.Getenv(signer.PasswordVariable))); err != nil {
 				return failed("choose another --out, or move the old file away", errors.Join(err, os.Remove(pub)))
 			}
-			return print(c, asJSON, map[string]any{"kid": key.Key().ID(), "alg": alg, "private": out, "public": pub}, func(p *printer) {
+			return printAnswer(c, asJSON, map[string]any{"kid": key.Key().ID(), "alg": alg, "private": out, "public": pub}, func(p *printer) {
 				p.pairs("key", key.Key().ID(), "algorithm", alg, "private", out+" (keep it)", "public", pub+" (give it to whoever makes the trust root)")
 			})
 		},

@@ -21,8 +21,8 @@ func jsonFlag(c *cobra.Command, v *bool) {
 
 func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
-// print gives an answer as JSON, or in words.
-func print(c *cobra.Command, asJSON bool, v any, words func(*printer)) error {
+// printAnswer gives an answer as JSON, or in words.
+func printAnswer(c *cobra.Command, asJSON bool, v any, words func(*printer)) error {
 	if !asJSON {
 		p := &printer{w: c.OutOrStdout()}
 		words(p)

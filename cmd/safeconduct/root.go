@@ -86,7 +86,7 @@ func (in *initial) run(c *cobra.Command) error {
 	if err := writeFile(file, []byte(text)); err != nil {
 		return failed("", fmt.Errorf("root init: %w", err))
 	}
-	return print(c, in.json, map[string]string{"draft": file, "log_vkey": filepath.Join(in.dir, logVKeyFile)}, func(p *printer) {
+	return printAnswer(c, in.json, map[string]string{"draft": file, "log_vkey": filepath.Join(in.dir, logVKeyFile)}, func(p *printer) {
 		p.pairs("draft", file+" (complete it, then: safeconduct root sign)", "log key", filepath.Join(in.dir, logKeyFile)+" (keep it)",
 			"cosigner", filepath.Join(in.dir, cosignerKeyFile)+" (keep it)")
 	})
@@ -263,7 +263,7 @@ func rootShowCommand() *cobra.Command {
 				_, err = fmt.Fprint(c.OutOrStdout(), text)
 				return err
 			}
-			return print(c, asJSON, st.TrustRoot().Root(), func(p *printer) { showRoot(p, st) })
+			return printAnswer(c, asJSON, st.TrustRoot().Root(), func(p *printer) { showRoot(p, st) })
 		},
 	}
 	c.Flags().BoolVar(&asTrust, "trust", false, "print a trust file that pins this root")

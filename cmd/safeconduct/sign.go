@@ -83,7 +83,7 @@ func (s *signing) run(c *cobra.Command, file string, only attest.Kind) error {
 	for _, k := range signers {
 		kids = append(kids, k.Key().ID())
 	}
-	return print(c, s.json, map[string]any{"kind": claims.Kind(), "iss": h.Iss, "sub": h.Sub, "jti": h.JTI, "aud": h.Aud, "signed_by": kids, "out": s.out}, func(p *printer) {
+	return printAnswer(c, s.json, map[string]any{"kind": claims.Kind(), "iss": h.Iss, "sub": h.Sub, "jti": h.JTI, "aud": h.Aud, "signed_by": kids, "out": s.out}, func(p *printer) {
 		p.pairs("signed", fmt.Sprintf("%s %s of %s", claims.Kind(), h.JTI, h.Iss), "subject", h.Sub, "register", h.Aud,
 			"by key", strings.Join(kids, ", "), "file", s.out)
 	})

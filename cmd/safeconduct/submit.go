@@ -60,7 +60,7 @@ func submitCommand() *cobra.Command {
 				rows = append(rows, []string{strconv.FormatInt(r.Index, 10), r.Time, file})
 			}
 			if len(receipts) > 0 {
-				if err := print(c, asJSON, receipts, func(p *printer) { p.table(rows...) }); err != nil {
+				if err := printAnswer(c, asJSON, receipts, func(p *printer) { p.table(rows...) }); err != nil {
 					return err
 				}
 			}

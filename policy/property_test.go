@@ -1,0 +1,290 @@
+package policy_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+)
+
+// A move is something that happens on a stage; each is logged at its own time.
+type move struct {
+	what string
+	do   func(*stage)
+}
+
+// months are few, so that equal instants come up.
+var months = []string{"2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01", "2026-05-01", "2026-06-01"}
+
+// A script is a stage to be: terms, who must concur, and moves.
+type script struct {
+	narrow []func(*attest.Terms)
+	k      int64
+	moves  []move
+	// jtis are what events can target.
+	jtis []string
+}
+
+func (s *script) add(what string, do func(*stage)) { s.moves = append(s.moves, move{what, do}) }
+
+// play logs the moves, a day apart.
+func (s *script) play(t tb) *stage {
+	st := newStage(t, 1)
+	for i, m := range s.moves {
+		st.clock = date("2026-01-01").AddDate(0, 0, i*5)
+		m.do(st)
+	}
+	return st
+}
+
+func (s *script) String() string {
+	var lines []string
+	for _, m := range s.moves {
+		lines = append(lines, m.what)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (s *script) terms(variant int) attest.Terms {
+	t := three(s.k, s.narrow...)
+	if variant > 0 {
+		t.AllowedEndUses = t.AllowedEndUses[:1+variant%2]
+	}
+	return t
+}
+
+// anyScript has approvals that would permit, most of the time, and whatever
+// comes after them.
+func anyScript(t *rapid.T) *script {
+	s := &script{k: rapid.Int64Range(1, 3).Draw(t, "k")}
+	for _, a := range []string{"auth-us", "auth-in", "auth-au"} {
+		s.domain(t, a, "", 0, "2026-01-01")
+		for _, e := range []string{"halcyon", "varuna"} {
+			s.party(t, a, e, rapid.IntRange(0, 3).Draw(t, "registered") == 0)
+		}
+	}
+	for range rapid.IntRange(0, 8).Draw(t, "moves") {
+		s.anyMove(t)
+	}
+	return s
+}
+
+func (s *script) domain(t *rapid.T, authority, before string, variant int, from string) {
+	jti := fmt.Sprintf("D%d", len(s.moves))
+	until := rapid.SampledFrom([]string{"", "", "2026-12-01", "2026-05-01"}).Draw(t, "until")
+	if until <= from {
+		until = ""
+	}
+	var with []func(*attest.DomainApproval)
+	if before != "" {
+		with = append(with, supersedes[attest.DomainApproval](before))
+	}
+	if rapid.IntRange(0, 3).Draw(t, "caveat") == 0 {
+		with = append(with, caveats(attest.Limits{AllowedEndUses: []string{"sea_trial"}}))
+	}
+	effect := rapid.SampledFrom([]attest.LegalEffect{attest.Authorization, attest.Authorization, attest.PolicyBaseline}).Draw(t, "effect")
+	with = append(with, func(d *attest.DomainApproval) { d.LegalEffect = effect })
+	s.add(fmt.Sprintf("%s approves the sandbox as %s after %q from %s to %q, terms %d, %s", authority, jti, before, from, until, variant, effect), func(st *stage) {
+		st.domain(authority, jti, "SBX-UCOMMS", from, until, s.terms(variant), with...)
+	})
+	s.jtis = append(s.jtis, jti)
+}
+
+func (s *script) party(t *rapid.T, authority, entity string, registered bool) {
+	jti := fmt.Sprintf("E%d", len(s.moves))
+	if registered {
+		var with []func(*attest.Registration)
+		if rapid.Bool().Draw(t, "alias") {
+			with = append(with, func(r *attest.Registration) { r.Identifiers = []string{"cin:U26515AP2019PTC098765"} })
+		}
+		s.add(fmt.Sprintf("%s registers %s as %s", authority, entity, jti), func(st *stage) { st.register(authority, jti, entity, with...) })
+	} else {
+		effect := rapid.SampledFrom([]attest.LegalEffect{attest.Authorization, attest.Authorization, attest.Eligibility, attest.PolicyBaseline}).Draw(t, "effect")
+		sites := rapid.SampledFrom([]string{"VTZ-1", "VTZ-1", "VTZ-1 BLR-1", "BLR-1"}).Draw(t, "sites")
+		from := rapid.SampledFrom(months[:3]).Draw(t, "from")
+		s.add(fmt.Sprintf("%s approves %s as %s at %s from %s, %s", authority, entity, jti, sites, from, effect), func(st *stage) {
+			st.entity(authority, jti, entity, from, "", sites, func(a *attest.EntityApproval) { a.LegalEffect = effect })
+		})
+	}
+	s.jtis = append(s.jtis, jti)
+}
+
+func (s *script) event(typ attest.EventType, target, at string) {
+	s.add(fmt.Sprintf("%s %s from %s", typ, target, at), func(st *stage) { st.event(typ, target, at) })
+}
+
+func (s *script) anyMove(t *rapid.T) {
+	authority := rapid.SampledFrom([]string{"auth-us", "auth-in", "auth-au"}).Draw(t, "authority")
+	from := rapid.SampledFrom(months).Draw(t, "from")
+	switch rapid.IntRange(0, 4).Draw(t, "move") {
+	case 0:
+		// The base's are D0, D3 and D6, each its authority's.
+		before := map[string]string{"auth-us": "D0", "auth-in": "D3", "auth-au": "D6"}[authority]
+		s.domain(t, authority, before, rapid.IntRange(0, 2).Draw(t, "variant"), from)
+	case 1:
+		s.domain(t, authority, "", rapid.IntRange(0, 2).Draw(t, "variant"), from)
+	case 2:
+		s.party(t, authority, rapid.SampledFrom([]string{"halcyon", "varuna"}).Draw(t, "entity"), rapid.IntRange(0, 3).Draw(t, "registered") == 0)
+	default:
+		typ := rapid.SampledFrom([]attest.EventType{attest.Suspend, attest.Lift, attest.Revoke, attest.Withdraw}).Draw(t, "event")
+		s.event(typ, rapid.SampledFrom(s.jtis).Draw(t, "target"), from)
+	}
+}
+
+// anyAsk is a request that most scripts permit, at some time.
+func anyAsk(t *rapid.T) ask {
+	pick := func(label string, vs ...any) any { return rapid.SampledFrom(vs).Draw(t, label) }
+	return ask{
+		"effective_at":         rapid.SampledFrom(months).Draw(t, "effective_at") + "T00:00:00Z",
+		"known_at":             "2027-01-01T00:00:00Z",
+		"transferee":           pick("transferee", "varuna", "varuna", "varuna", "cin:U26515AP2019PTC098765"),
+		"destination_site":     pick("site", "VTZ-1", "VTZ-1", "BLR-1", nil),
+		"end_use":              pick("end_use", "sea_trial", "sea_trial", "joint_challenge_prototype", nil),
+		"item":                 pick("item", item("US_CCL", "5A001.b.1"), item("US_CCL", "5A001.b.1.a"), item("US_CCL", "5E001"), item("US_CCL", "5A001.b")),
+		"value":                pick("value", usd("1"), usd("250000"), usd("250001")),
+		"person_nationalities": pick("people", []string{}, []string{}, []string{"US", "BR"}),
+	}
+}
+
+func TestAnAddedRevocationNeverPermits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, over := anyScript(t), anyAsk(t)
+		before := s.play(t).decide(over)
+		typ := rapid.SampledFrom([]attest.EventType{attest.Revoke, attest.Withdraw, attest.Suspend}).Draw(t, "added")
+		s.event(typ, rapid.SampledFrom(s.jtis).Draw(t, "added to"), rapid.SampledFrom(months).Draw(t, "added from"))
+		if after := s.play(t).decide(over); after.Permitted() && !before.Permitted() {
+			t.Fatalf("what was %s for %v is permitted after\n%v", before.Decision, before.Reasons, s)
+		}
+	})
+}
+
+func TestNarrowerTermsNeverPermitMore(t *testing.T) {
+	narrowings := map[string]func(*attest.Terms){
+		"a narrower entry":   func(t *attest.Terms) { t.InScope = attest.Scope{"US_CCL": {"5A001.b.1.a", "5E001"}} },
+		"a list less":        func(t *attest.Terms) { t.InScope = attest.Scope{"IN_SCOMET": t.InScope["IN_SCOMET"]} },
+		"an exclusion":       func(t *attest.Terms) { t.Excluded = attest.Scope{"US_CCL": {"5A001.b.1.a"}} },
+		"an exclusion above": func(t *attest.Terms) { t.Excluded = attest.Scope{"US_CCL": {"5A001"}} },
+		"an end use less":    func(t *attest.Terms) { t.AllowedEndUses = []string{"joint_challenge_prototype", "test_and_evaluation"} },
+		"an activity":        func(t *attest.Terms) { t.Activities = []string{"repair"} },
+		"a prohibited nationality": func(t *attest.Terms) {
+			t.Nationality = &attest.Nationality{Permitted: []string{"IN"}, Prohibited: []string{"BR"}}
+		},
+		"a lower ceiling": func(t *attest.Terms) {
+			t.Value = &attest.ValueCeiling{Currency: "USD", PerTransaction: "249999.99", Cumulative: "1"}
+		},
+		"another ceiling": func(t *attest.Terms) { t.Quantity = &attest.QuantityCeiling{Unit: "piece", PerTransaction: "1"} },
+	}
+	names := slices.Sorted(func(yield func(string) bool) {
+		for n := range narrowings {
+			if !yield(n) {
+				return
+			}
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		s, over := anyScript(t), anyAsk(t)
+		wide := s.play(t).decide(over)
+		name := rapid.SampledFrom(names).Draw(t, "narrower by")
+		s.narrow = append(s.narrow, narrowings[name])
+		if narrow := s.play(t).decide(over); narrow.Permitted() && !wide.Permitted() {
+			t.Fatalf("with %s it is permitted, what was %s for %v\n%v", name, wide.Decision, wide.Reasons, s)
+		}
+	})
+}
+
+func TestTheOrderOfIndependentStatementsDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := &script{k: rapid.Int64Range(1, 3).Draw(t, "k")}
+		// One statement for each subject and authority: none of them speaks of
+		// another.
+		for _, a := range []string{"auth-us", "auth-in", "auth-au"} {
+			s.domain(t, a, "", 0, rapid.SampledFrom(months).Draw(t, "from"))
+			for _, e := range []string{"halcyon", "varuna"} {
+				s.party(t, a, e, rapid.IntRange(0, 3).Draw(t, "registered") == 0)
+			}
+		}
+		over := anyAsk(t)
+		first := s.play(t).decide(over)
+		seed := rapid.Uint64().Draw(t, "order")
+		rand.New(rand.NewPCG(seed, seed)).Shuffle(len(s.moves), func(i, j int) { s.moves[i], s.moves[j] = s.moves[j], s.moves[i] })
+		second := s.play(t).decide(over)
+		if diff := cmp.Diff(codes(first), codes(second)); diff != "" || first.Decision != second.Decision {
+			t.Fatalf("%s, then %s in the order\n%v\n%s", first.Decision, second.Decision, s, diff)
+		}
+	})
+}
+
+func TestWhatWasKnownThenIsDecidedAsThen(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, over := anyScript(t), anyAsk(t)
+		st := s.play(t)
+		then := rapid.SampledFrom(months).Draw(t, "known_at") + "T00:00:00Z"
+		over["known_at"], over["checked_at"] = then, then
+		given := st.decide(over.with(ask{"E": then}))
+		now := st.decide(over.with(ask{"E": "2027-01-01T00:00:00Z"}))
+		if diff := cmp.Diff(given.Reasons, now.Reasons); diff != "" || given.Decision != now.Decision {
+			t.Fatalf("given then %s, now %s\n%v\n%s", given.Decision, now.Decision, s, diff)
+		}
+		if diff := cmp.Diff(given.ReliedOn, now.ReliedOn); diff != "" {
+			t.Fatalf("relied on (-then +now):\n%s", diff)
+		}
+	})
+}
+
+func TestTheSameInputsGiveTheSameBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, over := anyScript(t), anyAsk(t)
+		var texts [2][]byte
+		for i := range texts {
+			var err error
+			if texts[i], err = s.play(t).decide(over).Marshal(); err != nil {
+				t.Fatalf("marshal: %v", err)
+			}
+		}
+		if !bytes.Equal(texts[0], texts[1]) {
+			t.Fatalf("two decisions:\n%s\n%s", texts[0], texts[1])
+		}
+	})
+}
+
+// A permit is never without approvals to rest on, and never beside a reason
+// that denies or refers.
+func TestAPermitHasWhatItNeeds(t *testing.T) {
+	permits := 0
+	rapid.Check(t, func(t *rapid.T) {
+		s, over := anyScript(t), anyAsk(t)
+		d := s.play(t).decide(over)
+		if !d.Permitted() {
+			if len(d.Reasons) == 0 {
+				t.Fatalf("%s without a reason", d.Decision)
+			}
+			return
+		}
+		permits++
+		for _, r := range d.Reasons {
+			if r.Class != policy.Info {
+				t.Fatalf("permitted beside %v", r)
+			}
+		}
+		domains := 0
+		for _, r := range d.ReliedOn {
+			if r.Party == "" {
+				domains++
+			}
+		}
+		if int64(domains) < s.k || len(d.ReliedOn) != 3*domains {
+			t.Fatalf("permitted on %v where %d authorities must concur", d.ReliedOn, s.k)
+		}
+	})
+	if permits == 0 {
+		t.Error("no script permits: the properties above show nothing")
+	}
+}

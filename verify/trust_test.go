@@ -1,0 +1,152 @@
+package verify_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+func TestATrustIsWrittenAndReadBack(t *testing.T) {
+	r := story()
+	tr := trust(t, r, bothMirrors(), verify.Insecure{OperatorClock: true})
+	data, err := tr.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if canonical := must(attest.Canonical(data)); !bytes.Equal(canonical, data) {
+		t.Errorf("not its RFC 8785 form:\n%s\n%s", data, canonical)
+	}
+	back, err := verify.ParseTrust(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back.Digest() != tr.Digest() || back.Origin() != origin || back.MaxStatusAge() != 24*time.Hour || back.Insecure() != (verify.Insecure{OperatorClock: true}) {
+		t.Errorf("read back: %+v", back)
+	}
+	// A false member says what an absent one says.
+	spelled := strings.Replace(string(data), "{", `{ "insecure_unmirrored": false, `, 1)
+	if same, err := verify.ParseTrust([]byte(spelled)); err != nil || same.Digest() != tr.Digest() {
+		t.Errorf("spelled otherwise: %v", err)
+	}
+	if other := trust(t, r, bothMirrors(), verify.Insecure{}); other.Digest() == tr.Digest() {
+		t.Error("another trust has the same digest")
+	}
+}
+
+func TestATrustNamesEveryMemberAtFault(t *testing.T) {
+	good := string(must(trust(t, story(), bothMirrors(), verify.Insecure{}).MarshalJSON()))
+	for pointer, bad := range map[string]string{
+		"/origin":             strings.Replace(good, `"origin":"example.org/register"`, `"origin":"https://example.org/"`, 1),
+		"/max_status_age":     strings.Replace(good, "PT24H", "24h", 1),
+		"/policy":             strings.Replace(good, "quorum both", "quorum none", 1),
+		"/root/leaf_hash":     strings.Replace(good, `=","version"`, `","version"`, 1),
+		"/root/version":       strings.Replace(good, `"version":1`, `"version":0`, 1),
+		"/insecure_unmirored": strings.Replace(good, "{", `{"insecure_unmirored":true,`, 1),
+		"/Policy":             strings.Replace(good, `"policy"`, `"Policy"`, 1),
+	} {
+		_, err := verify.ParseTrust([]byte(bad))
+		var p attest.Problems
+		if !errors.As(err, &p) || p[0].Pointer != pointer {
+			t.Errorf("%s: %v", pointer, err)
+		}
+	}
+	_, err := verify.ParseTrust([]byte(`{"max_status_age":"","origin":"","policy":"","root":{"leaf_hash":"","version":0}}`))
+	var p attest.Problems
+	if !errors.As(err, &p) || len(p) != 5 {
+		t.Errorf("empty: %v", err)
+	}
+	other := noteKey{name: "example.com/log", seed: "log"}.vkey()
+	if _, err := verify.TrustFor(rootStatement(story()), "log "+other+"\n"+bothMirrors(), time.Hour, verify.Insecure{}); err == nil {
+		t.Error("a policy with logs of other origins only: accepted")
+	}
+	if _, err := verify.TrustFor(nil, bothMirrors(), time.Hour, verify.Insecure{}); err == nil {
+		t.Error("no root: accepted")
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for s, want := range map[string]time.Duration{
+		"PT24H": 24 * time.Hour, "P1D": 24 * time.Hour, "P1DT12H": 36 * time.Hour, "PT1M": time.Minute, "PT90S": 90 * time.Second,
+		"P2DT3H4M5S": 51*time.Hour + 4*time.Minute + 5*time.Second, "P36525D": 36525 * 24 * time.Hour,
+	} {
+		if got, err := verify.ParseDuration(s); err != nil || got != want {
+			t.Errorf("%s: %v, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{
+		"", "P", "PT", "P1DT", "24h", "PT0S", "P0D", "-PT1H", "PT-1H", "PT1.5H", "P1M", "P1W", "P1Y", "PT1H1D", "PT1S1M",
+		"pt1h", " PT1H", "PT1H\n", "P36526D", "PT999999999S99", "P999999DT999999H", "P36525DT36525H99999999M",
+	} {
+		if got, err := verify.ParseDuration(s); err == nil {
+			t.Errorf("%q: accepted as %v", s, got)
+		}
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	a, b, c := vkey("us-mirror"), vkey("in-mirror"), vkey("witness")
+	three := fmt.Sprintf("witness a %s\nwitness b %s https://b.example/\nwitness c %s\n", a, b, c)
+	for text, want := range map[string][]string{
+		three + "quorum a\n":                                                          {"a"},
+		three + "group g 2 a b c\nquorum g\n":                                         {"a", "b", "c"},
+		three + "group g any a b\ngroup h all g c\nquorum h":                          {"a", "b", "c"},
+		"\t# x\n \n" + three + "  group\tg  1\t a \n quorum g ":                       {"a"},
+		"witness all " + a + "\nwitness 2 " + b + "\ngroup any 2 all 2\nquorum any\n": {"all", "2"},
+		"log " + logKey().vkey() + "\n" + three + "quorum c\n":                        {"c"},
+	} {
+		_, got, err := verify.ParsePolicy(text)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", text, err, diff)
+		}
+	}
+	hash := func(s string) string { i := strings.Index(s, "+"); return s[:i+1] + "00000000" + s[i+9:] }
+	renamed := noteKey{"example.com/other", "us-mirror", cosign}.vkey()
+	log := logKey().vkey()
+	for text, says := range map[string]string{
+		"":                                  "no quorum",
+		three:                               "no quorum",
+		three + "quorum none\n":             "how fresh",
+		three + "quorum d\n":                "not defined",
+		three + "quorum a\nquorum b\n":      "second quorum",
+		three + "quorum a b\n":              "want quorum",
+		"quorum a\n" + three:                "line 1",
+		"group g any a\n" + three:           "not defined",
+		three + "group g any a a\nquorum g": "member already",
+		three + "group g any a\ngroup h any a\nquorum h": "member already",
+		three + "group g any g\nquorum g":                "not defined",
+		three + "group g any none\nquorum g":             "not defined",
+		three + "group g 0 a b\nquorum g":                "threshold",
+		three + "group g 3 a b\nquorum g":                "threshold",
+		three + "group g 01 a b\nquorum g":               "threshold",
+		three + "group g most a b\nquorum g":             "threshold",
+		three + "group g any\nquorum g":                  "want group",
+		three + "group a any b\nquorum a":                "defined already",
+		three + "group none any b\nquorum a":             "defined already",
+		three + "witness a " + vkey("x") + "\nquorum a":  "defined already",
+		three + "witness d " + a + "\nquorum a":          "key stands twice",
+		three + "witness d " + renamed + "\nquorum a":    "key stands twice",
+		"witness a\nquorum a":                            "want witness",
+		"witness a nonsense\nquorum a":                   "cosigner key",
+		"witness a " + log + "\nquorum a":                "signature type",
+		"witness a " + hash(a) + "\nquorum a":            "mistyped",
+		"witness a " + a + " # mine\nquorum a":           "want witness",
+		"witness a " + a + " #mine\nquorum a":            "no URL",
+		"Witness a " + a + "\nquorum a":                  "unknown keyword",
+		three + "quorum a\r\n":                           "control character",
+		"log " + log + "\nlog " + log + "\n" + three:     "twice",
+		"log " + a + "\n" + three:                        "log key",
+		strings.Repeat("\n", 1000) + three:               "lines",
+	} {
+		if _, _, err := verify.ParsePolicy(text); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v; want an error that says %q", text, err, says)
+		}
+	}
+}
