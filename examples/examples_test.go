@@ -29,7 +29,7 @@ var logged = []struct {
 	at    string
 	files []string
 }{
-	{"2025-09-01", []string{
+	{"2015-01-05", []string{
 		"veu-2015/ge-india.yaml", "veu-2015/samsung-china.yaml", "veu-2015/sk-hynix-china.yaml",
 		"veu-2015/intel-dalian.yaml", "veu-2015/smic.yaml",
 	}},
@@ -94,7 +94,7 @@ func openRoot(t *testing.T) *attest.TrustRoot {
 	}
 	h := r.Head()
 	h.Aud, h.Iss, h.Sub, h.JTI = origin, "root", "root", "root-1"
-	h.IAT = attest.NumericDate(date(t, "2025-09-01").Unix())
+	h.IAT = attest.NumericDate(date(t, "2015-01-05").Unix())
 	for id, country := range map[string]string{"us-bis": "US", "auth-us": "US", "auth-in": "IN"} {
 		r.Authorities = append(r.Authorities, attest.Authority{
 			ID: id, Name: id, Countries: []string{country}, Thresholds: attest.Thresholds{Granting: 1, Revoking: 1},
@@ -150,7 +150,7 @@ func entry(t *testing.T, root *attest.TrustRoot, name string, index int64, at ti
 func know(t *testing.T, root *attest.TrustRoot, by time.Time, req *policy.Request) *proven.Set {
 	t.Helper()
 	set := &proven.Set{Origin: origin, Fresh: by, MaxAge: 24 * time.Hour}
-	set.Prove(attest.RootSubject, []proven.Entry{{Time: date(t, "2025-09-01"), Statement: root.Statement()}})
+	set.Prove(attest.RootSubject, []proven.Entry{{Time: date(t, "2015-01-05"), Statement: root.Statement()}})
 	histories := make(map[string][]proven.Entry)
 	lineages := make(map[string]*attest.Lineage)
 	index := int64(1)
@@ -202,7 +202,8 @@ func TestEveryRequestIsAnsweredAsItSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			at := req.Times(date(t, "2026-05-05"))
+			// Asked at the time of the act, as the demo does.
+			at := req.Times(req.EffectiveAt.Time())
 			got, err := policy.Decide(req, know(t, root, at.KnownAt, req), at)
 			if err != nil {
 				t.Fatal(err)

@@ -69,7 +69,7 @@ func parseDocument[T any](name string, data []byte, parse func([]byte) (T, error
 	var none T
 	doc, err := yamldoc.Parse(data)
 	if err != nil {
-		return none, fmt.Errorf("%s: %w", name, err)
+		return none, yamldoc.InFile(name, err)
 	}
 	v, err := parse(doc.JSON())
 	if p, ok := errors.AsType[attest.Problems](err); ok {
