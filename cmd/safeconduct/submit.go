@@ -49,9 +49,6 @@ func submitCommand() *cobra.Command {
 					break
 				}
 				r, err := cl.Submit(c.Context(), st)
-				if err == nil {
-					err = r.Check()
-				}
 				if err != nil {
 					refused = fmt.Errorf("submit %s: %w", file, err)
 					break

@@ -174,7 +174,11 @@ func TestARegisterThatIsNotReachedIsToldApart(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	slow, err := client.New(answeringURL(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), &http.Client{Timeout: 20 * time.Millisecond})
+	release := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer silent.Close()
+	defer close(release)
+	slow, err := client.New(silent.URL, &http.Client{Timeout: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,13 +208,6 @@ func TestARegisterThatIsNotReachedIsToldApart(t *testing.T) {
 	if _, ok := errors.AsType[*client.UnreachableError](err); ok || !errors.Is(err, context.Canceled) {
 		t.Errorf("after the caller has ended it: %T: %v", err, err)
 	}
-}
-
-func answeringURL(t *testing.T, serve http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(serve)
-	t.Cleanup(s.Close)
-	return s.URL
 }
 
 func TestWhatIsNoRegistersAnswerIsNotTaken(t *testing.T) {
@@ -282,9 +279,9 @@ func TestAnAnswerIsReadToABound(t *testing.T) {
 }
 
 func TestAReceiptThatDoesNotProveIsNotTaken(t *testing.T) {
-	reg, real := newRegister(t)
+	reg, honest := newRegister(t)
 	statement := reg.Sign(registrytest.Domain("domain-us", registrytest.US))
-	good, err := real.Submit(t.Context(), statement)
+	good, err := honest.Submit(t.Context(), statement)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 	if err != nil {
 		return nil, c.unreached(ctx, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it has been read; nothing depends on it
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return nil, readProblem(resp)
 	}

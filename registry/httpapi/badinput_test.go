@@ -173,7 +173,7 @@ func (s *server) invalid() []badInput {
 			f.payload = strings.Replace(f.payload, `"legal_effect":"authorization",`, "", 1)
 		}), bad, kind, "/legal_effect", "is missing"},
 		{"backdated in silence", forge(func(a *attest.EntityApproval) {
-			a.NBF -= 1
+			a.NBF--
 			a.Retroactive, a.RetroactiveReason = false, ""
 		}), bad, kind, "/retroactive", "is missing"},
 		{"written too long ago", forge(func(a *attest.EntityApproval) {

@@ -125,13 +125,13 @@ func (rt *route) dispatch(w http.ResponseWriter, r *http.Request) (answer, error
 		return answer{}, err
 	}
 	if rt.accepts == "" {
-		return rt.endpoint.serve(r, nil)
+		return rt.serve(r, nil)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rt.limit))
 	if err != nil {
 		return answer{}, unreadable(err)
 	}
-	return rt.endpoint.serve(r, body)
+	return rt.serve(r, body)
 }
 
 func (e *endpoint) checkMedia(r *http.Request) error {

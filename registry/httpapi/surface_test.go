@@ -64,7 +64,7 @@ func TestACompressedBodyIsRefused(t *testing.T) {
 	s := newServer(t)
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
-	if _, err := z.Write(make([]byte, 64<<20)); err != nil {
+	if _, err := z.Write(make([]byte, 4<<20)); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
