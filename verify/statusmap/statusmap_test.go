@@ -14,8 +14,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/safeconduct/safeconduct/verify/statusmap"
 	"pgregory.net/rapid"
+
+	"github.com/safeconduct/safeconduct/verify/statusmap"
 )
 
 type content = map[[32]byte][]byte
