@@ -99,6 +99,8 @@ type Statement struct {
 	raw       []byte
 	signers   []signer
 	threshold int
+	// trust is what the statement says where it is a trust root.
+	trust *TrustRoot
 }
 
 type signer struct{ kid, officer string }

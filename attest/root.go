@@ -279,7 +279,8 @@ func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 		return nil, malformed("is a statement of kind %s, not a trust root", u.claims.Kind())
 	}
 	t := newTrustRoot(r)
-	s := &Statement{claims: r, raw: u.raw, threshold: int(r.Threshold)}
+	s := &Statement{claims: r, raw: u.raw, threshold: int(r.Threshold), trust: t}
+	t.st = s
 	var old []signer
 	for _, l := range u.lines {
 		k, now := t.keys[l.kid]
@@ -350,15 +351,7 @@ func newTrustRoot(r *Root) *TrustRoot {
 
 // TrustRoot returns the trust root that the statement is, nil where it is
 // something else.
-func (s *Statement) TrustRoot() *TrustRoot {
-	r, ok := s.claims.(*Root)
-	if !ok {
-		return nil
-	}
-	t := newTrustRoot(r)
-	t.st = s
-	return t
-}
+func (s *Statement) TrustRoot() *TrustRoot { return s.trust }
 
 // Root returns what the trust root says. The caller does not change it.
 func (t *TrustRoot) Root() *Root { return t.root }

@@ -245,3 +245,14 @@ func TestTimesOfARequest(t *testing.T) {
 		t.Errorf("times %v, want those of the request", at)
 	}
 }
+
+func BenchmarkDecide(b *testing.B) {
+	st := joint(b)
+	req := ask{}.request(b)
+	set, at := st.prove(req, date("2026-05-04T09:00:00Z")), times(req)
+	for b.Loop() {
+		if d, err := policy.Decide(req, set, at); err != nil || !d.Permitted() {
+			b.Fatalf("Decide = %v, %v", d, err)
+		}
+	}
+}

@@ -61,6 +61,8 @@ func (v *view) history(subject string) []proven.Entry {
 type lineage struct {
 	versions []proven.Entry
 	events   []proven.Entry
+	// digests are those of the versions' terms, by index, as far as asked for.
+	digests map[int64]digestOfTerms
 }
 
 // lineages groups a history, keeping the lineages that have versions of the

@@ -287,7 +287,7 @@ func holdingAt(byAuthority map[string][]*lineage, t time.Time) holding {
 			if t.Before(c.NBF.Time()) {
 				continue
 			}
-			dg := c.Terms.Digest()
+			dg := l.digest(e)
 			if !slices.Contains(held, dg) {
 				held = append(held, dg)
 			}
@@ -324,7 +324,7 @@ func stances(ls []*lineage, joint digestOfTerms, has bool, t time.Time) []*stanc
 			e = l.governingTerms(t, joint, e)
 		}
 		c := claimsOf(e)
-		out = append(out, &stance{entry: e, claims: c, digest: c.Terms.Digest(), state: l.state(e, t)})
+		out = append(out, &stance{entry: e, claims: c, digest: l.digest(e), state: l.state(e, t)})
 	}
 	// The smaller, the more it stands.
 	rank := func(s *stance) int {
@@ -343,11 +343,25 @@ func stances(ls []*lineage, joint digestOfTerms, has bool, t time.Time) []*stanc
 	return out
 }
 
+// digest returns the digest of a version's terms. It is asked for often, and is
+// most of the work of a decision.
+func (l *lineage) digest(version proven.Entry) digestOfTerms {
+	dg, ok := l.digests[version.Index]
+	if !ok {
+		if l.digests == nil {
+			l.digests = make(map[int64]digestOfTerms)
+		}
+		dg = claimsOf(version).Terms.Digest()
+		l.digests[version.Index] = dg
+	}
+	return dg
+}
+
 // governingTerms returns the newest version under the joint terms whose nbf
 // has come, else the given one.
 func (l *lineage) governingTerms(t time.Time, joint digestOfTerms, otherwise proven.Entry) proven.Entry {
 	for _, e := range slices.Backward(l.versions) {
-		if c := claimsOf(e); !t.Before(c.NBF.Time()) && c.Terms.Digest() == joint {
+		if c := claimsOf(e); !t.Before(c.NBF.Time()) && l.digest(e) == joint {
 			return e
 		}
 	}

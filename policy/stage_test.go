@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,13 +38,19 @@ type officer struct {
 }
 
 func newOfficer(name string) officer {
+	if o, ok := officerKeys.Load(name); ok {
+		return o.(officer) //nolint:forcetypeassert // nothing else is stored
+	}
 	seed := sha256.Sum256([]byte(name))
 	private := ed25519.NewKeyFromSeed(seed[:])
 	public := private.Public().(ed25519.PublicKey) //nolint:forcetypeassert // is what ed25519 returns
 	o := officer{private: private, jwk: attest.JWK{Alg: "EdDSA", Crv: "Ed25519", Kty: "OKP", X: base64.RawURLEncoding.EncodeToString(public)}}
 	o.key, _ = o.jwk.Key()
+	officerKeys.Store(name, o)
 	return o
 }
+
+var officerKeys sync.Map
 
 func (o officer) Key() attest.Key { return o.key }
 
@@ -115,13 +122,9 @@ func (st *stage) newOfficers(of string) []attest.Officer {
 func (st *stage) logRoot(r *attest.Root) {
 	st.t.Helper()
 	r.IAT = numeric(st.clock)
-	data := st.sign(r, 0, 1)
-	opened, err := attest.OpenRoot(data, st.root)
-	if err != nil {
-		st.t.Fatalf("open root: %v", err)
-	}
-	st.root, st.rootNow = opened.TrustRoot(), r
-	st.put(opened, attest.Tag{}, attest.RootSubject)
+	s := st.opened(r, []int{0, 1}, func(data []byte) (*attest.Statement, error) { return attest.OpenRoot(data, st.root) })
+	st.root, st.rootNow = s.TrustRoot(), r
+	st.put(s, attest.Tag{}, attest.RootSubject)
 }
 
 // compromised logs the next trust root, which declares an officer's key
@@ -157,15 +160,46 @@ func (st *stage) sign(c attest.Claims, by ...int) []byte {
 	return data
 }
 
+// statements are those that were opened before: scripts say much the same again
+// and again, and signatures take their time.
+var statements struct {
+	sync.Mutex
+	opened map[string]*attest.Statement
+}
+
+// opened signs and opens a statement, once for the trust root in force.
+func (st *stage) opened(c attest.Claims, by []int, open func([]byte) (*attest.Statement, error)) *attest.Statement {
+	st.t.Helper()
+	said, err := json.Marshal(c)
+	if err != nil {
+		st.t.Fatalf("write %s: %v", c.Head().JTI, err)
+	}
+	key := fmt.Sprintf("%s %v %s", c.Kind(), by, said)
+	if st.root != nil {
+		key = st.root.Statement().LeafHash().String() + key
+	}
+	statements.Lock()
+	defer statements.Unlock()
+	if s, ok := statements.opened[key]; ok {
+		return s
+	}
+	s, err := open(st.sign(c, by...))
+	if err != nil {
+		st.t.Fatalf("open %s: %v", c.Head().JTI, err)
+	}
+	if len(statements.opened) == 0 || len(statements.opened) > 1<<13 {
+		statements.opened = make(map[string]*attest.Statement)
+	}
+	statements.opened[key] = s
+	return s
+}
+
 // log signs and logs a statement by the officers, and returns its index.
 func (st *stage) log(c attest.Claims, by ...int) int64 {
 	st.t.Helper()
 	h := c.Head()
 	h.Aud, h.IAT = origin, numeric(st.clock)
-	opened, err := attest.Open(st.sign(c, by...), st.root)
-	if err != nil {
-		st.t.Fatalf("open %s: %v", h.JTI, err)
-	}
+	opened := st.opened(c, by, func(data []byte) (*attest.Statement, error) { return attest.Open(data, st.root) })
 	if st.lineages[h.Sub] == nil {
 		st.lineages[h.Sub] = new(attest.Lineage)
 	}

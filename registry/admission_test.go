@@ -183,44 +183,28 @@ func TestMalformedStatementsAreRefused(t *testing.T) {
 }
 
 func TestARefusedStatementDoesNotDisturbItsBatch(t *testing.T) {
-	r := stage(t)
-	release := holdSequencer(r)
-	type result struct {
-		jti string
-		err error
-	}
-	results := make(chan result, 3)
-	for _, c := range []attest.Claims{
+	r, g := gated(t)
+	errs := submitBatch(t, r, g,
 		rt.Approval("GOOD-1", rt.US, rt.Halcyon, "US"),
 		changed(rt.Approval("BAD", rt.US, rt.Halcyon, "US"), func(a *attest.EntityApproval) { a.Supersedes = "NONE" }),
 		rt.Approval("GOOD-2", rt.IN, rt.Halcyon, "US"),
-	} {
-		statement := r.Sign(c)
-		go func() {
-			_, err := r.Submit(context.Background(), statement)
-			results <- result{c.Head().JTI, err}
-		}()
+	)
+	wantRefusal(t, errs[1], attest.NotFound, "/supersedes")
+	if errs[0] != nil || errs[2] != nil {
+		t.Errorf("the others of the batch: %v, %v", errs[0], errs[2])
 	}
-	release()
-	for range 3 {
-		switch got := <-results; {
-		case got.jti == "BAD":
-			wantRefusal(t, got.err, attest.NotFound, "/supersedes")
-		case got.err != nil:
-			t.Errorf("%s: %v", got.jti, got.err)
-		}
-	}
+	checkLog(t, r)
 }
 
 // What stands earlier in a batch counts for what stands later in it.
 func TestStatementsOfOneBatchCountInOrder(t *testing.T) {
-	r := rt.New(t)
+	r, g := gated(t)
 	second := rt.Approval("TEA-2", rt.US, rt.Varuna, "IN")
 	second.Supersedes = "TEA-1"
 	fork := rt.Approval("TEA-2B", rt.US, rt.Varuna, "IN")
 	fork.Supersedes = "TEA-1"
 	event := rt.Event("EV-1", rt.US, second.Sub, "TEA-2", attest.Suspend, rt.Start)
-	errs := submitBatch(t, r, rt.Approval("TEA-1", rt.US, rt.Varuna, "IN"), second, fork, event)
+	errs := submitBatch(t, r, g, rt.Approval("TEA-1", rt.US, rt.Varuna, "IN"), second, fork, event)
 	for i, err := range errs {
 		if i == 2 {
 			wantRefusal(t, err, attest.Conflict, "/supersedes")

@@ -52,6 +52,8 @@ var (
 	// ErrReadOnly: storage has failed, and nothing is logged until the
 	// register is opened again.
 	ErrReadOnly = errors.New("the register only reads, since its storage has failed")
+	// ErrSigner: the log's signer failed, and nothing of the batch is logged.
+	ErrSigner = errors.New("the register could not sign its checkpoint; try again later")
 	// ErrClock: the clock stands too far behind the last batch.
 	ErrClock = errors.New("the register's clock stands behind its log; set it right")
 	// ErrClosed: the register is closed.
@@ -213,23 +215,23 @@ func (r *Registry) snapshot() *snapshot { return r.state.Load() }
 // sign returns the checkpoint of the tree of that size with the log's own
 // signature. root is the trust root that must list the log's key.
 func (r *Registry) sign(size int64, hash tlog.Hash, root *attest.TrustRoot) ([]byte, error) {
-	signed, err := note.Sign(&note.Note{Text: checkpointText(r.origin, size, hash)}, r.signer)
-	if err != nil {
-		return nil, fmt.Errorf("sign the checkpoint of size %d: %w", size, err)
-	}
-	// A key that signs otherwise than the root says would make a checkpoint
-	// that nobody accepts.
 	v, ok := r.logKey(root)
 	if !ok {
 		return nil, fmt.Errorf("sign the checkpoint of size %d: %w", size, errLogKey)
 	}
+	signed, err := note.Sign(&note.Note{Text: checkpointText(r.origin, size, hash)}, r.signer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: size %d: %w", ErrSigner, size, err)
+	}
+	// A key that signs otherwise than the root says would make a checkpoint
+	// that nobody accepts.
 	if _, err := note.Open(signed, note.VerifierList(v)); err != nil {
-		return nil, fmt.Errorf("sign the checkpoint of size %d: the fresh signature: %w", size, err)
+		return nil, fmt.Errorf("%w: size %d: the fresh signature: %w", ErrSigner, size, err)
 	}
 	return signed, nil
 }
 
-var errLogKey = errors.New("the trust root does not list the log's key")
+var errLogKey = errors.New("the trust root in force does not list the log signer's key")
 
 // logKey finds the log signer's key in a trust root.
 func (r *Registry) logKey(root *attest.TrustRoot) (note.Verifier, bool) {

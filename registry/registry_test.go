@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,6 @@ import (
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
 	"github.com/safeconduct/safeconduct/verify"
-	"github.com/safeconduct/safeconduct/verify/statusmap"
 )
 
 // checkReceipt: the checkpoint opens with the log's key, and the statement is
@@ -69,8 +69,9 @@ func TestReceiptsProveTheOrder(t *testing.T) {
 	checkLog(t, r)
 }
 
-// checkLog replays the log: a status leaf closes every batch, and its map root
-// is what a rebuild from the statements alone gives.
+// checkLog replays the log as a mirror does: a status leaf closes every batch,
+// every statement passes admission, and the map root is what a rebuild from the
+// statements alone gives.
 func checkLog(t *testing.T, r *rt.Register) {
 	t.Helper()
 	r.Stop()
@@ -87,10 +88,8 @@ func checkLog(t *testing.T, r *rt.Register) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := make(map[string]registry.Value)
-	lineages := make(map[string]*attest.Lineage)
+	m := newMirror()
 	var pending []int64
-	var roots []*attest.TrustRoot
 	previous, lastTime := int64(verify.NoPrevious), time.Time{}
 	for i := range head.Size {
 		leaf, err := log.Leaf(i)
@@ -106,55 +105,21 @@ func checkLog(t *testing.T, r *rt.Register) {
 			t.Fatalf("status leaf %d: %+v (%v)", i, status, err)
 		}
 		for _, p := range pending {
-			replay(t, log, p, status.Time, &roots, values, lineages)
-		}
-		var m *statusmap.Map
-		m = m.Set(func(yield func([32]byte, []byte) bool) {
-			for s, v := range values {
-				if !yield(verify.MapKey(s), v.Bytes()) {
-					return
-				}
+			statement, err := log.Leaf(p)
+			if err == nil {
+				err = m.replay(statement, p, status.Time)
 			}
-		})
-		if m.Root() != status.MapRoot {
+			if err != nil {
+				t.Fatalf("statement %d: %v", p, err)
+			}
+		}
+		if m.root() != status.MapRoot {
 			t.Fatalf("status leaf %d: another map root", i)
 		}
 		previous, lastTime, pending = i, status.Time, nil
 	}
 	if len(pending) > 0 {
 		t.Error("the last leaf is no status leaf")
-	}
-}
-
-func replay(t *testing.T, log registry.Log, index int64, at time.Time, roots *[]*attest.TrustRoot, values map[string]registry.Value, lineages map[string]*attest.Lineage) {
-	t.Helper()
-	leaf, err := log.Leaf(index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var st *attest.Statement
-	if index == 0 {
-		st, err = attest.OpenRoot(leaf, nil)
-	} else {
-		st, err = attest.Open(leaf, (*roots)[len(*roots)-1])
-	}
-	if err != nil {
-		t.Fatalf("statement %d: %v", index, err)
-	}
-	if root := st.TrustRoot(); root != nil {
-		*roots = append(*roots, root)
-	}
-	c := st.Claims()
-	sub := c.Head().Sub
-	if lineages[sub] == nil {
-		lineages[sub] = new(attest.Lineage)
-	}
-	tag, err := lineages[sub].Next(c)
-	if err != nil {
-		t.Fatalf("statement %d: %v", index, err)
-	}
-	for _, s := range c.Subjects() {
-		values[s] = values[s].Next(index, at, tlog.RecordHash(leaf), tag)
 	}
 }
 
@@ -211,11 +176,11 @@ func TestTheSameStatementGetsTheSameReceipt(t *testing.T) {
 }
 
 func TestConcurrentDuplicatesAreLoggedOnce(t *testing.T) {
-	r := rt.New(t)
+	r, g := gated(t)
 	size := sizeOf(t, r)
 	statement := r.Sign(approvalNumber(1))
 	other := r.Sign(changed(approvalNumber(1), func(a *attest.EntityApproval) { a.LegalName = "Other" }))
-	release := holdSequencer(r)
+	release := g.hold(t, r)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	won := make(map[string][]registry.Receipt)
@@ -237,6 +202,7 @@ func TestConcurrentDuplicatesAreLoggedOnce(t *testing.T) {
 			won[name] = append(won[name], receipt)
 		})
 	}
+	waitFor(r, 40)
 	release()
 	wg.Wait()
 	if len(won) != 1 || len(refused) != 1 {
@@ -252,15 +218,15 @@ func TestConcurrentDuplicatesAreLoggedOnce(t *testing.T) {
 			}
 		}
 	}
-	if got := sizeOf(t, r); got != size+2 {
-		t.Errorf("size %d, want %d", got, size+2)
+	if got := sizeOf(t, r); got != size+4 {
+		t.Errorf("size %d, want %d: twice a statement and a status leaf", got, size+4)
 	}
 }
 
 func TestManySubmitters(t *testing.T) {
 	r := rt.New(t)
 	var wg sync.WaitGroup
-	statements := make([][]byte, 300)
+	statements := make([][]byte, 160)
 	for i := range statements {
 		statements[i] = r.Sign(approvalNumber(i))
 	}
@@ -272,8 +238,13 @@ func TestManySubmitters(t *testing.T) {
 				if receipts[i], err = r.Submit(context.Background(), statements[i]); err != nil {
 					t.Errorf("submit: %v", err)
 				}
-				if _, err := r.Evidence(context.Background(), request()); err != nil {
-					t.Errorf("evidence: %v", err)
+				if i%8 != 0 {
+					continue
+				}
+				// A decision checks what evidence shows of a log that grows.
+				at := request().Times(r.Clock.Now())
+				if _, _, err := r.Decide(context.Background(), request(), at); err != nil {
+					t.Errorf("decide: %v", err)
 				}
 			}
 		})
@@ -446,45 +417,35 @@ func (f *faultyLog) Append(ctx context.Context, b registry.Batch) error {
 }
 
 func TestAFullQueueRefuses(t *testing.T) {
-	r := rt.New(t, func(c *registry.Config) { c.QueueSize = 4 })
-	release := holdSequencer(r)
-	var statements [][]byte
-	for i := range 12 {
-		statements = append(statements, r.Sign(approvalNumber(i)))
-	}
-	errs := make(chan error, len(statements))
-	for _, s := range statements {
+	r, g := gated(t, func(c *registry.Config) { c.QueueSize = 4 })
+	release := g.hold(t, r)
+	errs := make(chan error, 4)
+	for i := range 4 {
+		statement := r.Sign(approvalNumber(i))
 		go func() {
-			_, err := r.Submit(context.Background(), s)
+			_, err := r.Submit(context.Background(), statement)
 			errs <- err
 		}()
 	}
-	// With the sequencer held, only refused submissions come back: 12 less 4
-	// that wait and at most one that it has taken.
-	overloaded := 0
-	for range len(statements) - 5 {
-		if err := <-errs; !errors.Is(err, registry.ErrOverloaded) {
-			t.Errorf("submit: %v, want ErrOverloaded", err)
-		} else {
-			overloaded++
-		}
+	waitFor(r, 4)
+	late := r.Sign(approvalNumber(5))
+	if _, err := r.Submit(context.Background(), late); !errors.Is(err, registry.ErrOverloaded) {
+		t.Errorf("submit: %v, want ErrOverloaded", err)
 	}
 	release()
-	for range 5 {
-		if err := <-errs; errors.Is(err, registry.ErrOverloaded) {
-			overloaded++
-		} else if err != nil {
-			t.Errorf("submit: %v", err)
+	for range 4 {
+		if err := <-errs; err != nil {
+			t.Errorf("submit of one that waited: %v", err)
 		}
 	}
-	if overloaded > len(statements)-4 {
-		t.Errorf("%d of %d were refused", overloaded, len(statements))
+	if _, err := r.Submit(context.Background(), late); err != nil {
+		t.Errorf("submit later: %v", err)
 	}
 }
 
 func TestAnImpatientSubmitterHarmsNobody(t *testing.T) {
-	r := rt.New(t)
-	release := holdSequencer(r)
+	r, g := gated(t)
+	release := g.hold(t, r)
 	ctx, cancel := context.WithCancel(context.Background())
 	impatient := r.Sign(approvalNumber(1))
 	errs := make(chan error)
@@ -492,6 +453,7 @@ func TestAnImpatientSubmitterHarmsNobody(t *testing.T) {
 		_, err := r.Submit(ctx, impatient)
 		errs <- err
 	}()
+	waitFor(r, 1)
 	cancel()
 	if err := <-errs; !errors.Is(err, context.Canceled) {
 		t.Errorf("submit: %v, want context.Canceled", err)
@@ -508,25 +470,26 @@ func TestAnImpatientSubmitterHarmsNobody(t *testing.T) {
 }
 
 func TestCloseAnswersWhoWaits(t *testing.T) {
-	r := rt.New(t)
-	release := holdSequencer(r)
+	r, g := gated(t)
+	release := g.hold(t, r)
 	statement := r.Sign(approvalNumber(1))
-	errs := make(chan error)
+	errs := make(chan error, 1)
 	go func() {
 		_, err := r.Submit(context.Background(), statement)
 		errs <- err
 	}()
-	for r.Waiting() > 0 || sizeOf(t, r) == 0 {
+	waitFor(r, 1)
+	closed := make(chan error, 1)
+	go func() { closed <- r.Close() }()
+	for !errors.Is(r.Healthy(), registry.ErrClosed) {
 		time.Sleep(time.Millisecond)
 	}
-	closed := make(chan error)
-	go func() { closed <- r.Close() }()
 	release()
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if err := <-errs; err != nil && !errors.Is(err, registry.ErrClosed) {
-		t.Errorf("submit: %v", err)
+	if err := <-errs; err != nil {
+		t.Errorf("submit of one that waited: %v", err)
 	}
 	if _, err := r.Submit(context.Background(), r.Sign(approvalNumber(2))); !errors.Is(err, registry.ErrClosed) {
 		t.Errorf("submit after close: %v, want ErrClosed", err)
@@ -602,6 +565,58 @@ func TestStatementByIndex(t *testing.T) {
 	for _, index := range []int64{-1, 1, receipt.Index + 1, receipt.Size} {
 		if _, err := r.Statement(context.Background(), index); !errors.Is(err, registry.ErrNotFound) {
 			t.Errorf("statement %d: %v, want ErrNotFound", index, err)
+		}
+	}
+}
+
+func TestASignerThatFailsLogsNothing(t *testing.T) {
+	signer, _ := rt.LogSigner()
+	faulty := &faultySigner{Signer: signer}
+	r := rt.New(t, func(c *registry.Config) { c.LogSigner = faulty })
+	size := sizeOf(t, r)
+	faulty.broken.Store(true)
+	if _, err := r.Submit(context.Background(), r.Sign(approvalNumber(1))); !errors.Is(err, registry.ErrSigner) {
+		t.Errorf("submit: %v, want ErrSigner", err)
+	}
+	if got := sizeOf(t, r); got != size {
+		t.Errorf("size %d, want %d", got, size)
+	}
+	faulty.broken.Store(false)
+	r.MustSubmit(approvalNumber(1))
+	checkLog(t, r)
+}
+
+type faultySigner struct {
+	note.Signer
+	broken atomic.Bool
+}
+
+func (f *faultySigner) Sign(msg []byte) ([]byte, error) {
+	if f.broken.Load() {
+		return nil, errors.New("no such device")
+	}
+	return f.Signer.Sign(msg)
+}
+
+func TestARegisterDoesNotStartUnderAnotherKeyOrName(t *testing.T) {
+	r := rt.New(t)
+	r.Stop()
+	for name, change := range map[string]func(*registry.Config){
+		"another log key": func(c *registry.Config) {
+			skey, _, err := note.GenerateKey(nil, rt.Origin)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.LogSigner, err = note.NewSigner(skey); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"another origin":         func(c *registry.Config) { c.Origin = "example.org/other" },
+		"a malformed origin":     func(c *registry.Config) { c.Origin = "https://example.org" },
+		"no log signer whatever": func(c *registry.Config) { c.LogSigner = nil },
+	} {
+		if _, _, err := rt.Serve(r.Dir, r.Clock.Now, nil, change); err == nil {
+			t.Errorf("%s: started", name)
 		}
 	}
 }

@@ -147,6 +147,10 @@ func (r *Registry) sequence(batch []*submission) []answer {
 // commit makes a draft durable and publishes the snapshot that follows.
 func (r *Registry) commit(d *draft, now time.Time) (*snapshot, error) {
 	batch, next, err := d.finish(now.Truncate(time.Second).UTC())
+	if errors.Is(err, ErrSigner) {
+		// Nothing is written yet: the next batch may be luckier.
+		return nil, err
+	}
 	if err != nil {
 		return nil, r.fail(err)
 	}

@@ -55,7 +55,7 @@ type answer struct {
 // as one that is, gets that one's receipt.
 //
 // It returns a *[attest.Refusal] for what may not be logged, ErrOverloaded,
-// ErrReadOnly, ErrNoRoot, ErrClock or ErrClosed, or ctx's error; after the
+// ErrReadOnly, ErrNoRoot, ErrSigner, ErrClock or ErrClosed, or ctx's error; after the
 // latter the statement may be logged all the same, and submitting it again
 // tells.
 func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error) {

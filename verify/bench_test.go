@@ -8,8 +8,10 @@ import (
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// BenchmarkDecide stands beside BenchmarkBareSignatures: the Ed25519
-// verifications that the same evidence cannot do without.
+// BenchmarkDecide and BenchmarkDecideOnce stand beside
+// BenchmarkBareSignatures, as many Ed25519 verifications as the evidence has
+// signatures. Of these, BenchmarkDecide, whose trust is kept, does not repeat
+// the ones on trust roots.
 func BenchmarkDecide(b *testing.B) {
 	r := story()
 	data := marshal(b, r.evidence(r.checkpoint(quorum(cosign)...), touched[:8]...))
@@ -23,6 +25,19 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(signatures(b, r)), "signatures")
+}
+
+// BenchmarkDecideOnce reads the trust anew for each decision, which then opens
+// the trust roots too.
+func BenchmarkDecideOnce(b *testing.B) {
+	r := story()
+	data := marshal(b, r.evidence(r.checkpoint(quorum(cosign)...), touched[:8]...))
+	file := must(trust(b, r, bothMirrors(), verify.Insecure{}).MarshalJSON())
+	for b.Loop() {
+		if d, err := verify.Decide(data, must(verify.ParseTrust(file)), joint(), times()); err != nil || !d.Permitted() {
+			b.Fatal(d, err)
+		}
+	}
 }
 
 // signatures counts those of the benchmark's evidence.

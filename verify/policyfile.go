@@ -166,7 +166,7 @@ func (p *policyParser) witness(args []string) error {
 
 func (p *policyParser) group(args []string) error {
 	if len(args) < 3 {
-		return errors.New("want group <name> all|any|<k> <member>...")
+		return errors.New("want group <name> all|any|<k> and one or more members")
 	}
 	g := &group{}
 	for _, name := range args[2:] {

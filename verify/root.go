@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/safeconduct/safeconduct/attest"
 )
 
@@ -24,19 +26,18 @@ func (in *inspection) root() error {
 		return errors.New("the history of the subject root is not in the evidence; ask the register for complete evidence")
 	}
 	pin := in.trust.doc.Root
-	var prev *attest.TrustRoot
+	chain := newRootChain(in.trust)
 	pinned := false
 	for _, e := range h.Entries {
 		s, ok := in.statements[e.Index]
 		if !ok {
 			return fmt.Errorf("the trust root at log index %d is not shown", e.Index)
 		}
-		var err error
-		if s.opened, err = attest.OpenRoot([]byte(s.Statement), prev); err != nil {
+		t, err := chain.open(s)
+		if err != nil {
 			return fmt.Errorf("the trust root at log index %d: %w", e.Index, err)
 		}
-		prev = s.opened.TrustRoot()
-		r := prev.Root()
+		r := t.Root()
 		if r.Aud != in.trust.Origin() {
 			return fmt.Errorf("the trust root is of the register %q; the trust file is for %q", r.Aud, in.trust.Origin())
 		}
@@ -46,13 +47,64 @@ func (in *inspection) root() error {
 			}
 			pinned = true
 		}
-		in.roots = append(in.roots, rootAt{e.Index, prev})
+		in.roots = append(in.roots, rootAt{e.Index, t})
 	}
 	if !pinned {
 		return fmt.Errorf("version %d of the trust root, which the trust file pins, is not in the evidence (it has versions %d to %d); older evidence is verified with the trust file of its time",
-			pin.Version, in.roots[0].Root().Version, prev.Root().Version)
+			pin.Version, in.roots[0].Root().Version, in.roots[len(in.roots)-1].Root().Version)
 	}
+	chain.keep(in.trust)
 	return nil
+}
+
+// A rootChain opens trust roots one after another. A verifier meets the same
+// ones in all evidence of a register, so that a [Trust] keeps the last chain;
+// what opening gives depends on the statements of the chain alone, and these
+// their leaf hashes tell.
+type rootChain struct {
+	known, opened []openedRoot
+}
+
+type openedRoot struct {
+	leaf      tlog.Hash
+	statement *attest.Statement
+	root      *attest.TrustRoot
+}
+
+func newRootChain(t *Trust) *rootChain {
+	c := new(rootChain)
+	if known := t.roots.Load(); known != nil {
+		c.known = *known
+	}
+	return c
+}
+
+// open opens the next trust root and notes the statement as opened.
+func (c *rootChain) open(s *shown) (*attest.TrustRoot, error) {
+	n := len(c.opened)
+	if n < len(c.known) && c.known[n].leaf == s.leaf {
+		c.opened = append(c.opened, c.known[n])
+		s.opened = c.known[n].statement
+		return c.known[n].root, nil
+	}
+	c.known = nil // what follows in it follows something else
+	var prev *attest.TrustRoot
+	if n > 0 {
+		prev = c.opened[n-1].root
+	}
+	var err error
+	if s.opened, err = attest.OpenRoot([]byte(s.Statement), prev); err != nil {
+		return nil, err
+	}
+	c.opened = append(c.opened, openedRoot{s.leaf, s.opened, s.opened.TrustRoot()})
+	return c.opened[n].root, nil
+}
+
+// keep has the trust keep the chain, where it is another one.
+func (c *rootChain) keep(t *Trust) {
+	if len(c.known) != len(c.opened) {
+		t.roots.Store(&c.opened)
+	}
 }
 
 // find returns the history of a subject, nil where it is not shown.

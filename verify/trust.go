@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -17,13 +18,16 @@ import (
 
 // A Trust is what a verifier trusts: one version of a register's trust root by
 // its hash, cosigners, and how old a status may be. It comes from [ParseTrust]
-// or [TrustFor]; the zero Trust trusts nothing. It does not change and may be
-// used concurrently.
+// or [TrustFor]; the zero Trust trusts nothing. What it trusts does not change;
+// it may be used concurrently, and is worth keeping between checks, since it
+// remembers the trust roots that it has verified.
 type Trust struct {
 	doc    trustDocument
 	pin    tlog.Hash
 	maxAge time.Duration
 	policy *cosignPolicy
+	// roots is the last chain of trust roots met, see rootChain.
+	roots atomic.Pointer[[]openedRoot]
 }
 
 // trustDocument has its members in the order of RFC 8785.

@@ -84,9 +84,11 @@ func TestRevocationsAreSeen(t *testing.T) {
 // that the request does not touch, so that each is an error, never another
 // decision. Of the larger file of the joint sandbox, it is every 31st byte.
 func TestAChangedByteIsRefused(t *testing.T) {
+	small := rootClaims(1)
+	small.Threshold, small.Officers, small.Cosigners = 1, small.Officers[:1], small.Cosigners[:2]
 	short := newRegister()
 	short.batch(begin.Add(-time.Minute),
-		sign(rootClaims(1), "r1", "r2"),
+		sign(small, "r1"),
 		sign(registration("auth-in", varuna, "REG-IN-1", "IN"), "auth-in"),
 		sign(approval("auth-us", varuna, "TEA-US-1", "IN", "VTZ-1"), "auth-us"),
 	)
@@ -147,7 +149,6 @@ type refusal struct {
 	log   func(*register)
 	show  func(*register, *verify.Evidence)
 	trust func(*register) *verify.Trust
-	at    func(*policy.Times)
 }
 
 func checkpointOf(text func(*register, string) string) func(*register, *verify.Evidence) {
@@ -537,6 +538,32 @@ func TestVerifyImportsNoNetwork(t *testing.T) {
 		for _, banned := range []string{"net/http", "dgraph-io", "gorilla", "sigstore", "go.yaml.in", "spf13"} {
 			if strings.Contains(p, banned) {
 				t.Errorf("verify depends on %s", p)
+			}
+		}
+	}
+}
+
+// A trust remembers the trust roots that it has opened: by their hashes, in
+// their order, so that other evidence changes nothing.
+func TestWhatATrustRemembersDecidesNothing(t *testing.T) {
+	good, shorter, bad := story(), newRegister(), story()
+	shorter.batch(begin, good.leaves[0])
+	c := rootClaims(3)
+	c.Officers = []attest.Officer{{ID: "x", Keys: []attest.JWK{officer("mallory").jwk()}}}
+	c.Threshold = 1
+	bad.batch(logged, sign(c, "mallory"))
+	foreign := newRegister()
+	foreign.batch(begin, sign(c, "mallory"), good.leaves[0])
+
+	tr := trust(t, good, bothMirrors(), verify.Insecure{})
+	for range 3 {
+		for name, r := range map[string]*register{"good": good, "shorter": shorter, "bad": bad, "foreign": foreign} {
+			rep, err := verify.Check(marshal(t, r.evidence(r.checkpoint(quorum(cosign)...), "root")), tr, asked)
+			if want := name == "good" || name == "shorter"; (err == nil) != want {
+				t.Errorf("%s: %v", name, err)
+			}
+			if want := int64(2); name == "good" && rep.RootVersion != want {
+				t.Errorf("version %d of the root is in force, want %d", rep.RootVersion, want)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -129,6 +130,7 @@ func TestAHistoryIsItsSubjectsOwn(t *testing.T) {
 
 // Damage that badger cannot see is found when the log is opened.
 func TestADamagedLogIsRefused(t *testing.T) {
+	whole, size := filled(t)
 	key := func(prefix byte, n byte) []byte { return []byte{prefix, 0, 0, 0, 0, 0, 0, 0, n} }
 	for _, test := range []struct {
 		name   string
@@ -143,7 +145,10 @@ func TestADamagedLogIsRefused(t *testing.T) {
 		{"another layout", func(txn *badger.Txn, _ int64) error { return txn.Set([]byte("f"), []byte("other/2")) }, "layout"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir, size := filled(t)
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+				t.Fatal(err)
+			}
 			damage(t, dir, func(txn *badger.Txn) error { return test.damage(txn, size) })
 			log, err := badgerlog.Open(filepath.Join(dir, "log"), nil)
 			if err == nil {
