@@ -3,6 +3,7 @@ package policy_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -395,7 +396,7 @@ func TestR9RetransferNeedsAConsent(t *testing.T) {
 		check{"technology release is none", ask{"act": "technology_release"}, policy.PERMIT, ""},
 	)
 	req := ask{"act": "retransfer", "originating_authority": "auth-us", "consent_ref": "CONSENT-1"}.request(t)
-	if got := st.prove(req, st.clock).Subjects(); !containsSubject(got, attest.ConsentSubject("auth-us", "CONSENT-1")) {
+	if got := st.prove(req, st.clock).Subjects(); !slices.Contains(got, attest.ConsentSubject("auth-us", "CONSENT-1")) {
 		t.Errorf("touched %v, want the consent's subject among them", got)
 	}
 }

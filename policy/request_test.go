@@ -3,7 +3,6 @@ package policy_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -243,7 +242,7 @@ func TestReasonTextsSpeakOfTheFact(t *testing.T) {
 			}
 		}
 	}
-	if got := fmt.Sprint(len(st.decide(ask{"end_use": nil}).Reasons)); got != "1" {
-		t.Errorf("a fact of the joint terms is asked for %s times", got)
+	if got := len(st.decide(ask{"end_use": nil}).Reasons); got != 1 {
+		t.Errorf("a fact of the joint terms is asked for %d times", got)
 	}
 }

@@ -239,80 +239,6 @@ func (v *view) domain(id string) *domain {
 	return d
 }
 
-// jointTerms follows the terms that the authorities concur on up to t: new
-// ones take over at the latest nbf among the approvals that make them concur,
-// once and for all; until then the old ones stay (R10).
-func jointTerms(byAuthority map[string][]*lineage, k int, t time.Time) (joint digestOfTerms, ok bool) {
-	var moments []attest.NumericDate
-	for _, ls := range byAuthority {
-		for _, l := range ls {
-			for _, e := range l.versions {
-				if nbf := claimsOf(e).NBF; !t.Before(nbf.Time()) {
-					moments = append(moments, nbf)
-				}
-			}
-		}
-	}
-	slices.Sort(moments)
-	before := holding{}
-	for _, m := range slices.Compact(moments) {
-		now := holdingAt(byAuthority, m.Time())
-		// What concurred before is not new: it has had its moment.
-		next, found := now.most(func(dg digestOfTerms) bool { return now.holders[dg] >= k && before.holders[dg] < k })
-		if found {
-			joint, ok = next, true
-		}
-		before = now
-	}
-	return joint, ok
-}
-
-// holding is how many authorities hold which terms, and when they were first
-// logged.
-type holding struct {
-	holders map[digestOfTerms]int
-	first   map[digestOfTerms]int64
-}
-
-// holdingAt counts the terms of the newest versions at t. It reads no events:
-// terms that one of the approvals never was in force for take over too, so that
-// an added revocation never keeps wider terms alive.
-func holdingAt(byAuthority map[string][]*lineage, t time.Time) holding {
-	h := holding{make(map[digestOfTerms]int), make(map[digestOfTerms]int64)}
-	for _, ls := range byAuthority {
-		var held []digestOfTerms
-		for _, l := range ls {
-			e := l.governing(t)
-			c := claimsOf(e)
-			if t.Before(c.NBF.Time()) {
-				continue
-			}
-			dg := l.digest(e)
-			if !slices.Contains(held, dg) {
-				held = append(held, dg)
-			}
-			if i, ok := h.first[dg]; !ok || e.Index < i {
-				h.first[dg] = e.Index
-			}
-		}
-		for _, dg := range held {
-			h.holders[dg]++
-		}
-	}
-	return h
-}
-
-// most returns the terms with the most holders, ties to the earliest logged.
-func (h holding) most(among func(digestOfTerms) bool) (digestOfTerms, bool) {
-	dgs := slices.SortedFunc(maps.Keys(h.holders), func(a, b digestOfTerms) int {
-		return cmp.Or(cmp.Compare(h.holders[b], h.holders[a]), cmp.Compare(h.first[a], h.first[b]))
-	})
-	if i := slices.IndexFunc(dgs, among); i >= 0 {
-		return dgs[i], true
-	}
-	return digestOfTerms{}, false
-}
-
 // stances lists an authority's approvals of the sandbox, the one that stands
 // first: under the joint terms where there are such, in force rather than not,
 // the stronger legal effect of those in force, then the newest.
@@ -366,17 +292,4 @@ func (l *lineage) governingTerms(t time.Time, joint digestOfTerms, otherwise pro
 		}
 	}
 	return otherwise
-}
-
-// mostShared is what is read where nothing concurs.
-func (d *domain) mostShared() digestOfTerms {
-	h := holding{make(map[digestOfTerms]int), make(map[digestOfTerms]int64)}
-	for _, s := range d.approved {
-		h.holders[s.digest]++
-		if i, ok := h.first[s.digest]; !ok || s.entry.Index < i {
-			h.first[s.digest] = s.entry.Index
-		}
-	}
-	dg, _ := h.most(func(digestOfTerms) bool { return true })
-	return dg
 }

@@ -11,15 +11,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
-	"github.com/safeconduct/safeconduct/policy"
 )
 
 const origin = "register.example/stage"
@@ -38,19 +35,20 @@ type officer struct {
 }
 
 func newOfficer(name string) officer {
-	if o, ok := officerKeys.Load(name); ok {
-		return o.(officer) //nolint:forcetypeassert // nothing else is stored
+	v, _ := officers.Load(name)
+	if o, ok := v.(officer); ok {
+		return o
 	}
 	seed := sha256.Sum256([]byte(name))
 	private := ed25519.NewKeyFromSeed(seed[:])
-	public := private.Public().(ed25519.PublicKey) //nolint:forcetypeassert // is what ed25519 returns
-	o := officer{private: private, jwk: attest.JWK{Alg: "EdDSA", Crv: "Ed25519", Kty: "OKP", X: base64.RawURLEncoding.EncodeToString(public)}}
+	o := officer{private: private, jwk: attest.JWK{Alg: "EdDSA", Crv: "Ed25519", Kty: "OKP", X: base64.RawURLEncoding.EncodeToString(private[32:])}}
 	o.key, _ = o.jwk.Key()
-	officerKeys.Store(name, o)
+	officers.Store(name, o)
 	return o
 }
 
-var officerKeys sync.Map
+// officers are those met so far, by name.
+var officers sync.Map
 
 func (o officer) Key() attest.Key { return o.key }
 
@@ -88,7 +86,7 @@ func newStage(t tb, granting int64) *stage {
 		histories: make(map[string][]proven.Entry), lineages: make(map[string]*attest.Lineage),
 		issuers: make(map[string]string), subjects: make(map[string]string), maxAge: 24 * time.Hour,
 	}
-	logKey, err := note.NewEd25519VerifierKey(origin, newOfficer("log").private.Public().(ed25519.PublicKey)) //nolint:forcetypeassert // is what ed25519 returns
+	logKey, err := note.NewEd25519VerifierKey(origin, ed25519.PublicKey(newOfficer("log").private[32:]))
 	if err != nil {
 		t.Fatalf("log key: %v", err)
 	}
@@ -314,260 +312,3 @@ func date(s string) time.Time {
 }
 
 func numeric(t time.Time) attest.NumericDate { return attest.NumericDate(t.Unix()) }
-
-// The entities by the names that tests call them.
-var ids = map[string]string{
-	"halcyon":  "lei:999900HALCYONMAR0134",
-	"varuna":   "lei:999900VARUNADEEP0174",
-	"sagarnet": "lei:999900SAGARNETAC0179",
-	"corvus":   "lei:999900CORVUSPACF0114",
-	"meridian": "lei:999900MERIDIANFW0115",
-	"oriole":   "lei:999900ORIOLECAPH0141",
-	"kestrel":  "lei:999900KESTRELMER0115",
-}
-
-func idOf(name string) string {
-	if id, ok := ids[name]; ok {
-		return id
-	}
-	return name
-}
-
-// An ask overrides members of the template of a request. Its member E is when
-// the evidence was cosigned, known_at unless given.
-type ask map[string]any
-
-// with returns the ask with what another one overrides.
-func (a ask) with(b ask) ask {
-	c := maps.Clone(a)
-	if c == nil {
-		c = ask{}
-	}
-	maps.Copy(c, b)
-	return c
-}
-
-func template() ask {
-	return ask{
-		"effective_at": "2026-05-04T09:00:00Z", "sandbox": "SBX-UCOMMS", "act": "export", "mode": "tangible",
-		"transferor": "halcyon", "transferee": "varuna", "via": []string{}, "destination_site": "VTZ-1",
-		"item": item("US_CCL", "5A001.b.1"), "end_use": "joint_challenge_prototype", "classification": "UNCLASSIFIED",
-		"value": usd("100000"), "person_nationalities": []string{}, "ledger": []any{},
-	}
-}
-
-func item(list, entry string) ask { return ask{"list": list, "entry": entry} }
-
-func usd(amount string) ask { return ask{"amount": amount, "currency": "USD"} }
-
-// document writes the request that an ask makes of the template.
-func (a ask) document(t tb) []byte {
-	t.Helper()
-	doc := template().with(a)
-	delete(doc, "E")
-	for _, member := range []string{"transferor", "transferee", "end_user"} {
-		if name, ok := doc[member].(string); ok {
-			doc[member] = idOf(name)
-		}
-	}
-	if via, ok := doc["via"].([]string); ok {
-		renamed := []string{}
-		for _, name := range via {
-			renamed = append(renamed, idOf(name))
-		}
-		doc["via"] = renamed
-	}
-	data, err := json.Marshal(doc)
-	if err != nil {
-		t.Fatalf("write request: %v", err)
-	}
-	return data
-}
-
-func (a ask) request(t tb) *policy.Request {
-	t.Helper()
-	req, err := policy.ParseRequest(a.document(t))
-	if err != nil {
-		t.Fatalf("parse request: %v", err)
-	}
-	return req
-}
-
-// times are those of the request; known_at is effective_at and checked_at is
-// known_at where it gives none.
-func times(req *policy.Request) policy.Times {
-	at := req.Times(req.EffectiveAt.Time())
-	if req.CheckedAt.IsZero() {
-		at.CheckedAt = at.KnownAt
-	}
-	return at
-}
-
-// prove collects the histories that a request touches, as the log stood at E.
-func (st *stage) prove(req *policy.Request, e time.Time) *proven.Set {
-	set := &proven.Set{
-		Origin: origin, Size: st.next, Fresh: e, MaxAge: st.maxAge, TrustDigest: "trust", EvidenceDigest: "evidence",
-		Warnings: []string{"this stage is nobody's"},
-	}
-	for added := true; added; {
-		added = false
-		for _, sub := range policy.Touched(req, set) {
-			if _, ok := set.History(sub); ok {
-				continue
-			}
-			var seen []proven.Entry
-			for _, entry := range st.histories[sub] {
-				if !entry.Time.After(e) {
-					seen = append(seen, entry)
-				}
-			}
-			set.Prove(sub, seen)
-			added = true
-		}
-	}
-	return set
-}
-
-func (st *stage) decide(over ask) *policy.Decision {
-	st.t.Helper()
-	req := over.request(st.t)
-	at := times(req)
-	e := at.KnownAt
-	if given, ok := over["E"].(string); ok {
-		e = date(given)
-	}
-	d, err := policy.Decide(req, st.prove(req, e), at)
-	if err != nil {
-		st.t.Fatalf("decide: %v", err)
-	}
-	return d
-}
-
-// A check is a request and what must be decided: the result and the codes of
-// all reasons, sorted and separated by spaces.
-type check struct {
-	name    string
-	ask     ask
-	want    policy.Result
-	reasons string
-}
-
-func (st *stage) check(t *testing.T, c check) *policy.Decision {
-	t.Helper()
-	st.t = t
-	d := st.decide(c.ask)
-	if d.Decision != c.want {
-		t.Errorf("%s: decided %s, want %s", c.name, d.Decision, c.want)
-	}
-	if diff := cmp.Diff(strings.Fields(c.reasons), codes(d)); diff != "" {
-		t.Errorf("%s: reasons (-want +got):\n%s%v", c.name, diff, d.Reasons)
-	}
-	if d.Permitted() != (c.want == policy.PERMIT) {
-		t.Errorf("%s: Permitted() = %t at %s", c.name, d.Permitted(), d.Decision)
-	}
-	return d
-}
-
-func (st *stage) checks(t *testing.T, cs ...check) {
-	t.Helper()
-	for _, c := range cs {
-		t.Run(c.name, func(t *testing.T) { st.check(t, c) })
-	}
-}
-
-func codes(d *policy.Decision) []string {
-	out := []string{}
-	for _, c := range d.Codes() {
-		out = append(out, string(c))
-	}
-	return out
-}
-
-// ucomms are the terms of the joint sandbox for underwater communications.
-func ucomms(with ...func(*attest.Terms)) attest.Terms {
-	t := attest.Terms{
-		Authorities: []string{"auth-us", "auth-in"}, Concurrence: 2,
-		Limits: attest.Limits{
-			InScope: attest.Scope{
-				"US_CCL":    {"5A001.b.1", "5D001", "5E001", "6A001.a.1", "8A002.r"},
-				"IN_SCOMET": {"8A501.b.1", "8A601.a.1"},
-			},
-			Excluded:          attest.Scope{"US_CCL": {"6A001.a.1.e"}},
-			AllowedEndUses:    []string{"joint_challenge_prototype", "sea_trial", "test_and_evaluation"},
-			MaxClassification: "UNCLASSIFIED",
-			Nationality: &attest.Nationality{
-				Permitted: []string{"US", "IN", "AU", "GB", "FR"}, Prohibited: []string{"BY", "CN", "IR", "KP", "RU"},
-			},
-			Value: &attest.ValueCeiling{Currency: "USD", PerTransaction: "250000", Cumulative: "1000000"},
-		},
-	}
-	apply(&t, with)
-	return t
-}
-
-// misr are the terms of the joint sandbox for maritime surveillance.
-func misr() attest.Terms {
-	return attest.Terms{
-		Authorities: []string{"auth-us", "auth-in"}, Concurrence: 2,
-		Limits: attest.Limits{
-			InScope: attest.Scope{
-				"US_CCL":    {"6A003.b.4", "6A008.d", "6E001"},
-				"IN_SCOMET": {"8A603.b.4", "8A608.d"},
-			},
-			AllowedEndUses:    []string{"joint_challenge_prototype", "flight_trial", "test_and_evaluation"},
-			MaxClassification: "RESTRICTED",
-			Nationality: &attest.Nationality{
-				Permitted: []string{"US", "IN", "GB", "FR"}, Prohibited: []string{"BY", "CN", "IR", "KP", "RU"},
-			},
-			Value: &attest.ValueCeiling{Currency: "USD", PerTransaction: "500000", Cumulative: "2000000"},
-		},
-	}
-}
-
-// parties logs who is who and who is approved: what every joint stage starts
-// from.
-func parties(t tb, granting int64) *stage {
-	t.Helper()
-	st := newStage(t, granting)
-	for _, us := range []string{"halcyon", "kestrel"} {
-		st.register("auth-us", "REG-"+us, us)
-	}
-	for _, in := range []string{"varuna", "sagarnet", "meridian"} {
-		st.register("auth-in", "REG-"+in, in)
-	}
-	st.entity("auth-us", "TEA-US-0001", "varuna", "2026-01-01", "2029-01-01", "VTZ-1")
-	st.entity("auth-us", "TEA-US-0002", "sagarnet", "2026-03-01", "2028-03-01", "COK-1")
-	st.entity("auth-us", "TEA-US-0003", "corvus", "2026-01-01", "2029-01-01", "ADL-1")
-	st.entity("auth-in", "TEA-IN-0001", "halcyon", "2026-01-01", "2029-01-01", "NPT-1")
-	st.entity("auth-in", "TEA-IN-0002", "corvus", "2026-01-01", "2029-01-01", "ADL-1")
-	return st
-}
-
-// joint is the whole stage of the joint sandboxes.
-func joint(t tb) *stage {
-	t.Helper()
-	st := parties(t, 1)
-	st.domain("auth-us", "PDA-US-UC", "SBX-UCOMMS", "2026-02-01", "2027-02-01", ucomms())
-	st.domain("auth-in", "PDA-IN-UC", "SBX-UCOMMS", "2026-02-15", "2027-02-01", ucomms())
-	st.domain("auth-us", "PDA-US-MI", "SBX-MISR", "2026-02-01", "2026-08-01", misr())
-	st.domain("auth-in", "PDA-IN-MI", "SBX-MISR", "2026-02-01", "2027-02-01", misr())
-	return st
-}
-
-// supersedes makes an approval the next version of another.
-func supersedes[T attest.EntityApproval | attest.DomainApproval | attest.Registration](jti string) func(*T) {
-	return func(v *T) {
-		switch c := any(v).(type) {
-		case *attest.EntityApproval:
-			c.Supersedes = jti
-		case *attest.DomainApproval:
-			c.Supersedes = jti
-		case *attest.Registration:
-			c.Supersedes = jti
-		}
-	}
-}
-
-func caveats(l attest.Limits) func(*attest.DomainApproval) {
-	return func(d *attest.DomainApproval) { d.Caveats = &l }
-}
