@@ -148,21 +148,52 @@ func TagOf(iss, jti string) Tag {
 	return sha256.Sum256([]byte(iss + "\x00" + jti))
 }
 
-// Lineage finds the tag of a statement among the statements of its subject:
+// A Lineage finds the tag of a statement among the statements of its subject:
 // it is called with each in log order, and knows what it has seen. The zero
 // Lineage has seen none.
-type Lineage struct{ tags map[[2]string]Tag }
+type Lineage struct {
+	// seen are the statements by issuer and jti, tags those of them that are
+	// versions of a lineage, newest the newest version of each.
+	seen   map[[2]string]bool
+	tags   map[[2]string]Tag
+	newest map[Tag]string
+}
 
-// errNoTarget is a statement about one that the subject does not have.
-var errNoTarget = errors.New("names a statement that its subject does not have")
+// What no history has, whoever made it.
+var (
+	errNoTarget  = errors.New("names a statement that its subject does not have")
+	errTwice     = errors.New("has the jti of a statement that its subject has already")
+	errNotNewest = errors.New("supersedes a version that is not the newest")
+)
 
-// Next returns the tag of the next statement of the subject, or an error where
-// it supersedes or targets one that has not come before.
+// Next returns the tag of the next statement of the subject. It returns an
+// error where the statement stands in the history already, supersedes or
+// targets one that has not come before, or supersedes one that is not the
+// newest version: a history is not made to say something else by logging a
+// part of it again.
 func (l *Lineage) Next(c Claims) (Tag, error) {
-	if l.tags == nil {
+	if l.seen == nil {
+		l.seen = make(map[[2]string]bool)
 		l.tags = make(map[[2]string]Tag)
+		l.newest = make(map[Tag]string)
 	}
 	id := [2]string{c.Head().Iss, c.Head().JTI}
+	if l.seen[id] {
+		return Tag{}, errTwice
+	}
+	tag, err := l.tag(c, id)
+	if err != nil {
+		return Tag{}, err
+	}
+	l.seen[id] = true
+	if GrantOf(c) != nil {
+		l.tags[id] = tag
+		l.newest[tag] = id[1]
+	}
+	return tag, nil
+}
+
+func (l *Lineage) tag(c Claims, id [2]string) (Tag, error) {
 	before := ""
 	switch c := c.(type) {
 	case *Root:
@@ -170,17 +201,16 @@ func (l *Lineage) Next(c Claims) (Tag, error) {
 	case *Event:
 		before = c.Target
 	default:
-		before = GrantOf(c).Supersedes
-	}
-	tag := TagOf(id[0], id[1])
-	if before != "" {
-		var ok bool
-		if tag, ok = l.tags[[2]string{id[0], before}]; !ok {
-			return Tag{}, errNoTarget
+		if before = GrantOf(c).Supersedes; before == "" {
+			return TagOf(id[0], id[1]), nil
 		}
 	}
-	if _, event := c.(*Event); !event {
-		l.tags[id] = tag
+	tag, ok := l.tags[[2]string{id[0], before}]
+	if !ok {
+		return Tag{}, errNoTarget
+	}
+	if GrantOf(c) != nil && l.newest[tag] != before {
+		return Tag{}, errNotNewest
 	}
 	return tag, nil
 }

@@ -75,8 +75,12 @@ func ParseLevel(s string) (Level, error) {
 	return Level(s), nil
 }
 
-// Above reports whether l is higher than m.
-func (l Level) Above(m Level) bool { return slices.Index(levels, l) > slices.Index(levels, m) }
+// Above reports whether l is higher than m. A level that is unknown is above
+// every other, and every other above it, so that it never passes as low enough.
+func (l Level) Above(m Level) bool {
+	i, j := slices.Index(levels, l), slices.Index(levels, m)
+	return i < 0 || i > j
+}
 
 // A Nationality limits by ISO 3166-1 alpha-2 codes. A nationality that is in
 // neither list needs review where Permitted is given.

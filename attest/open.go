@@ -45,7 +45,7 @@ func (u *Unopened) Open(root *TrustRoot) (*Statement, error) {
 		if !ok || k.authority != h.Iss {
 			return nil, forbidden("key %s is no key of authority %s", l.kid, h.Iss)
 		}
-		if slices.ContainsFunc(a.Compromised, func(c Compromised) bool { return c.Kid == l.kid }) {
+		if _, compromised := root.CompromisedSince(l.kid); compromised {
 			return nil, forbidden("key %s of authority %s is declared compromised", l.kid, h.Iss)
 		}
 		if err := l.verify(k.key, u.claims.Kind().typ()); err != nil {

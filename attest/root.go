@@ -2,12 +2,15 @@ package attest
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
 	fnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest/controllist"
 	"github.com/safeconduct/safeconduct/attest/identifier"
@@ -20,6 +23,9 @@ type Root struct {
 	Common
 	// Version counts from 1; version n+1 needs the threshold of n and its own.
 	Version int64 `json:"version"`
+	// Previous is the RFC 6962 leaf hash, base64, of the version before; the
+	// first version has none. So whoever pins a version pins all before it.
+	Previous string `json:"previous,omitzero"`
 	// Threshold is how many of Officers must sign a root.
 	Threshold int64     `json:"threshold"`
 	Officers  []Officer `json:"officers"`
@@ -144,6 +150,12 @@ func (r *Root) check() Problems {
 	} else if want := "root-" + strconv.FormatInt(r.Version, 10); r.JTI != want {
 		p.Add("/jti", "is %q; want %q", r.JTI, want)
 	}
+	switch _, err := tlog.ParseHash(r.Previous); {
+	case r.Version == 1 && r.Previous != "":
+		p.Add("/previous", "the first version has none")
+	case r.Version > 1 && (err != nil || len(r.Previous) != 44):
+		p.Add("/previous", "is %q; want the leaf hash, base64, of version %d", r.Previous, r.Version-1)
+	}
 	seen := make(map[string]string)
 	checkOfficers(p, "/officers", r.Officers, seen)
 	checkThreshold(p, "/threshold", r.Threshold, len(r.Officers))
@@ -209,11 +221,14 @@ func (a *Authority) check(p *checker, ptr string, seen map[string]string) {
 		p.is(fmt.Sprintf("%s/jurisdiction/sandboxes/%d", ptr, i), s, identifier.Sandbox)
 	}
 	for i, c := range a.Compromised {
-		if c.Kid == "" || c.Since < 0 {
-			p.Add(fmt.Sprintf("%s/compromised/%d", ptr, i), "wants a kid and the log index since which the key is not trusted")
+		// A thumbprint has 43 characters; a mistyped kid would declare nothing.
+		if !thumbprint.MatchString(c.Kid) || c.Since < 0 {
+			p.Add(fmt.Sprintf("%s/compromised/%d", ptr, i), "wants a kid, an RFC 7638 thumbprint, and the log index since which the key is not trusted")
 		}
 	}
 }
+
+var thumbprint = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 func checkThreshold(p *checker, ptr string, n int64, officers int) {
 	if n < 1 || n > int64(officers) {
@@ -257,6 +272,10 @@ type TrustRoot struct {
 	root *Root
 	st   *Statement
 	keys map[string]holder
+	// compromised are the declarations that hold: of each authority those of
+	// the newest version that lists it, so that to remove an authority does
+	// not make its stolen keys good again.
+	compromised map[string][]Compromised
 }
 
 // holder is whose a key is; the authority of root officers is "root".
@@ -305,6 +324,7 @@ func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 			}
 		}
 	}
+	t.inherit(previous)
 	if n := officers(s.signers); n < s.threshold {
 		return nil, forbidden("%d of the %d root officers of version %d have signed; %d missing", n, s.threshold, r.Version, s.threshold-n)
 	}
@@ -324,10 +344,24 @@ func (t *TrustRoot) precedes(next *Root, n int) error {
 	if next.Version != t.root.Version+1 {
 		return Refuse(Conflict, Problems{{Pointer: "/version", Message: fmt.Sprintf("is %d; the next version is %d", next.Version, t.root.Version+1)}})
 	}
+	if h := t.st.LeafHash(); next.Previous != h.String() {
+		return Refuse(Conflict, Problems{{Pointer: "/previous", Message: fmt.Sprintf("is %q; the leaf hash of version %d is %q", next.Previous, t.root.Version, h.String())}})
+	}
 	if want := int(t.root.Threshold); n < want {
 		return forbidden("%d of the %d root officers of version %d have signed; %d missing", n, want, t.root.Version, want-n)
 	}
 	return nil
+}
+
+// inherit takes over the declarations of authorities that t no longer lists.
+func (t *TrustRoot) inherit(previous *TrustRoot) {
+	t.compromised = make(map[string][]Compromised)
+	if previous != nil {
+		maps.Copy(t.compromised, previous.compromised)
+	}
+	for _, a := range t.root.Authorities {
+		t.compromised[a.ID] = a.Compromised
+	}
 }
 
 func newTrustRoot(r *Root) *TrustRoot {
@@ -359,6 +393,23 @@ func (t *TrustRoot) Root() *Root { return t.root }
 // Statement returns the statement that the trust root is.
 func (t *TrustRoot) Statement() *Statement { return t.st }
 
+// Successor returns a draft of the next version, which says the same: its iat
+// and what is to change are the caller's. The draft shares nothing with t.
+func (t *TrustRoot) Successor() (*Root, error) {
+	data, err := Payload(t.root)
+	if err != nil {
+		return nil, err
+	}
+	next := new(Root)
+	if err := json.Unmarshal(data, next); err != nil {
+		return nil, fmt.Errorf("draft the next trust root: %w", err)
+	}
+	next.Version++
+	next.JTI = "root-" + strconv.FormatInt(next.Version, 10)
+	next.Previous = t.st.LeafHash().String()
+	return next, nil
+}
+
 // Authority returns an authority by its id.
 func (t *TrustRoot) Authority(id string) (*Authority, bool) {
 	i := slices.IndexFunc(t.root.Authorities, func(a Authority) bool { return a.ID == id })
@@ -368,10 +419,10 @@ func (t *TrustRoot) Authority(id string) (*Authority, bool) {
 	return &t.root.Authorities[i], true
 }
 
-// Since returns the log index since which a key is declared compromised.
-func (t *TrustRoot) Since(kid string) (index int64, compromised bool) {
-	for _, a := range t.root.Authorities {
-		for _, c := range a.Compromised {
+// CompromisedSince returns the log index since which a key is declared compromised.
+func (t *TrustRoot) CompromisedSince(kid string) (index int64, compromised bool) {
+	for _, cs := range t.compromised {
+		for _, c := range cs {
 			if c.Kid == kid && (!compromised || c.Since < index) {
 				index, compromised = c.Since, true
 			}

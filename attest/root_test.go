@@ -18,6 +18,9 @@ func (w *world) next(version int64, change func(*attest.Root)) *attest.Root {
 	r := *w.claims
 	r.Version = version
 	r.JTI = "root-" + strconv.FormatInt(version, 10)
+	if version > 1 {
+		r.Previous = w.root.Statement().LeafHash().String()
+	}
 	r.Officers = slices.Clone(r.Officers)
 	r.Authorities = slices.Clone(r.Authorities)
 	if change != nil {
@@ -44,6 +47,7 @@ func TestRootFollowsByTheThresholdsOfBothVersions(t *testing.T) {
 		{"the next version", w.next(2, nil), []*testKey{w.chief1, w.chief3}, 0, ""},
 		{"more than enough", w.next(2, nil), []*testKey{w.chief1, w.chief2, w.chief3}, 0, ""},
 		{"the same version", w.next(1, lowered), []*testKey{w.chief1, w.chief2}, attest.Conflict, "/version: is 1; the next version is 2"},
+		{"on another version 1", w.next(2, func(r *attest.Root) { r.Previous = strings.Repeat("A", 43) + "=" }), []*testKey{w.chief1, w.chief2}, attest.Conflict, "/previous: is "},
 		{"a skipped version", w.next(3, nil), []*testKey{w.chief1, w.chief2}, attest.Conflict, "/version: is 3; the next version is 2"},
 		{"too few", w.next(2, nil), []*testKey{w.chief1}, attest.Forbidden, "1 of the 2 root officers of version 2"},
 		{"lowered without the old threshold", w.next(2, lowered), []*testKey{w.chief1}, attest.Forbidden, "1 of the 2 root officers of version 1"},
@@ -85,13 +89,17 @@ func TestRootFollowsByTheThresholdsOfBothVersions(t *testing.T) {
 func TestARemovedOfficerSignsNoMore(t *testing.T) {
 	w := newWorld(t)
 	second := openRoot(t, sign(t, w.next(2, func(r *attest.Root) { r.Officers = r.Officers[1:] }), w.chief1, w.chief2, w.chief3), w.root)
-	_, err := attest.OpenRoot(sign(t, w.next(3, func(r *attest.Root) { r.Officers = r.Officers[1:] }), w.chief1, w.chief2, w.chief3), second)
+	_, err := attest.OpenRoot(sign(t, w.next(3, func(r *attest.Root) {
+		r.Officers = r.Officers[1:]
+		r.Previous = second.Statement().LeafHash().String()
+	}), w.chief1, w.chief2, w.chief3), second)
 	wantRefusal(t, err, attest.Forbidden, "key "+w.chief1.key.ID()+" is no root officer's key")
 
 	third := openRoot(t, sign(t, w.next(3, func(r *attest.Root) {
 		r.Authorities[0].Officers = r.Authorities[0].Officers[1:]
 		r.Authorities[0].Thresholds.Granting = 1
 		r.Officers = r.Officers[1:]
+		r.Previous = second.Statement().LeafHash().String()
 	}), w.chief2, w.chief3), second)
 	if _, err := attest.Open(sign(t, event(attest.Revoke), w.alice), second); err != nil {
 		t.Error(err)
@@ -210,10 +218,10 @@ func TestTrustRootKnowsItsAuthoritiesAndCompromisedKeys(t *testing.T) {
 	if _, ok := w.root.Authority("root"); ok {
 		t.Error("root is an authority")
 	}
-	if i, ok := w.root.Since(w.lost.key.ID()); !ok || i != 7 {
+	if i, ok := w.root.CompromisedSince(w.lost.key.ID()); !ok || i != 7 {
 		t.Errorf("got %d, %t, want 7", i, ok)
 	}
-	if _, ok := w.root.Since(w.bob.key.ID()); ok {
+	if _, ok := w.root.CompromisedSince(w.bob.key.ID()); ok {
 		t.Error("a good key is compromised")
 	}
 	if s := w.root.Statement(); s == nil || s.TrustRoot().Root().Version != 1 {
@@ -233,5 +241,22 @@ func TestOnlyARootIsATrustRoot(t *testing.T) {
 	var zero attest.Statement
 	if zero.TrustRoot() != nil {
 		t.Error("nothing is a trust root")
+	}
+}
+
+func TestARemovedAuthoritysStolenKeyStaysCompromised(t *testing.T) {
+	w := newWorld(t)
+	kid := w.alice.key.ID()
+	declared := openRoot(t, sign(t, w.next(2, func(r *attest.Root) {
+		r.Authorities[0].Compromised = append(slices.Clone(r.Authorities[0].Compromised), attest.Compromised{Kid: kid, Since: 3})
+	}), w.chief1, w.chief2), w.root)
+	next, err := declared.Successor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.Authorities = next.Authorities[1:]
+	removed := openRoot(t, sign(t, next, w.chief1, w.chief2), declared)
+	if since, ok := removed.CompromisedSince(kid); !ok || since != 3 {
+		t.Errorf("compromised since %d, %v", since, ok)
 	}
 }

@@ -95,6 +95,7 @@ func TestLineageIsNamedByItsFirstVersion(t *testing.T) {
 	on := func(target string) *attest.Event {
 		e := event(attest.Revoke)
 		e.Target = target
+		e.JTI = "REVOKE-" + target
 		return e
 	}
 	want := attest.TagOf("us-bis", "VEU-1")

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -40,7 +39,7 @@ func (b *bounds) quantity(req *Request) []Reason {
 	l := ceiling{
 		once: c.PerTransaction, sum: c.Cumulative, unit: c.Unit, pointer: "/quantity", exceeded: QuantityCeilingExceeded,
 		incomparable: func(of, unit string) Reason {
-			return b.missing("/quantity/unit", fmt.Sprintf("the %s in the unit %s, but in %s,", of, c.Unit, unit))
+			return b.reason(MissingFact, "/quantity/unit", "The %s is in %s, the ceiling in %s; give it in %s.", of, unit, c.Unit, c.Unit)
 		},
 		unitOf: func(e LedgerEntry) string { return e.Unit },
 	}
@@ -62,7 +61,7 @@ type ceiling struct {
 // ledger. Equality is allowed, and both ceilings broken are one reason. What
 // cannot be compared is left out of the sum, which can only grow by it.
 func (b *bounds) ceiling(req *Request, c ceiling, given Number, unit string) (rs []Reason) {
-	total, over := given.decimal(), Reason{}
+	total, over := given.value, Reason{}
 	if unit != c.unit {
 		rs = append(rs, c.incomparable(strings.TrimPrefix(c.pointer, "/"), unit))
 		total = decimal.Zero
@@ -79,7 +78,7 @@ func (b *bounds) ceiling(req *Request, c ceiling, given Number, unit string) (rs
 		for _, e := range b.current(req.Ledger) {
 			switch unit := c.unitOf(e); {
 			case unit == c.unit:
-				total = decimal.Sum(total, e.Amount.decimal())
+				total = decimal.Sum(total, e.Amount.value)
 			case unit != "" && !foreign:
 				rs, foreign = append(rs, c.incomparable("ledger's entry of "+utc(e.Date.t), unit)), true
 			}
@@ -92,6 +91,11 @@ func (b *bounds) ceiling(req *Request, c ceiling, given Number, unit string) (rs
 		rs = append(rs, over)
 	}
 	return rs
+}
+
+// cumulative reports whether a cumulative ceiling is engaged.
+func (b *bounds) cumulative() bool {
+	return b.engaged && (b.Value != nil && b.Value.Cumulative != "" || b.Quantity != nil && b.Quantity.Cumulative != "")
 }
 
 // current returns the entries dated in the current period.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -61,16 +62,20 @@ type Decision struct {
 	RequestedBy string `json:"requested_by,omitzero"`
 }
 
-// Permitted reports whether the act may go ahead. A nil Decision does not
-// permit.
+// Permitted reports whether the approvals let the act go ahead: whether the
+// decision is PERMIT. A PERMIT may replace no licence, which is then still
+// needed: read ReplacesLicence too. A nil Decision does not permit.
 func (d *Decision) Permitted() bool { return d != nil && d.Decision == PERMIT }
 
 // A Reliance is an approval that was looked at for a party, or for the sandbox
 // itself where Party is empty.
 type Reliance struct {
-	Authority   string             `json:"authority"`
-	Role        attest.Role        `json:"role,omitzero"`
-	Party       string             `json:"party,omitzero"`
+	Authority string      `json:"authority"`
+	Role      attest.Role `json:"role,omitzero"`
+	Party     string      `json:"party,omitzero"`
+	// Entity is whom the party's identifier stands for, where it is not the
+	// entity's own id.
+	Entity      string             `json:"entity,omitzero"`
 	LegalEffect attest.LegalEffect `json:"legal_effect,omitzero"`
 	// Registered says that the authority's own registration exempts the party.
 	Registered bool `json:"registered,omitzero"`
@@ -132,16 +137,33 @@ func (v *view) decision(req *Request, o *outcome) *Decision {
 			d.ReplacesLicence = false
 		}
 	}
+	d.Notes = v.notes(d, o)
+	return d
+}
+
+// notes are the sentences that must be shown with the decision.
+func (v *view) notes(d *Decision, o *outcome) (notes []string) {
 	if d.Decision == PERMIT && !d.ReplacesLicence {
-		d.Notes = append(d.Notes, "This PERMIT replaces no licence: an approval that it relies on only says that the party is eligible. Whatever licence the act needs is still needed.")
+		notes = append(notes, "This PERMIT replaces no licence: an approval that it relies on only says that the party is eligible. Whatever licence the act needs is still needed.")
 	}
-	if d.Replay.Ledger != "" {
-		d.Notes = append(d.Notes, "Cumulative ceilings are checked as far as the ledger given with the request shows.")
+	if d.Replay.Ledger != "" && o.cumulative {
+		notes = append(notes, "Cumulative ceilings are checked as far as the ledger given with the request shows.")
 	}
 	if len(d.Attested) > 0 {
-		d.Notes = append(d.Notes, "The requester attests limitations in words on its own word; no authority has confirmed it.")
+		notes = append(notes, "The requester attests limitations in words on its own word; no authority has confirmed it.")
 	}
-	return d
+	for _, r := range d.ReliedOn {
+		if r.Entity == "" {
+			continue
+		}
+		if n := fmt.Sprintf("The request's %s is taken for %s, as a registration says.", r.Party, r.Entity); !slices.Contains(notes, n) {
+			notes = append(notes, n)
+		}
+	}
+	if v.at.CheckedAt.Sub(v.at.KnownAt) > time.Minute {
+		notes = append(notes, fmt.Sprintf("Decided on what was logged by %s; later statements are not considered.", utc(v.at.KnownAt)))
+	}
+	return notes
 }
 
 func sortReliance(rs []Reliance) []Reliance {

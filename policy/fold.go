@@ -17,12 +17,14 @@ type view struct {
 	set  *proven.Set
 	at   Times
 	root *attest.TrustRoot
+	// err says that a history was read that is not proven: what is decided on
+	// the view is void then.
+	err error
 }
 
 func newView(set *proven.Set, at Times) *view {
 	v := &view{set: set, at: at}
-	entries, _ := set.History(attest.RootSubject)
-	for _, e := range entries {
+	for _, e := range v.proven(attest.RootSubject) {
 		if r := e.Statement.TrustRoot(); r != nil && v.seen(e) {
 			v.root = r
 		}
@@ -39,16 +41,27 @@ func (v *view) seen(e proven.Entry) bool {
 // void is R20: too few signatures are left by keys that are to be trusted.
 func (v *view) void(e proven.Entry) bool {
 	return v.root == nil || !e.Statement.Holds(func(kid string) bool {
-		since, compromised := v.root.Since(kid)
+		since, compromised := v.root.CompromisedSince(kid)
 		return compromised && e.Index >= since
 	})
 }
 
+// proven returns the whole history of a subject, and notes where there is none:
+// what is not proven is not what does not exist.
+func (v *view) proven(subject string) []proven.Entry {
+	entries, ok := v.set.History(subject)
+	if !ok && v.err == nil {
+		v.err = unproven(subject)
+	}
+	return entries
+}
+
+func unproven(subject string) error { return fmt.Errorf("the history of %s is not proven", subject) }
+
 // history returns what is seen of a subject and not void.
 func (v *view) history(subject string) []proven.Entry {
-	entries, _ := v.set.History(subject)
 	var out []proven.Entry
-	for _, e := range entries {
+	for _, e := range v.proven(subject) {
 		if v.seen(e) && !v.void(e) {
 			out = append(out, e)
 		}

@@ -45,9 +45,7 @@ func TestR3Item(t *testing.T) {
 		{"US_CCL", "5a001.b.1", policy.REFER, "CLASSIFICATION_INVALID"},
 		{"US_CCL", "5A001.B.1", policy.REFER, "CLASSIFICATION_INVALID"},
 		{"US_CCL", "5A001.b.1 ", policy.REFER, "CLASSIFICATION_INVALID"},
-		{"US_CCL", "", policy.REFER, "CLASSIFICATION_INVALID"},
 		{"us_ccl", "5A001.b.1", policy.REFER, "CLASSIFICATION_INVALID"},
-		{"", "5A001.b.1", policy.REFER, "CLASSIFICATION_INVALID"},
 		// Each list only against its own scope.
 		{"EU_DU", "5A001b1", policy.DENY, "ITEM_NOT_IN_SCOPE"},
 		{"IN_SCOMET", "6A001", policy.DENY, "ITEM_NOT_IN_SCOPE"},

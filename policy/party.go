@@ -24,32 +24,45 @@ type candidate struct {
 func (v *view) parties(req *Request, authority string, ps []party, baseline bool) *outcome {
 	o := new(outcome)
 	for _, p := range ps {
-		ids := v.entities(p.id)
-		if len(ids) > 1 {
+		who := v.identify(p.id, authority)
+		if len(who.entities) > 1 {
 			o.add(Reason{
 				Code: MissingFact, Authority: authority, Party: p.String(),
-				Message: fmt.Sprintf("The identifier %s stands for several entities (%s); name the one that is meant.", p.id, strings.Join(ids, ", ")),
+				Message: fmt.Sprintf("The identifier %s stands for several entities (%s); name the one that is meant.", p.id, strings.Join(who.entities, ", ")),
 			})
 			continue
 		}
-		if req.Sandbox != "" {
-			if reg, ok := v.registered(ids[0], authority); ok {
-				o.relied = append(o.relied, Reliance{Authority: authority, Role: p.role, Party: p.id, Registered: true, Statement: *refOf(reg)})
-				continue
-			}
+		known := v.party(req, authority, p, who.entities[0], baseline, o)
+		if r, ok := who.doubt(authority, p, known); ok {
+			o.add(r)
 		}
-		best := v.best(req, authority, p, ids[0], baseline)
-		if best == nil {
-			o.add(notApproved(req, authority, p))
-			continue
-		}
-		best.relied = append(best.relied, Reliance{
-			Authority: authority, Role: p.role, Party: p.id,
-			LegalEffect: best.approval.LegalEffect, Statement: *refOf(best.entry),
-		})
-		o.join(&best.outcome)
 	}
 	return o
+}
+
+// party is R1 for one authority and one party, which is the entity id. It
+// reports whether the authority has registered or approved the entity.
+func (v *view) party(req *Request, authority string, p party, id string, baseline bool, o *outcome) bool {
+	rel := Reliance{Authority: authority, Role: p.role, Party: p.id}
+	if id != p.id {
+		rel.Entity = id
+	}
+	if req.Sandbox != "" {
+		if reg, ok := v.registered(id, authority); ok {
+			rel.Registered, rel.Statement = true, *refOf(reg)
+			o.relied = append(o.relied, rel)
+			return true
+		}
+	}
+	best := v.best(req, authority, p, id, baseline)
+	if best == nil {
+		o.add(notApproved(req, authority, p))
+		return false
+	}
+	rel.LegalEffect, rel.Statement = best.approval.LegalEffect, *refOf(best.entry)
+	best.relied = append(best.relied, rel)
+	o.join(&best.outcome)
+	return true
 }
 
 func notApproved(req *Request, authority string, p party) Reason {

@@ -409,7 +409,7 @@ func TestAliasLeadsToTheEntity(t *testing.T) {
 	st := joint(t)
 	st.checks(t, check{"an identifier that nothing names", over, policy.DENY, "ENTITY_NOT_APPROVED"})
 	st.register("auth-in", "REG-2", "varuna", named("cin:U26515AP2019PTC098765", "iec:AAVCD1234K"), supersedes[attest.Registration]("REG-varuna"))
-	st.checks(t, check{"one that the registration names", over, policy.PERMIT, ""})
+	st.checks(t, check{"one that another authority's registration names", over, policy.REFER, "MISSING_FACT"})
 
 	req := over.request(t)
 	want := []string{
@@ -430,7 +430,7 @@ func TestAliasLeadsToTheEntity(t *testing.T) {
 		st.checks(
 			t,
 			check{"from its nbf", over.with(ask{"effective_at": "2026-04-01T00:00:00Z"}), policy.DENY, "ENTITY_NOT_APPROVED"},
-			check{"not before", over.with(ask{"effective_at": "2026-03-31T23:59:59Z"}), policy.PERMIT, ""},
+			check{"not before", over.with(ask{"effective_at": "2026-03-31T23:59:59Z"}), policy.REFER, "MISSING_FACT"},
 		)
 	})
 	t.Run("one identifier of two entities is a missing fact", func(t *testing.T) {

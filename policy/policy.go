@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -51,9 +52,15 @@ func Decide(req *Request, set *proven.Set, at Times) (*Decision, error) {
 	}
 	for _, s := range Touched(req, set) {
 		if _, ok := set.History(s); !ok {
-			return nil, fmt.Errorf("decide: the history of %s is not proven", s)
+			return nil, fmt.Errorf("decide: %w", unproven(s))
 		}
 	}
+	return decide(req, set, at)
+}
+
+// decide decides a request that was checked. It fails where it reads a history
+// that is not in the set, whether or not [Touched] has named it.
+func decide(req *Request, set *proven.Set, at Times) (*Decision, error) {
 	v := newView(set, at)
 	var best *outcome
 	if req.Sandbox != "" {
@@ -62,12 +69,16 @@ func Decide(req *Request, set *proven.Set, at Times) (*Decision, error) {
 		best = v.programme(req)
 	}
 	best.add(v.stale()...)
+	if v.err != nil {
+		return nil, fmt.Errorf("decide: %w", v.err)
+	}
 	return v.decision(req, best), nil
 }
 
 // Touched lists the subjects that a decision of the request needs, sorted, as
 // far as the histories in the set tell: whoever collects them calls it again
-// until the set has all.
+// until the set has all. Of each party they are those of every entity to which
+// its identifier was ever given, whatever governs at the time of the act.
 func Touched(req *Request, set *proven.Set) []string {
 	subjects := []string{attest.RootSubject}
 	authorities := []string{}
@@ -87,7 +98,7 @@ func Touched(req *Request, set *proven.Set) []string {
 		alias := attest.EntitySubject(p.id)
 		subjects = append(subjects, alias)
 		entries, _ := set.History(alias)
-		for _, id := range append(mains(p.id, entries), p.id) {
+		for _, id := range append(registrants(entries), p.id) {
 			subjects = append(subjects, attest.EntitySubject(id))
 			for _, a := range authorities {
 				subjects = append(subjects, attest.ApprovalSubject(id, a))
@@ -114,8 +125,35 @@ func (v *view) stale() []Reason {
 	return []Reason{{
 		Code: StatusStale,
 		Message: fmt.Sprintf("The evidence proves the status up to %s, %s before the question; at most %s is accepted. Fetch new evidence.",
-			utc(v.set.Fresh), age.Round(time.Second), v.set.MaxAge),
+			utc(v.set.Fresh), inWords(age), inWords(v.set.MaxAge)),
 	}}
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// inWords writes a duration as people say it, in days from two days on. A
+// fraction of a second counts as one, so that what is too old never reads as
+// just fresh.
+func inWords(d time.Duration) string {
+	left := int64((d + time.Second - 1) / time.Second)
+	var parts []string
+	for _, unit := range []struct {
+		name             string
+		seconds, atLeast int64
+	}{{"day", 86400, 2 * 86400}, {"hour", 3600, 3600}, {"minute", 60, 60}, {"second", 1, 1}} {
+		if left < unit.atLeast {
+			continue
+		}
+		n := left / unit.seconds
+		left -= n * unit.seconds
+		word := fmt.Sprintf("%d %s", n, unit.name)
+		if n != 1 {
+			word += "s"
+		}
+		parts = append(parts, word)
+	}
+	if parts == nil {
+		return "0 seconds"
+	}
+	return strings.Join(parts, " ")
+}

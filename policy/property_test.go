@@ -31,6 +31,8 @@ type script struct {
 	moves  []move
 	// jtis are what events can target.
 	jtis []string
+	// newest is the newest version of each authority's first approval.
+	newest map[string]string
 }
 
 func (s *script) add(what string, do func(*stage)) { s.moves = append(s.moves, move{what, do}) }
@@ -98,6 +100,12 @@ func (s *script) domain(t *rapid.T, authority, before string, variant int, from 
 		st.domain(authority, jti, "SBX-UCOMMS", from, until, s.terms(variant), with...)
 	})
 	s.jtis = append(s.jtis, jti)
+	if s.newest == nil {
+		s.newest = make(map[string]string)
+	}
+	if s.newest[authority] == before {
+		s.newest[authority] = jti
+	}
 }
 
 func (s *script) party(t *rapid.T, authority, entity string, registered bool) {
@@ -128,9 +136,8 @@ func (s *script) anyMove(t *rapid.T) {
 	from := rapid.SampledFrom(months).Draw(t, "from")
 	switch rapid.IntRange(0, 4).Draw(t, "move") {
 	case 0:
-		// The base's are D0, D3 and D6, each its authority's.
-		before := map[string]string{"auth-us": "D0", "auth-in": "D3", "auth-au": "D6"}[authority]
-		s.domain(t, authority, before, rapid.IntRange(0, 2).Draw(t, "variant"), from)
+		// Each authority's first approval, and what has superseded it.
+		s.domain(t, authority, s.newest[authority], rapid.IntRange(0, 2).Draw(t, "variant"), from)
 	case 1:
 		s.domain(t, authority, "", rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "variant"), from)
 	case 2:

@@ -134,6 +134,8 @@ type outcome struct {
 	relied  []Reliance
 	// scope is the lists that the approvals relied on speak of.
 	scope []string
+	// cumulative says that a cumulative ceiling was engaged.
+	cumulative bool
 	// attested is what the requester's own word stands in for.
 	attested []Attestation
 }
@@ -143,6 +145,7 @@ func (o *outcome) join(p *outcome) {
 	o.add(p.reasons...)
 	o.relied = append(o.relied, p.relied...)
 	o.scope = append(o.scope, p.scope...)
+	o.cumulative = o.cumulative || p.cumulative
 	for _, a := range p.attested {
 		if !slices.Contains(o.attested, a) {
 			o.attested = append(o.attested, a)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -13,8 +14,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/attest/identifier"
-	"github.com/safeconduct/safeconduct/attest/isocode"
 	"github.com/safeconduct/safeconduct/internal/strictjson"
 )
 
@@ -131,8 +130,11 @@ func (i *Instant) UnmarshalText(b []byte) error {
 }
 
 // A Number is an exact decimal, never negative; in JSON a string, or an
-// integer.
-type Number struct{ text string }
+// integer. The zero Number is none.
+type Number struct {
+	value decimal.Decimal
+	given bool
+}
 
 var number = regexp.MustCompile(`^[0-9]{1,30}(\.[0-9]{1,9})?$`)
 
@@ -141,20 +143,19 @@ func NumberOf(text string) (Number, error) {
 	if !number.MatchString(text) {
 		return Number{}, fmt.Errorf("%q is no amount: want a decimal such as 100000 or 0.5, without sign or exponent", text)
 	}
-	return Number{text}, nil
-}
-
-func (n Number) decimal() decimal.Decimal {
-	d, err := decimal.NewFromString(n.text)
+	d, err := decimal.NewFromString(text)
 	if err != nil {
-		return decimal.Zero
+		return Number{}, fmt.Errorf("read amount %q: %w", text, err)
 	}
-	return d
+	return Number{d, true}, nil
 }
 
-// MarshalJSONTo writes the number as a string.
+// MarshalJSONTo writes the number as a string; the zero Number is refused.
 func (n Number) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return enc.WriteToken(jsontext.String(n.decimal().String()))
+	if !n.given {
+		return errors.New("no amount is given")
+	}
+	return enc.WriteToken(jsontext.String(n.value.String()))
 }
 
 // UnmarshalJSONFrom reads a string or an integer.
@@ -186,10 +187,26 @@ func ParseRequest(data []byte) (*Request, error) {
 	if err := strictjson.UnmarshalAll(data, r, form); err != nil {
 		return nil, withChecks(err, data, form, r)
 	}
-	if err := r.check().Err(); err != nil {
+	if err := withEmpty(r.check(), data).Err(); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// withEmpty adds the strings that are present and empty, where nothing else is
+// wrong with them: a member that is not known is left out, or null.
+func withEmpty(p attest.Problems, data []byte) attest.Problems {
+	dec := jsontext.NewDecoder(bytes.NewReader(data))
+	for {
+		t, err := dec.ReadToken()
+		if err != nil {
+			return p
+		}
+		ptr := string(dec.StackPointer())
+		if t.Kind() == '"' && t.String() == "" && !slices.ContainsFunc(p, func(q attest.Problem) bool { return related(q.Pointer, ptr) }) {
+			p.Add(ptr, "is empty; leave it out")
+		}
+	}
 }
 
 // withChecks adds to the members that do not fit what is wrong with the others,
@@ -200,7 +217,7 @@ func withChecks(err error, data []byte, form strictjson.Form, r *Request) error 
 		return err
 	}
 	unread := slices.Clone(all)
-	for _, p := range r.check() {
+	for _, p := range withEmpty(r.check(), data) {
 		if !slices.ContainsFunc(unread, func(u attest.Problem) bool { return related(u.Pointer, p.Pointer) }) {
 			all = append(all, p)
 		}
@@ -213,98 +230,12 @@ func related(a, b string) bool {
 	return strings.HasPrefix(a+"/", b+"/") || strings.HasPrefix(b+"/", a+"/")
 }
 
-var (
-	acts  = []string{"export", "reexport", "retransfer", "technology_release"}
-	modes = []string{"tangible", "intangible"}
-)
-
-func (r *Request) check() (p attest.Problems) {
-	need := func(ptr, v string) {
-		if v == "" {
-			p.Add(ptr, "is missing")
-		}
-	}
-	oneOf := func(ptr, v string, of []string) {
-		if v != "" && !slices.Contains(of, v) {
-			p.Add(ptr, "unknown value %q: want one of %q", v, of)
-		}
-	}
-	is := func(ptr, v string, check func(string) error) {
-		if v != "" {
-			if err := check(v); err != nil {
-				p.Add(ptr, "%v", err)
-			}
-		}
-	}
-	if r.EffectiveAt.IsZero() {
-		p.Add("/effective_at", "is missing: the legal time of the act, such as 2026-05-04T09:00:00Z")
-	}
-	switch {
-	case r.Sandbox != "" && (r.Authority != "" || r.Programme != ""):
-		p.Add("/sandbox", "goes without authority and programme: ask about one or the other")
-	case r.Sandbox == "" && (r.Authority == "" || r.Programme == ""):
-		p.Add("/sandbox", "is missing: name a sandbox, or an authority and a programme")
-	}
-	is("/sandbox", r.Sandbox, identifier.Sandbox)
-	is("/authority", r.Authority, identifier.Authority)
-	need("/act", r.Act)
-	oneOf("/act", r.Act, acts)
-	oneOf("/mode", r.Mode, modes)
-	need("/transferor", r.Transferor)
-	need("/transferee", r.Transferee)
-	entity := func(s string) error { _, err := identifier.Parse(s); return err }
-	is("/transferor", r.Transferor, entity)
-	is("/transferee", r.Transferee, entity)
-	is("/end_user", r.EndUser, entity)
-	if len(r.Via) > 64 {
-		p.Add("/via", "has %d elements; at most 64 are accepted", len(r.Via))
-	}
-	for i, v := range r.Via {
-		if err := entity(v); err != nil {
-			p.Add(fmt.Sprintf("/via/%d", i), "%v", err)
-		}
-	}
-	is("/destination_site", r.DestinationSite, identifier.Site)
-	if r.Item != nil && r.Items != nil {
-		p.Add("/items", "goes without item: give one or the other")
-	}
-	if len(r.Items) > 64 {
-		p.Add("/items", "has %d elements; at most 64 are accepted", len(r.Items))
-	}
-	is("/classification", r.Classification, func(s string) error { _, err := attest.ParseLevel(s); return err })
-	if r.Value != nil {
-		need("/value/amount", r.Value.Amount.text)
-		need("/value/currency", r.Value.Currency)
-		is("/value/currency", r.Value.Currency, isocode.Currency)
-	}
-	if r.Quantity != nil {
-		need("/quantity/amount", r.Quantity.Amount.text)
-		need("/quantity/unit", r.Quantity.Unit)
-	}
-	for i, c := range r.PersonNationalities {
-		if err := isocode.Country(c); err != nil {
-			p.Add(fmt.Sprintf("/person_nationalities/%d", i), "%v", err)
-		}
-	}
-	is("/originating_authority", r.OriginatingAuthority, identifier.Authority)
-	is("/consent_ref", r.ConsentRef, identifier.JTI)
-	r.checkLedger(&p)
-	return p
-}
-
-func (r *Request) checkLedger(p *attest.Problems) {
-	for i, e := range r.Ledger {
-		ptr := fmt.Sprintf("/ledger/%d", i)
-		if e.Date.IsZero() || e.Amount.text == "" || (e.Currency == "") == (e.Unit == "") {
-			p.Add(ptr, "wants date, amount, and one of currency and unit")
-		}
-	}
-}
-
 // Times returns the times of the request: known_at and checked_at are now
-// unless it gives them.
+// unless it gives them. It is for a person who asks about the past. Whatever
+// lets an act go ahead uses [Request.TimesNow]: whoever may choose an old
+// known_at escapes every revocation logged since.
 func (r *Request) Times(now time.Time) Times {
-	t := Times{r.EffectiveAt.t, now, now}
+	t := r.TimesNow(now)
 	if !r.KnownAt.IsZero() {
 		t.KnownAt = r.KnownAt.t
 	}
@@ -313,6 +244,11 @@ func (r *Request) Times(now time.Time) Times {
 	}
 	return t
 }
+
+// TimesNow returns the legal time of the request, and now as known_at and
+// checked_at, whatever the request says. It is for gates: whatever lets an act
+// go ahead on the answer.
+func (r *Request) TimesNow(now time.Time) Times { return Times{r.EffectiveAt.t, now, now} }
 
 // at returns the request with the legal time that it is decided at.
 func (r *Request) at(t Times) *Request {
@@ -376,4 +312,4 @@ func (r *Request) items() []Classification {
 	return r.Items
 }
 
-func (r *Request) retransfers() bool { return strings.HasPrefix(r.Act, "re") }
+func (r *Request) retransfers() bool { return r.Act == actReexport || r.Act == actRetransfer }

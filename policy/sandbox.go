@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"math/bits"
 	"slices"
@@ -30,6 +31,25 @@ type domain struct {
 	standing map[string][]*stance
 	// concurring are the authorities that concur.
 	concurring []string
+	// reliance is what relying on each approval gives beside limits, as far as
+	// asked for: it depends on no other authority.
+	reliance map[reliedOn]*outcome
+}
+
+// reliedOn is an authority and its approval, nil where it has none.
+type reliedOn struct {
+	authority string
+	stance    *stance
+}
+
+func (d *domain) relied(authority string, s *stance, find func() *outcome) *outcome {
+	k := reliedOn{authority, s}
+	o, ok := d.reliance[k]
+	if !ok {
+		o = find()
+		d.reliance[k] = o
+	}
+	return o
 }
 
 // A stance is an authority's approval of a sandbox.
@@ -65,30 +85,81 @@ func (v *view) sandbox(req *Request) *outcome {
 		o.add(d.missing()...)
 		return o
 	}
+	return v.bestChoice(req, d)
+}
+
+// maxChoices bounds the ways to rely on approvals that a decision tries. One
+// approval of each authority never comes near it.
+const maxChoices = 1024
+
+// bestChoice tries every way to rely on standing approvals. They cannot be
+// chosen authority by authority: the period of cumulative ceilings depends on
+// all of them together. Where there are more than maxChoices, only the first
+// are tried, and a person must decide.
+func (v *view) bestChoice(req *Request, d *domain) *outcome {
 	var best *outcome
+	all, tried := 0, 0
 	for _, members := range subsets(d.concurring, d.concurrence) {
-		for _, by := range d.choices(members) {
+		all = min(all+d.count(members), maxChoices+1)
+		for by := range d.choices(members) {
+			if tried == maxChoices {
+				break
+			}
+			tried++
 			if o := v.rely(req, d, members, by); best == nil || o.compare(best) < 0 {
 				best = o
 			}
 		}
 	}
+	if all > maxChoices {
+		best.add(d.tooMany()...)
+	}
 	return best
 }
 
-// choices lists the ways to rely on one standing approval of each member.
-func (d *domain) choices(members []string) []map[string]*stance {
-	out := []map[string]*stance{{}}
+// count is how many choices of the members there are, as far as maxChoices+1.
+func (d *domain) count(members []string) int {
+	n := 1
 	for _, a := range members {
-		var next []map[string]*stance
-		for _, by := range out {
-			for _, s := range d.standing[a] {
-				with := maps.Clone(by)
-				with[a] = s
-				next = append(next, with)
-			}
+		n = min(n*len(d.standing[a]), maxChoices+1)
+	}
+	return n
+}
+
+// choices yields the ways to rely on one standing approval of each member, those
+// to prefer first. A map is good until the next one.
+func (d *domain) choices(members []string) iter.Seq[map[string]*stance] {
+	return func(yield func(map[string]*stance) bool) {
+		d.choose(members, make(map[string]*stance), yield)
+	}
+}
+
+func (d *domain) choose(members []string, by map[string]*stance, yield func(map[string]*stance) bool) bool {
+	if len(members) == 0 {
+		return yield(by)
+	}
+	for _, s := range d.standing[members[0]] {
+		by[members[0]] = s
+		if !d.choose(members[1:], by, yield) {
+			return false
 		}
-		out = next
+	}
+	return true
+}
+
+// tooMany says of each authority with several standing approvals that they are
+// too many to try.
+func (d *domain) tooMany() []Reason {
+	var out []Reason
+	for _, a := range d.concurring {
+		n := len(d.standing[a])
+		if n == 1 {
+			continue
+		}
+		out = append(out, Reason{
+			Code: MissingFact, Authority: a, Statement: refOf(d.standing[a][0].entry), Pointer: "/supersedes",
+			Message: fmt.Sprintf("%d approvals of sandbox %s by %s stand at once without superseding one another: too many combinations to say which of them the act relies on.", n, d.id, a),
+		})
 	}
 	return out
 }
@@ -118,12 +189,13 @@ func (v *view) rely(req *Request, d *domain, members []string, by map[string]*st
 	o := new(outcome)
 	for _, b := range d.bounds(v.at.EffectiveAt, members, by) {
 		o.add(b.check(req)...)
-		for list := range b.InScope {
-			o.scope = append(o.scope, list)
+		for _, s := range []attest.Scope{b.InScope, b.Excluded} {
+			o.scope = slices.AppendSeq(o.scope, maps.Keys(s))
 		}
+		o.cumulative = o.cumulative || b.cumulative()
 	}
 	for _, a := range members {
-		o.join(v.authority(req, a, req.parties(), by[a]))
+		o.join(d.relied(a, by[a], func() *outcome { return v.authority(req, a, req.parties(), by[a]) }))
 	}
 	v.retransfer(req, o)
 	return o
@@ -208,6 +280,7 @@ func (v *view) domain(id string) *domain {
 	d := &domain{
 		id: id, authorities: terms.Authorities, concurrence: int(terms.Concurrence),
 		approved: make(map[string]*stance), standing: make(map[string][]*stance),
+		reliance: make(map[reliedOn]*outcome),
 	}
 	byAuthority := make(map[string][]*lineage)
 	for _, l := range lineages(entries, isDomain) {

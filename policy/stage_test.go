@@ -136,6 +136,7 @@ func (st *stage) compromised(authority string, officer int, since int64) {
 	r.Authorities[i].Compromised = append(slices.Clone(r.Authorities[i].Compromised), c)
 	r.Version++
 	r.JTI = fmt.Sprintf("root-%d", r.Version)
+	r.Previous = st.root.Statement().LeafHash().String()
 	st.logRoot(&r)
 }
 

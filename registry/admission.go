@@ -79,6 +79,7 @@ func admit(v View, st *attest.Statement, at time.Time) error {
 		return firstError(
 			func() error { return admitSuccessor(v, c) },
 			func() error { return admitTerms(v, c) },
+			func() error { return admitOne(v, c, at) },
 		)
 	default:
 		// A trust root: opening it has compared it with the one before.
@@ -250,6 +251,48 @@ func admitTerms(v View, d *attest.DomainApproval) error {
 				d.Terms.Concurrence, d.Sandbox(), first.Terms.Concurrence, first.JTI, first.Iss)
 		}
 		break
+	}
+	return nil
+}
+
+// admitOne: an authority has one approval of a sandbox at a time; a decision
+// would have to try each. The next one supersedes it, or comes when it has
+// ended.
+func admitOne(v View, d *attest.DomainApproval, at time.Time) error {
+	if d.Supersedes != "" {
+		return nil
+	}
+	entries, err := v.History(d.Sub)
+	if err != nil {
+		return err
+	}
+	newest := make(map[attest.Tag]*attest.DomainApproval)
+	ended := make(map[attest.Tag]bool)
+	for _, e := range entries {
+		st, err := v.Statement(e.Index)
+		if err != nil {
+			return err
+		}
+		if !st.Holds(distrusted(v.Root(), e.Index)) {
+			continue
+		}
+		switch c := st.Claims().(type) {
+		case *attest.DomainApproval:
+			if c.Iss == d.Iss {
+				newest[e.Tag] = c
+			}
+		case *attest.Event:
+			if (c.Event == attest.Revoke || c.Event == attest.Withdraw) && !c.EffectiveAt.Time().After(at) {
+				ended[e.Tag] = true
+			}
+		}
+	}
+	for _, e := range entries {
+		old, ok := newest[e.Tag]
+		if !ok || ended[e.Tag] || old.EXP != 0 && !at.Before(old.EXP.Time()) {
+			continue
+		}
+		return conflict("/supersedes", "is missing: sandbox %s has an approval of %s, %s; supersede it, or revoke it first", d.Sandbox(), d.Iss, old.JTI)
 	}
 	return nil
 }

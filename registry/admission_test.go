@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,11 +109,9 @@ func TestAdmissionRefuses(t *testing.T) {
 			a.ApprovedSites = []attest.Site{{ID: "BLR-1", Address: "Elsewhere", Country: "IN"}}
 		}), nil, attest.Conflict, "/approved_sites/0"},
 
-		{"a trust root out of turn", changed(rt.Root(now), func(r *attest.Root) { r.Version, r.JTI = 3, "root-3" }), nil, attest.Conflict, "/version"},
-		{"a trust root without the register's key", changed(rt.Root(now), func(r *attest.Root) {
-			r.Version, r.JTI, r.LogKeys = 2, "root-2", []string{otherLogKey}
-		}), nil, attest.Conflict, "/log_keys"},
-		{"a trust root by strangers", changed(rt.Root(now), func(r *attest.Root) { r.Version, r.JTI = 2, "root-2" }), rt.Signers(rt.US), attest.Forbidden, ""},
+		{"a trust root out of turn", changed(successor(t, r), func(r *attest.Root) { r.Version, r.JTI = 3, "root-3" }), nil, attest.Conflict, "/version"},
+		{"a trust root without the register's key", changed(successor(t, r), func(r *attest.Root) { r.LogKeys = []string{otherLogKey} }), nil, attest.Conflict, "/log_keys"},
+		{"a trust root by strangers", successor(t, r), rt.Signers(rt.US), attest.Forbidden, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := r.Checkpoint()
@@ -218,9 +217,9 @@ func TestStatementsOfOneBatchCountInOrder(t *testing.T) {
 	}
 	var lineage attest.Lineage
 	for _, e := range entries {
-		want, err := lineage.Next(e.Statement.Claims())
-		if err != nil || e.Tag != want {
-			t.Errorf("index %d: tag %x, want %x (%v)", e.Index, e.Tag, want, err)
+		// That the tags are these, the replay of a mirror and verify check.
+		if _, err := lineage.Next(e.Statement.Claims()); err != nil {
+			t.Errorf("index %d: %v", e.Index, err)
 		}
 	}
 	if len(entries) != 3 {
@@ -230,9 +229,9 @@ func TestStatementsOfOneBatchCountInOrder(t *testing.T) {
 
 func TestANewTrustRootIsInForceFromItsIndex(t *testing.T) {
 	r := rt.New(t)
-	next := rt.Root(rt.Start)
-	next.Version, next.JTI = 2, "root-2"
-	next.Authorities[1].Officers = []attest.Officer{rt.SignerNamed("in-2").Officer()}
+	next := successor(t, r)
+	in := authority(t, next, rt.IN)
+	in.Officers = []attest.Officer{rt.SignerNamed("in-2").Officer()}
 	old := r.Sign(rt.Approval("TEA-1", rt.IN, rt.Halcyon, "US"))
 	r.MustSubmit(next)
 	if got := r.Root().Root().Version; got != 2 {
@@ -257,11 +256,31 @@ func TestVoidStatementsBindNobody(t *testing.T) {
 	forged := rt.Domain("PDA-1", rt.IN)
 	forged.Terms.Authorities, forged.Terms.Concurrence = []string{rt.IN}, 1
 	since := r.MustSubmit(forged).Index
-	next := rt.Root(rt.Start)
-	next.Version, next.JTI = 2, "root-2"
+	next := successor(t, r)
 	stolen := rt.SignerNamed("in-1")
-	next.Authorities[1].Officers = []attest.Officer{rt.SignerNamed("in-2").Officer()}
-	next.Authorities[1].Compromised = []attest.Compromised{{Kid: stolen.Key().ID(), Since: since}}
+	in := authority(t, next, rt.IN)
+	in.Officers = []attest.Officer{rt.SignerNamed("in-2").Officer()}
+	in.Compromised = []attest.Compromised{{Kid: stolen.Key().ID(), Since: since}}
 	r.MustSubmit(next)
 	r.MustSubmit(rt.Domain("PDA-1", rt.US))
+}
+
+// successor drafts the next trust root of a register.
+func successor(t *testing.T, r *rt.Register) *attest.Root {
+	t.Helper()
+	next, err := r.Root().Successor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.IAT = attest.NumericDate(r.Clock.Now().Unix())
+	return next
+}
+
+func authority(t *testing.T, r *attest.Root, id string) *attest.Authority {
+	t.Helper()
+	i := slices.IndexFunc(r.Authorities, func(a attest.Authority) bool { return a.ID == id })
+	if i < 0 {
+		t.Fatalf("no authority %s", id)
+	}
+	return &r.Authorities[i]
 }

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -21,24 +20,6 @@ import (
 // extension line.
 func checkpointText(origin string, size int64, root tlog.Hash) string {
 	return string(flog.Checkpoint{Origin: origin, Size: uint64(size), Hash: root[:]}.Marshal())
-}
-
-// ParseCheckpoint reads origin, size and root hash of a checkpoint, a signed
-// note, and checks no signature.
-func ParseCheckpoint(checkpoint []byte) (origin string, size int64, root tlog.Hash, err error) {
-	text, _, ok := bytes.Cut(checkpoint, []byte("\n\n"))
-	if !ok {
-		return "", 0, root, errors.New("checkpoint: is not a signed note")
-	}
-	text = append(bytes.Clone(text), '\n')
-	var c flog.Checkpoint
-	if _, err := c.Unmarshal(text); err != nil {
-		return "", 0, root, fmt.Errorf("checkpoint: %w", err)
-	}
-	if len(c.Hash) != tlog.HashSize || int64(c.Size) < 0 || !bytes.Equal(c.Marshal(), text) {
-		return "", 0, root, errors.New("checkpoint: is not in its one byte form")
-	}
-	return c.Origin, int64(c.Size), tlog.Hash(c.Hash), nil
 }
 
 // A Cosigner cosigns checkpoints as C2SP tlog-cosignature asks

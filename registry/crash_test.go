@@ -18,6 +18,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/registry"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // The test binary started with these submits statements until it is killed.
@@ -93,7 +94,8 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	var all []acknowledgement
 	seen := func(checkpoint []byte) {
 		t.Helper()
-		_, size, root, err := registry.ParseCheckpoint(checkpoint)
+		cp, err := verify.ParseCheckpoint(checkpoint)
+		size, root := cp.Tree.N, cp.Tree.Hash
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +119,8 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 			t.Fatalf("round %d: reopen: %v", round, err)
 		}
 		seen(reg.Checkpoint())
-		_, size, root, err := registry.ParseCheckpoint(reg.Checkpoint())
+		cp, err := verify.ParseCheckpoint(reg.Checkpoint())
+		size, root := cp.Tree.N, cp.Tree.Hash
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ type draft struct {
 	statements []*attest.Statement
 	names      map[[2]string]int64
 	histories  map[string][]HistoryEntry
-	values     map[string]Value
+	values     map[string]verify.MapValue
 	entries    []SubjectEntry
 }
 
@@ -33,7 +33,7 @@ func (r *Registry) newDraft(base *snapshot, at time.Time) *draft {
 		r: r, base: base, at: at, roots: slices.Clip(base.roots),
 		names:     make(map[[2]string]int64),
 		histories: make(map[string][]HistoryEntry),
-		values:    make(map[string]Value),
+		values:    make(map[string]verify.MapValue),
 	}
 }
 
@@ -93,7 +93,7 @@ func (d *draft) add(st *attest.Statement) error {
 				return err
 			}
 		}
-		value = value.Next(index, d.at, st.LeafHash(), tag)
+		value = value.Next(index, d.at.UnixMilli(), st.LeafHash(), tag)
 		e := HistoryEntry{Index: index, Time: d.at, Tag: tag, LeafHash: st.LeafHash(), Chain: value.Chain}
 		d.values[subject] = value
 		d.entries = append(d.entries, SubjectEntry{subject, e, value})
@@ -142,8 +142,8 @@ func (d *draft) tag(c attest.Claims) (attest.Tag, error) {
 }
 
 // finish closes the batch with its status leaf and returns it beside the
-// snapshot that follows.
-func (d *draft) finish(cosigned time.Time) (Batch, *snapshot, error) {
+// snapshot that follows, which nobody has cosigned.
+func (d *draft) finish() (Batch, *snapshot, error) {
 	size := d.next() + 1
 	s := &snapshot{size: size, at: d.at, roots: d.roots}
 	s.statuses = d.base.statuses.Set(func(yield func([32]byte, []byte) bool) {
@@ -178,13 +178,7 @@ func (d *draft) finish(cosigned time.Time) (Batch, *snapshot, error) {
 	if s.signed, err = d.r.sign(size, s.hash, s.root()); err != nil {
 		return Batch{}, nil, err
 	}
-	if s.checkpoint, err = d.r.cosign(s.signed, cosigned); err != nil {
-		return Batch{}, nil, err
-	}
-	if d.r.cosigner != nil {
-		s.cosigned = cosigned
-	}
-	b.Checkpoint = s.checkpoint
+	s.checkpoint, b.Checkpoint = s.signed, s.signed
 	return b, s, nil
 }
 

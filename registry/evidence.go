@@ -13,9 +13,11 @@ import (
 )
 
 // Evidence returns the evidence that a decision on the request needs, in its
-// one byte form, at the newest checkpoint. Where that was last cosigned more
-// than a minute ago, the operator's cosigner cosigns it anew first. It returns
-// ErrNoRoot for an empty log.
+// one byte form, at the newest checkpoint. Where the operator's cosignature of
+// that is missing or more than a minute old, it is cosigned first. It returns
+// ErrNoRoot for an empty log, ErrReadOnly where the checkpoint would have to be
+// cosigned and nothing is written any more, and [verify.ErrTooLarge] where more
+// is logged than evidence may hold.
 func (r *Registry) Evidence(ctx context.Context, req *policy.Request) ([]byte, error) {
 	s, err := r.fresh(ctx)
 	if err != nil {
@@ -56,6 +58,8 @@ type exhibit struct {
 	r     *Registry
 	s     *snapshot
 	shown map[int64]bool
+	// bytes are those of the statements.
+	bytes int
 	verify.Evidence
 }
 
@@ -82,11 +86,7 @@ func (e *exhibit) touched(ctx context.Context, req *policy.Request) error {
 
 // add adds a subject's history and the statements in it.
 func (e *exhibit) add(ctx context.Context, subject string) ([]proven.Entry, error) {
-	stubs, err := e.r.stubs(ctx, e.s, subject)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := e.r.entries(e.s, stubs)
+	entries, err := e.r.history(ctx, e.s, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,11 @@ func (e *exhibit) add(ctx context.Context, subject string) ([]proven.Entry, erro
 		h.Entries = append(h.Entries, verify.Entry{Index: x.Index, Time: x.Time.UnixMilli(), Tag: x.Tag})
 		if err := e.show(x); err != nil {
 			return nil, err
+		}
+		// Marshal tells, too, but only when all has been proven.
+		if e.bytes > verify.MaxEvidence {
+			return nil, fmt.Errorf("%w: with the history of %s, of %d statements, it has more than %d bytes",
+				verify.ErrTooLarge, subject, len(entries), verify.MaxEvidence)
 		}
 	}
 	e.Histories = append(e.Histories, h)
@@ -107,6 +112,7 @@ func (e *exhibit) show(x proven.Entry) error {
 		return nil
 	}
 	e.shown[x.Index] = true
+	e.bytes += len(x.Statement.Bytes())
 	proof, err := tlog.ProveRecord(e.s.size, x.Index, e.r.log)
 	if err != nil {
 		return fmt.Errorf("prove index %d: %w", x.Index, err)

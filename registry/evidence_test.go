@@ -19,7 +19,7 @@ func request() *policy.Request {
 	return &policy.Request{
 		EffectiveAt: policy.InstantOf(rt.Start.Add(time.Hour)),
 		Sandbox:     rt.Sandbox, Act: "export", Mode: "tangible",
-		Transferor: rt.Halcyon, Transferee: "iec:AAVCD1234K", DestinationSite: "VTZ-1",
+		Transferor: rt.Halcyon, Transferee: rt.Varuna, DestinationSite: "VTZ-1",
 		Item:   &policy.Classification{List: "US_CCL", Entry: "5A001.b.1"},
 		EndUse: "sea_trial", PersonNationalities: []string{},
 	}
@@ -77,11 +77,14 @@ func TestTheServiceDecidesOnTheEvidenceItGives(t *testing.T) {
 		t.Errorf("before India approves: %s", d.Decision)
 	}
 	r.MustSubmit(rt.Domain("PDA-1", rt.IN))
+	// A frozen clock's batches are dated after it.
+	r.Clock.Add(time.Minute)
 	d, before := decide(t, r)
 	if d.Decision != policy.PERMIT {
 		t.Errorf("after India approved: %s %v", d.Decision, d.Reasons)
 	}
 	r.MustSubmit(rt.Event("EV-1", rt.IN, attest.SandboxSubject(rt.Sandbox), "PDA-1", attest.Revoke, rt.Start))
+	r.Clock.Add(time.Minute)
 	if d, _ := decide(t, r); d.Decision != policy.DENY {
 		t.Errorf("after India revoked: %s", d.Decision)
 	}

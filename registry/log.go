@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // ErrHeadMoved is returned by [Log.Append] where the log has another size than
@@ -106,11 +107,11 @@ type SubjectEntry struct {
 	Subject string
 	HistoryEntry
 	// Value is the subject's value in the status map from this entry on.
-	Value Value
+	Value verify.MapValue
 }
 
 // A Subject is a subject and its value in the status map.
 type Subject struct {
 	Name  string
-	Value Value
+	Value verify.MapValue
 }

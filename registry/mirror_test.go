@@ -19,7 +19,7 @@ type mirror struct {
 	names      map[[2]string]int64
 	histories  map[string][]registry.HistoryEntry
 	lineages   map[string]*attest.Lineage
-	values     map[string]registry.Value
+	values     map[string]verify.MapValue
 }
 
 func newMirror() *mirror {
@@ -28,7 +28,7 @@ func newMirror() *mirror {
 		names:      make(map[[2]string]int64),
 		histories:  make(map[string][]registry.HistoryEntry),
 		lineages:   make(map[string]*attest.Lineage),
-		values:     make(map[string]registry.Value),
+		values:     make(map[string]verify.MapValue),
 	}
 }
 
@@ -62,7 +62,7 @@ func (m *mirror) replay(statement []byte, index int64, at time.Time) error {
 	}
 	leaf := tlog.RecordHash(statement)
 	for _, s := range c.Subjects() {
-		m.values[s] = m.values[s].Next(index, at, leaf, tag)
+		m.values[s] = m.values[s].Next(index, at.UnixMilli(), leaf, tag)
 		m.histories[s] = append(m.histories[s], registry.HistoryEntry{Index: index, Time: at, Tag: tag, LeafHash: leaf, Chain: m.values[s].Chain})
 	}
 	if root := st.TrustRoot(); root != nil {

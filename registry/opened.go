@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -46,13 +48,28 @@ func (c *openedCache) add(index int64, s *attest.Statement) {
 	c.bytes += len(s.Bytes())
 }
 
-// statement returns the opened statement at a log index below the snapshot's
-// size, ErrNotFound where a status leaf stands there.
+// leaf returns a leaf that is in the log.
+func (r *Registry) leaf(index int64) ([]byte, error) {
+	leaf, err := r.log.Leaf(index)
+	if errors.Is(err, ErrNotFound) {
+		return nil, damaged(index, err)
+	}
+	return leaf, err
+}
+
+// damaged says that the log is not what it was when it was written. Its cause
+// is not wrapped: ErrNotFound or a refusal would look like the asker's fault.
+func damaged(index int64, cause error) error {
+	return fmt.Errorf("the log is damaged at index %d (%v); restore a backup", index, cause) //nolint:errorlint // see above
+}
+
+// statement returns the opened statement that the log says stands at an index
+// below the snapshot's size.
 func (r *Registry) statement(s *snapshot, index int64) (*attest.Statement, error) {
 	if st, ok := r.opened.get(index); ok {
 		return st, nil
 	}
-	leaf, err := r.log.Leaf(index)
+	leaf, err := r.leaf(index)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
@@ -14,16 +15,13 @@ import (
 
 // openLeaf opens a logged statement with the trust root in force at its index.
 func openLeaf(s *snapshot, index int64, leaf []byte) (*attest.Statement, error) {
-	if verify.IsStatusLeaf(leaf) {
-		return nil, fmt.Errorf("leaf %d is a status leaf: %w", index, ErrNotFound)
-	}
 	u, err := attest.Parse(leaf)
 	if err != nil {
-		return nil, fmt.Errorf("the statement at index %d: %w", index, err)
+		return nil, damaged(index, err)
 	}
 	st, err := open(u, leaf, rootBefore(s.roots, index))
 	if err != nil {
-		return nil, fmt.Errorf("the statement at index %d: %w", index, err)
+		return nil, damaged(index, err)
 	}
 	return st, nil
 }
@@ -38,22 +36,42 @@ func (r *Registry) Statement(ctx context.Context, index int64) (*attest.Statemen
 	if index < 0 || index >= s.size {
 		return nil, fmt.Errorf("statement %d: %w", index, ErrNotFound)
 	}
+	leaf, err := r.leaf(index)
+	if err != nil {
+		return nil, err
+	}
+	if verify.IsStatusLeaf(leaf) {
+		return nil, fmt.Errorf("statement %d: a status leaf stands there: %w", index, ErrNotFound)
+	}
 	return r.statement(s, index)
+}
+
+// A Logged is a statement at its place in the log.
+type Logged struct {
+	// Index is its log index.
+	Index int64
+	// Time is when it was logged, to the millisecond.
+	Time time.Time
+	// Statement was opened with the trust root in force at Index.
+	Statement *attest.Statement
 }
 
 // History returns the whole history of a subject at the newest checkpoint, in
 // log order, empty for a subject without statements.
-func (r *Registry) History(ctx context.Context, subject string) ([]proven.Entry, error) {
-	s := r.snapshot()
-	stubs, err := r.stubs(ctx, s, subject)
+func (r *Registry) History(ctx context.Context, subject string) ([]Logged, error) {
+	entries, err := r.history(ctx, r.snapshot(), subject)
 	if err != nil {
 		return nil, err
 	}
-	return r.entries(s, stubs)
+	out := make([]Logged, len(entries))
+	for i, e := range entries {
+		out[i] = Logged{e.Index, e.Time, e.Statement}
+	}
+	return out, nil
 }
 
-// stubs returns a subject's history at a snapshot.
-func (r *Registry) stubs(ctx context.Context, s *snapshot, subject string) ([]HistoryEntry, error) {
+// history returns a subject's history at a snapshot, with its statements.
+func (r *Registry) history(ctx context.Context, s *snapshot, subject string) ([]proven.Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -61,12 +79,9 @@ func (r *Registry) stubs(ctx context.Context, s *snapshot, subject string) ([]Hi
 	if err != nil {
 		return nil, err
 	}
-	return h[:sort.Search(len(h), func(i int) bool { return h[i].Index >= s.size })], nil
-}
-
-func (r *Registry) entries(s *snapshot, stubs []HistoryEntry) ([]proven.Entry, error) {
-	entries := make([]proven.Entry, len(stubs))
-	for i, e := range stubs {
+	h = h[:sort.Search(len(h), func(i int) bool { return h[i].Index >= s.size })]
+	entries := make([]proven.Entry, len(h))
+	for i, e := range h {
 		st, err := r.statement(s, e.Index)
 		if err != nil {
 			return nil, err
@@ -83,7 +98,7 @@ func (r *Registry) Entities() iter.Seq2[string, error] {
 	s := r.snapshot()
 	return func(yield func(string, error) bool) {
 		last := ""
-		for subject, err := range r.listed(s, attest.EntitySubject("")) {
+		for subject, err := range r.subjects(s, attest.EntitySubject("")) {
 			if err != nil {
 				yield("", err)
 				return
@@ -107,7 +122,7 @@ func (r *Registry) Entities() iter.Seq2[string, error] {
 func (r *Registry) Sandboxes() iter.Seq2[string, error] {
 	s := r.snapshot()
 	return func(yield func(string, error) bool) {
-		for subject, err := range r.listed(s, attest.SandboxSubject("")) {
+		for subject, err := range r.subjects(s, attest.SandboxSubject("")) {
 			if !yield(strings.TrimPrefix(subject, attest.SandboxSubject("")), err) || err != nil {
 				return
 			}
@@ -115,8 +130,8 @@ func (r *Registry) Sandboxes() iter.Seq2[string, error] {
 	}
 }
 
-// listed yields the subjects with a prefix that a snapshot has.
-func (r *Registry) listed(s *snapshot, prefix string) iter.Seq2[string, error] {
+// subjects yields the subjects with a prefix that a snapshot has.
+func (r *Registry) subjects(s *snapshot, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for subject, err := range r.log.Subjects(prefix) {
 			if err != nil {

@@ -76,7 +76,10 @@ type Config struct {
 	Now func() time.Time
 	// BatchInterval is the least time between the starts of two batches while
 	// statements wait; an idle register sequences at once. Zero is a second,
-	// below zero none.
+	// below zero none. Where evidence has been given within the same second, a
+	// batch waits until that second is over, so that its time follows the clock;
+	// below zero it does not wait for that either, and an idle register's
+	// checkpoint is cosigned for evidence alone.
 	BatchInterval time.Duration
 	// QueueSize is how many statements may wait; zero is 4,096.
 	QueueSize int
@@ -110,7 +113,8 @@ type Registry struct {
 
 // New starts a register on what the log holds. It returns an error where the
 // log's status map, checkpoint and trust roots do not agree, or the trust root
-// in force does not list the log signer's key. The caller closes it.
+// in force does not list the log signer's key or the operator's cosigner. The
+// caller closes it.
 func New(c Config) (*Registry, error) {
 	if c.Log == nil || c.LogSigner == nil {
 		return nil, errors.New("start the register: a log and a log signer are needed")
@@ -150,11 +154,11 @@ func New(c Config) (*Registry, error) {
 
 // Init logs the first trust root, which nobody but its own officers vouch for,
 // into an empty log. It refuses a root that is not version 1, is for another
-// register, or does not list the log signer's key. Where the log begins with
+// register, or does not list the log signer's key and the operator's cosigner. Where the log begins with
 // the same statement already, it returns that one's receipt.
 func (r *Registry) Init(ctx context.Context, root []byte) (Receipt, error) {
 	if r.snapshot().size > 0 {
-		first, err := r.log.Leaf(0)
+		first, err := r.leaf(0)
 		if err != nil {
 			return Receipt{}, err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,7 +35,8 @@ func checkReceipt(t *testing.T, statement []byte, r registry.Receipt) {
 	if _, err := note.Open(r.Checkpoint, note.VerifierList(v)); err != nil {
 		t.Errorf("checkpoint: %v", err)
 	}
-	origin, size, root, err := registry.ParseCheckpoint(r.Checkpoint)
+	cp, err := verify.ParseCheckpoint(r.Checkpoint)
+	origin, size, root := cp.Origin, cp.Tree.N, cp.Tree.Hash
 	if err != nil || origin != rt.Origin || size != r.Size {
 		t.Errorf("checkpoint of %q, size %d (%v), want %q, %d", origin, size, err, rt.Origin, r.Size)
 	}
@@ -315,7 +317,9 @@ func TestInitRefusesARootForAnotherRegister(t *testing.T) {
 		class   attest.Class
 		pointer string
 	}{
-		{"version 2", func(r *attest.Root) { r.Version, r.JTI = 2, "root-2" }, attest.Conflict, "/version"},
+		{"version 2", func(r *attest.Root) {
+			r.Version, r.JTI, r.Previous = 2, "root-2", strings.Repeat("A", 43)+"="
+		}, attest.Conflict, "/version"},
 		{"without the register's key", func(r *attest.Root) { r.LogKeys = []string{otherLogKey} }, attest.Conflict, "/log_keys"},
 		{"another register's", func(r *attest.Root) {
 			r.Aud, r.LogKeys = "example.org/other", []string{otherOriginKey}
@@ -366,6 +370,9 @@ func TestAStorageErrorEndsWriting(t *testing.T) {
 	first := r.Sign(approvalNumber(1))
 	receipt, err := r.Submit(context.Background(), first)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Cosign(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	checkpoint := r.Checkpoint()

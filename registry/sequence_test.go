@@ -11,6 +11,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/registry"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A gate keeps the sequencer in the middle of a batch.
@@ -74,7 +75,8 @@ func waitFor(r *rt.Register, n int) {
 
 func sizeOf(t *testing.T, r *rt.Register) int64 {
 	t.Helper()
-	_, size, _, err := registry.ParseCheckpoint(r.Checkpoint())
+	cp, err := verify.ParseCheckpoint(r.Checkpoint())
+	size := cp.Tree.N
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -23,7 +24,10 @@ const (
 // leaf lead their clocks.
 const maxBehind = time.Minute
 
-// run is the sequencer. It ends when the queue is closed and empty.
+// run is the sequencer. It ends when the queue is closed and empty. Batches are
+// not cosigned one by one, since each cosignature, dated up to a second ahead,
+// would push the next batch as far ahead of the clock: that is done when
+// evidence is asked for, or nothing more is submitted.
 func (r *Registry) run() {
 	defer close(r.done)
 	var carried *submission
@@ -33,10 +37,11 @@ func (r *Registry) run() {
 		first := carried
 		if first == nil {
 			var ok bool
-			if first, ok = <-r.queue; !ok {
+			if first, ok = r.receive(); !ok {
 				return
 			}
 		}
+		r.keepPace()
 		wait := time.Duration(0)
 		if busy {
 			wait = r.interval - time.Since(started)
@@ -51,6 +56,39 @@ func (r *Registry) run() {
 		for i, s := range batch {
 			s.answer <- answers[i]
 		}
+	}
+}
+
+// receive waits for the next submission. Meanwhile, an idle register's
+// checkpoint is cosigned, once the clock has come to the whole second that a
+// cosignature of it is dated.
+func (r *Registry) receive() (first *submission, ok bool) {
+	s := r.snapshot()
+	if r.interval < 0 || r.cosigner == nil || s.size == 0 || !s.cosigned.Before(s.at) {
+		first, ok = <-r.queue
+		return first, ok
+	}
+	idle := time.NewTimer(min(wholeSecond(s.at).Sub(r.now()), maxBehind))
+	defer idle.Stop()
+	select {
+	case first, ok = <-r.queue:
+		return first, ok
+	case <-idle.C:
+	}
+	// Nobody waits for this: evidence has it done where it has not been.
+	if err := r.Cosign(context.Background()); err != nil {
+		r.logger.Warn("the idle register's checkpoint was not cosigned", slog.Any("error", err))
+	}
+	first, ok = <-r.queue
+	return first, ok
+}
+
+// keepPace waits, a second at most, until the clock has passed the newest
+// cosignature. Batch times would else run ahead of the clock, by up to a second
+// for each batch that evidence is asked for.
+func (r *Registry) keepPace() {
+	if ahead := r.snapshot().cosigned.Sub(r.now()); r.interval >= 0 && ahead >= 0 {
+		time.Sleep(min(ahead+time.Millisecond, time.Second))
 	}
 }
 
@@ -132,7 +170,7 @@ func (r *Registry) sequence(batch []*submission) []answer {
 	if len(d.statements) == 0 {
 		return answers
 	}
-	next, err := r.commit(d, now)
+	next, err := r.commit(d)
 	if err != nil {
 		return refuse(err)
 	}
@@ -145,9 +183,9 @@ func (r *Registry) sequence(batch []*submission) []answer {
 }
 
 // commit makes a draft durable and publishes the snapshot that follows.
-func (r *Registry) commit(d *draft, now time.Time) (*snapshot, error) {
-	batch, next, err := d.finish(now.Truncate(time.Second).UTC())
-	if errors.Is(err, ErrSigner) {
+func (r *Registry) commit(d *draft) (*snapshot, error) {
+	batch, next, err := d.finish()
+	if errors.Is(err, ErrSigner) || errors.Is(err, errLogKey) {
 		// Nothing is written yet: the next batch may be luckier.
 		return nil, err
 	}
@@ -254,6 +292,9 @@ func (r *Registry) admitRoot(st *attest.Statement) error {
 	}
 	if _, ok := r.logKey(root); !ok {
 		return conflict("/log_keys", "does not hold the key that this register signs with, %s (%08x)", r.signer.Name(), r.signer.KeyHash())
+	}
+	if err := r.listed(root); err != nil {
+		return conflict("/cosigners", "%v", err)
 	}
 	return nil
 }

@@ -57,12 +57,12 @@ func rootBefore(roots []rootAt, index int64) *attest.TrustRoot {
 }
 
 // value returns what the status map says of a subject.
-func (s *snapshot) value(subject string) (Value, error) {
+func (s *snapshot) value(subject string) (verify.MapValue, error) {
 	b, ok := s.statuses.Get(verify.MapKey(subject))
 	if !ok {
-		return Value{}, nil
+		return verify.MapValue{}, nil
 	}
-	return ParseValue(b)
+	return verify.ParseMapValue(b)
 }
 
 // load makes the snapshot of what the log holds, and checks that its parts
@@ -94,7 +94,7 @@ func (r *Registry) loadRoots(s *snapshot) error {
 		return err
 	}
 	for _, e := range entries {
-		leaf, err := r.log.Leaf(e.Index)
+		leaf, err := r.leaf(e.Index)
 		if err != nil {
 			return err
 		}
@@ -111,12 +111,13 @@ func (r *Registry) loadRoots(s *snapshot) error {
 }
 
 func (r *Registry) loadCheckpoint(s *snapshot) error {
-	origin, size, hash, err := ParseCheckpoint(s.checkpoint)
+	c, err := verify.ParseCheckpoint(s.checkpoint)
 	if err != nil {
 		return err
 	}
-	if origin != r.origin || size != s.size {
-		return fmt.Errorf("the log is the one of %q with %d leaves; this register is %q", origin, size, r.origin)
+	size, hash := c.Tree.N, c.Tree.Hash
+	if c.Origin != r.origin || size != s.size {
+		return fmt.Errorf("the log is the one of %q with %d leaves; this register is %q", c.Origin, size, r.origin)
 	}
 	if s.hash, err = tlog.TreeHash(size, r.log); err != nil {
 		return err
@@ -133,8 +134,24 @@ func (r *Registry) loadCheckpoint(s *snapshot) error {
 		return fmt.Errorf("the checkpoint of size %d: %w", size, err)
 	}
 	s.cosigned = lastCosigned(n, cosigners)
+	if err := r.listed(s.root()); err != nil {
+		return err
+	}
 	s.signed, err = r.sign(size, hash, s.root())
 	return err
+}
+
+// listed refuses a trust root that does not list the operator's cosigner as the
+// operator's: its cosignatures would count for nothing, or for an outsider's.
+func (r *Registry) listed(root *attest.TrustRoot) error {
+	if r.cosigner == nil {
+		return nil
+	}
+	own := func(c attest.Cosigner) bool { return c.VKey == r.cosigner.VKey() && c.Operator }
+	if !slices.ContainsFunc(root.Root().Cosigners, own) {
+		return fmt.Errorf("version %d of the trust root does not list the operator's cosigner %s with operator: true", root.Root().Version, r.cosigner.VKey())
+	}
+	return nil
 }
 
 // cosignerKeys are the cosigners that a trust root lists, and the operator's.
@@ -158,7 +175,7 @@ func (r *Registry) cosignerKeys(root *attest.TrustRoot) []note.Verifier {
 
 // loadStatus rebuilds the status map and compares it with the status leaf.
 func (r *Registry) loadStatus(s *snapshot) error {
-	leaf, err := r.log.Leaf(s.size - 1)
+	leaf, err := r.leaf(s.size - 1)
 	if err != nil {
 		return err
 	}
@@ -207,8 +224,10 @@ func (r *Registry) Checkpoint() []byte { return r.snapshot().checkpoint }
 func (r *Registry) Root() *attest.TrustRoot { return r.snapshot().root() }
 
 // Cosign has the newest checkpoint cosigned anew by the operator's cosigner,
-// so that what it proves reaches up to now. It does nothing without a cosigner
-// or where the newest cosignature is of this second or later. The checkpoint is
+// so that what it proves reaches up to now. A cosignature is dated to the
+// second: down from now, but never before the status leaf that it covers, and
+// then up to a second ahead of the clock. It does nothing without a cosigner or
+// where the newest cosignature is of that second or later. The checkpoint is
 // kept before it is handed out.
 func (r *Registry) Cosign(ctx context.Context) error {
 	r.write.Lock()
@@ -218,6 +237,9 @@ func (r *Registry) Cosign(ctx context.Context) error {
 	}
 	s := *r.snapshot()
 	at := r.now().Truncate(time.Second).UTC()
+	if leaf := wholeSecond(s.at); at.Before(leaf) {
+		at = leaf
+	}
 	if r.cosigner == nil || s.size == 0 || !at.After(s.cosigned) {
 		return nil
 	}
@@ -237,16 +259,34 @@ func (r *Registry) Cosign(ctx context.Context) error {
 	return nil
 }
 
-// fresh returns a snapshot whose newest cosignature is no older than a minute
-// at now, where the register has a cosigner and still writes.
+// wholeSecond is the first whole second that is not before t.
+func wholeSecond(t time.Time) time.Time {
+	s := t.Truncate(time.Second)
+	if s.Before(t) {
+		s = s.Add(time.Second)
+	}
+	return s
+}
+
+// fresh returns a snapshot whose newest cosignature is not before its status
+// leaf and, where the register still writes, no older than a minute at now. The
+// cosignatures of a register without a cosigner come from elsewhere.
 func (r *Registry) fresh(ctx context.Context) (*snapshot, error) {
-	if s := r.snapshot(); s.size == 0 {
-		return nil, ErrNoRoot
-	} else if r.cosigner == nil || r.failed.Load() != nil || r.now().Sub(s.cosigned) < cosignedAfter {
-		return s, nil
+	// A batch may come between a cosignature and the next look.
+	for {
+		s := r.snapshot()
+		if s.size == 0 {
+			return nil, ErrNoRoot
+		}
+		covered := r.cosigner == nil || !s.cosigned.Before(s.at)
+		if covered && (r.cosigner == nil || r.failed.Load() != nil || r.now().Sub(s.cosigned) < cosignedAfter) {
+			return s, nil
+		}
+		if err := r.Cosign(ctx); err != nil {
+			return nil, err
+		}
+		if s := r.snapshot(); !s.cosigned.Before(s.at) {
+			return s, nil
+		}
 	}
-	if err := r.Cosign(ctx); err != nil {
-		return nil, err
-	}
-	return r.snapshot(), nil
 }

@@ -37,7 +37,7 @@ func standing[C attest.Claims](v View, subject string) iter.Seq2[C, error] {
 // distrusted tells the keys whose signatures do not count at a log index.
 func distrusted(root *attest.TrustRoot, index int64) func(kid string) bool {
 	return func(kid string) bool {
-		since, compromised := root.Since(kid)
+		since, compromised := root.CompromisedSince(kid)
 		return compromised && index >= since
 	}
 }

@@ -104,7 +104,7 @@ func open(u *attest.Unopened, statement []byte, root *attest.TrustRoot) (*attest
 // samePayload refuses a statement whose payload is not that of the one logged
 // under its name.
 func (r *Registry) samePayload(place Place, statement []byte) error {
-	leaf, err := r.log.Leaf(place.Index)
+	leaf, err := r.leaf(place.Index)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (r *Registry) receipt(a answer) (Receipt, error) {
 	}
 	p := a.place
 	if a.signed == nil {
-		leaf, err := r.log.Leaf(p.Size - 1)
+		leaf, err := r.leaf(p.Size - 1)
 		if err != nil {
 			return Receipt{}, err
 		}

@@ -19,22 +19,37 @@ func MapKey(subject string) [32]byte { return sha256.Sum256([]byte(subject)) }
 // mapValueSize is the length of a value of the status map.
 const mapValueSize = 8 + 32
 
-// MapValue returns the value of a subject in the status map, where count
-// statements about it make the chain: u64be(count) ‖ chain.
-func MapValue(count int64, chain [32]byte) []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, mapValueSize), uint64(count))
-	return append(b, chain[:]...)
+// A MapValue is what the status map says of a subject: how many statements
+// there are about it, and the hash chain over them. The zero MapValue is that
+// of a subject without any, which the map does not have.
+type MapValue struct {
+	Count int64
+	Chain [32]byte
 }
 
-// ParseMapValue reads what [MapValue] returns.
-func ParseMapValue(value []byte) (count int64, chain [32]byte, err error) {
+// Bytes returns the value as it stands in the status map:
+// u64be(count) ‖ chain.
+func (v MapValue) Bytes() []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, mapValueSize), uint64(v.Count))
+	return append(b, v.Chain[:]...)
+}
+
+// Next returns the value after one more statement about the subject; see
+// [Chain].
+func (v MapValue) Next(index, timeMS int64, leaf tlog.Hash, tag attest.Tag) MapValue {
+	return MapValue{v.Count + 1, Chain(v.Chain, index, timeMS, leaf, tag)}
+}
+
+// ParseMapValue reads what [MapValue.Bytes] returns.
+func ParseMapValue(value []byte) (MapValue, error) {
 	if len(value) != mapValueSize {
-		return 0, chain, fmt.Errorf("a value of the status map has %d bytes, not %d", mapValueSize, len(value))
+		return MapValue{}, fmt.Errorf("a value of the status map has %d bytes, not %d", len(value), mapValueSize)
 	}
-	if count = int64(binary.BigEndian.Uint64(value)); count < 1 {
-		return 0, chain, fmt.Errorf("a value of the status map counts %d statements", uint64(count))
+	count := int64(binary.BigEndian.Uint64(value))
+	if count < 1 {
+		return MapValue{}, fmt.Errorf("a value of the status map counts %d statements", uint64(count))
 	}
-	return count, [32]byte(value[8:]), nil
+	return MapValue{count, [32]byte(value[8:])}, nil
 }
 
 // Chain returns the hash chain over the statements about a subject when one
@@ -69,12 +84,9 @@ func Chain(prev [32]byte, index, timeMS int64, leaf tlog.Hash, tag attest.Tag) [
 func EvidenceDigest(checkpointText string, values map[string][]byte) string {
 	b := []byte(checkpointText + "\n")
 	for _, subject := range slices.Sorted(maps.Keys(values)) {
-		// What is no value of the map says that there is none.
-		count, chain, err := ParseMapValue(values[subject])
-		if err != nil {
-			count, chain = 0, [32]byte{}
-		}
-		b = fmt.Appendf(b, "%s %d %s\n", subject, count, base64.StdEncoding.EncodeToString(chain[:]))
+		// What is no value of the map is the zero one: there is none.
+		v, _ := ParseMapValue(values[subject])
+		b = fmt.Appendf(b, "%s %d %s\n", subject, v.Count, base64.StdEncoding.EncodeToString(v.Chain[:]))
 	}
 	sum := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(sum[:])

@@ -14,21 +14,63 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
+// A Checkpoint is what the text of a C2SP tlog-checkpoint says.
+type Checkpoint struct {
+	// Origin is the log's.
+	Origin string
+	// Tree has the log's size and root hash.
+	Tree tlog.Tree
+	// Text is the note text, which the signatures are over.
+	Text string
+}
+
+// ParseCheckpoint reads the text of a checkpoint, a signed note, of which there
+// is one spelling, without extension lines. It checks no signature.
+func ParseCheckpoint(signed []byte) (Checkpoint, error) {
+	c, err := readCheckpoint(string(signed))
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	return c, nil
+}
+
+func readCheckpoint(signed string) (Checkpoint, error) {
+	end := strings.LastIndex(signed, "\n\n")
+	if end < 0 {
+		return Checkpoint{}, errors.New("is not a signed note: it has no empty line before the signatures")
+	}
+	text := signed[:end+1]
+	var c flog.Checkpoint
+	rest, err := c.Unmarshal([]byte(text))
+	switch {
+	case err != nil:
+		return Checkpoint{}, err
+	case len(rest) > 0:
+		return Checkpoint{}, errors.New("it has an extension line, which this register never writes")
+	case len(c.Hash) != tlog.HashSize || string(c.Marshal()) != text:
+		return Checkpoint{}, errors.New("size or root hash is not in its one byte form")
+	case c.Size > math.MaxInt64:
+		return Checkpoint{}, fmt.Errorf("size %d is no size of a log with statements", c.Size)
+	}
+	return Checkpoint{c.Origin, tlog.Tree{N: int64(c.Size), Hash: tlog.Hash(c.Hash)}, text}, nil
+}
+
 // checkpoint: a C2SP tlog-checkpoint of the register, without extension line,
 // signed by a log key of the trust root in force at its last leaf. Each line
 // is by a log key or a cosigner that the root or the policy knows, is valid,
 // and is strict base64: nothing on it is there unread.
 func (in *inspection) checkpoint() error {
 	signed := in.evidence.Checkpoint
-	end := strings.LastIndex(signed, "\n\n")
-	if end < 0 {
-		return errors.New("is not a signed note: it has no empty line before the signatures")
-	}
-	in.text = signed[:end+1]
-	var err error
-	if in.tree, err = in.parseCheckpoint(in.text); err != nil {
+	c, err := readCheckpoint(signed)
+	switch {
+	case err != nil:
 		return err
+	case c.Origin != in.trust.Origin():
+		return fmt.Errorf("it is of the log %q; the trust file is for %q", c.Origin, in.trust.Origin())
+	case c.Tree.N == 0:
+		return errors.New("size 0 is no size of a log with statements")
 	}
+	in.text, in.tree = c.Text, c.Tree
 	root := in.inForce(in.tree.N - 1)
 	if root == nil {
 		return fmt.Errorf("no trust root was logged before size %d", in.tree.N)
@@ -52,25 +94,6 @@ func (in *inspection) checkpoint() error {
 		return errors.New("a signature line stands twice or is not strict base64")
 	}
 	return in.signedBy(n)
-}
-
-// parseCheckpoint reads the note text, of which there is one spelling.
-func (in *inspection) parseCheckpoint(text string) (tlog.Tree, error) {
-	var c flog.Checkpoint
-	rest, err := c.Unmarshal([]byte(text))
-	switch {
-	case err != nil:
-		return tlog.Tree{}, err
-	case c.Origin != in.trust.Origin():
-		return tlog.Tree{}, fmt.Errorf("it is of the log %q; the trust file is for %q", c.Origin, in.trust.Origin())
-	case len(rest) > 0:
-		return tlog.Tree{}, errors.New("it has an extension line, which this register never writes")
-	case len(c.Hash) != tlog.HashSize || string(c.Marshal()) != text:
-		return tlog.Tree{}, errors.New("size or root hash is not in its one byte form")
-	case c.Size == 0 || c.Size > math.MaxInt64:
-		return tlog.Tree{}, fmt.Errorf("size %d is no size of a log with statements", c.Size)
-	}
-	return tlog.Tree{N: int64(c.Size), Hash: tlog.Hash(c.Hash)}, nil
 }
 
 // rebuilds reports whether the verified signatures are all that was signed

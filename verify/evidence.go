@@ -21,9 +21,15 @@ const MediaType = "application/vnd.safeconduct.evidence+json"
 // evidenceType is the type member of evidence.
 const evidenceType = "safeconduct/evidence/v1"
 
-// The bounds of evidence.
+// MaxEvidence is the largest evidence that is accepted, in bytes.
+const MaxEvidence = 4 << 20
+
+// ErrTooLarge says that evidence exceeds a bound: its bytes, histories or
+// statements. There is no smaller evidence for the same request.
+var ErrTooLarge = errors.New("the evidence is larger than is accepted")
+
+// The other bounds of evidence.
 const (
-	maxEvidence   = 4 << 20
 	maxHistories  = 1000
 	maxStatements = 10000
 	maxHashes     = 64
@@ -94,8 +100,8 @@ type document struct {
 }
 
 // Marshal returns the one byte form of e. Histories, entries and statements
-// may stand in any order in e, which is not changed; what stands twice, is
-// malformed, or exceeds the bounds of evidence is an error.
+// may stand in any order in e, which is not changed; what stands twice or is
+// malformed is an error, [ErrTooLarge] what exceeds the bounds of evidence.
 func (e *Evidence) Marshal() ([]byte, error) {
 	data, err := e.marshal()
 	if err != nil {
@@ -117,8 +123,8 @@ func (e *Evidence) marshal() ([]byte, error) {
 		return nil, err
 	}
 	data, err := json.Marshal(&d)
-	if err == nil && len(data) > maxEvidence {
-		err = fmt.Errorf("it has %d bytes; at most %d are accepted", len(data), maxEvidence)
+	if err == nil && len(data) > MaxEvidence {
+		err = fmt.Errorf("%w: it has %d bytes; at most %d are accepted", ErrTooLarge, len(data), MaxEvidence)
 	}
 	return data, err
 }
@@ -148,10 +154,10 @@ func Parse(data []byte) (*Evidence, error) {
 // evidence; strictjson then says what is wrong with the bad.
 func read(data []byte) (*document, error) {
 	d := new(document)
-	if len(data) <= maxEvidence && json.Unmarshal(data, d, json.RejectUnknownMembers(true)) == nil {
+	if len(data) <= MaxEvidence && json.Unmarshal(data, d, json.RejectUnknownMembers(true)) == nil {
 		return d, nil
 	}
-	err := strictjson.Unmarshal(data, d, strictjson.Form{MaxBytes: maxEvidence, Lines: true})
+	err := strictjson.Unmarshal(data, d, strictjson.Form{MaxBytes: MaxEvidence, Lines: true})
 	if err == nil {
 		err = errors.New("it is no evidence")
 	}
@@ -172,6 +178,9 @@ func (e *Evidence) check() error {
 	}
 	count("/histories", len(e.Histories), maxHistories)
 	count("/statements", len(e.Statements), maxStatements)
+	if len(p) > 0 {
+		return fmt.Errorf("%w: %w", ErrTooLarge, p)
+	}
 	count("/status/proof", len(e.Status.Proof), maxHashes)
 	if e.Status.Index < 0 || e.Status.Index > maxSafe {
 		p.Add("/status/index", "is not within 0 and 2^53-1")

@@ -3,7 +3,9 @@ package verify_test
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,8 +116,13 @@ func TestEvidenceIsBounded(t *testing.T) {
 		"a large index":    {Status: verify.StatusProof{Index: 1 << 53}},
 		"a negative time":  {Histories: []verify.History{{Subject: "root", Entries: []verify.Entry{{Time: -1}}}}},
 	} {
-		if _, err := e.Marshal(); err == nil {
+		_, err := e.Marshal()
+		if err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+		large := slices.Contains([]string{"histories", "statements", "bytes"}, name)
+		if errors.Is(err, verify.ErrTooLarge) != large {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, e := range []verify.Evidence{many(1000), statements(10000)} {
@@ -198,15 +205,18 @@ func TestMapKeysChainsAndValuesAreAsTheFormatSays(t *testing.T) {
 	if got := fmt.Sprintf("%x", chain); got != "7eedeb5138d328bf5f15a6043de5a247b197e9a7c31698673a2a8376f16d989c" {
 		t.Errorf("Chain: %s", got)
 	}
-	value := verify.MapValue(3, chain)
+	value := verify.MapValue{Count: 3, Chain: chain}.Bytes()
 	if got := fmt.Sprintf("%x", value); got != fmt.Sprintf("0000000000000003%x", chain) {
-		t.Errorf("MapValue: %x", value)
+		t.Errorf("MapValue.Bytes: %x", value)
 	}
-	if n, c, err := verify.ParseMapValue(value); n != 3 || c != chain || err != nil {
-		t.Errorf("ParseMapValue: %d, %x, %v", n, c, err)
+	if v, err := verify.ParseMapValue(value); v != (verify.MapValue{Count: 3, Chain: chain}) || err != nil {
+		t.Errorf("ParseMapValue: %+v, %v", v, err)
 	}
-	for _, bad := range [][]byte{nil, value[1:], append(value, 0), verify.MapValue(0, chain), verify.MapValue(-1, chain)} {
-		if _, _, err := verify.ParseMapValue(bad); err == nil {
+	if v := (verify.MapValue{Count: 2, Chain: prev}).Next(258, 1767225600000, leaf, tag); !bytes.Equal(v.Bytes(), value) {
+		t.Errorf("MapValue.Next: %+v", v)
+	}
+	for _, bad := range [][]byte{nil, value[1:], append(value, 0), verify.MapValue{Chain: chain}.Bytes(), verify.MapValue{Count: -1, Chain: chain}.Bytes()} {
+		if _, err := verify.ParseMapValue(bad); err == nil {
 			t.Errorf("ParseMapValue accepts %x", bad)
 		}
 	}

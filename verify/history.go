@@ -119,7 +119,7 @@ func (in *inspection) recompute(h *History) ([]byte, error) {
 		}
 		return nil, nil
 	}
-	var chain [32]byte
+	var value MapValue
 	var last int64
 	for i := range h.Entries {
 		e := &h.Entries[i]
@@ -137,13 +137,13 @@ func (in *inspection) recompute(h *History) ([]byte, error) {
 			return nil, fmt.Errorf("the time of the statement at index %d is before the previous one's or after the status leaf's", e.Index)
 		}
 		last = e.Time
-		chain = Chain(chain, e.Index, e.Time, s.leaf, e.Tag)
+		value = value.Next(e.Index, e.Time, s.leaf, e.Tag)
 	}
-	value := MapValue(int64(len(h.Entries)), chain)
-	if err := statusmap.CheckPresent(in.status.MapRoot, MapKey(h.Subject), value, h.Proof); err != nil {
+	held := value.Bytes()
+	if err := statusmap.CheckPresent(in.status.MapRoot, MapKey(h.Subject), held, h.Proof); err != nil {
 		return nil, errNotWhole
 	}
-	return value, nil
+	return held, nil
 }
 
 // signatures: each statement was signed by who may sign it, by the trust root

@@ -17,13 +17,15 @@ type rootAt struct {
 
 // root: the history of the subject root is there, has the pinned version with
 // the pinned leaf hash, and each later version is signed by the thresholds of
-// the one before and its own. Versions before the pinned one are fixed by the
-// history that contains it, which the step history proves; what they are not
-// trusted for here is anything at an index after the pinned one.
+// the one before and its own. Each names the leaf hash of the one before, so
+// that the pin fixes all versions before it too; the first is leaf 0.
 func (in *inspection) root() error {
 	h := in.find(attest.RootSubject)
 	if h == nil || len(h.Entries) == 0 {
 		return errors.New("the history of the subject root is not in the evidence; ask the register for complete evidence")
+	}
+	if h.Entries[0].Index != 0 {
+		return fmt.Errorf("the first trust root is at log index %d, not 0", h.Entries[0].Index)
 	}
 	pin := in.trust.doc.Root
 	chain := newRootChain(in.trust)
@@ -38,6 +40,9 @@ func (in *inspection) root() error {
 			return fmt.Errorf("the trust root at log index %d: %w", e.Index, err)
 		}
 		r := t.Root()
+		if len(in.roots) == 0 && r.Version != 1 {
+			return fmt.Errorf("the first trust root is version %d, not 1", r.Version)
+		}
 		if r.Aud != in.trust.Origin() {
 			return fmt.Errorf("the trust root is of the register %q; the trust file is for %q", r.Aud, in.trust.Origin())
 		}

@@ -6,7 +6,7 @@
 //
 //	trust, err := verify.ParseTrust(trustJSON)
 //	…
-//	decision, err := verify.Decide(evidence, trust, request, request.Times(now))
+//	decision, err := verify.Decide(evidence, trust, request, request.TimesNow(now))
 //	if err != nil {
 //		// Nothing was decided. A *verify.Error names the step that failed.
 //	}
@@ -142,7 +142,7 @@ type shown struct {
 	entry *Entry
 }
 
-// steps are the check: DESIGN's list, one function each.
+// steps are the check, in the order of the package documentation.
 var steps = []struct {
 	name string
 	run  func(*inspection) error

@@ -42,7 +42,9 @@ func TestTheJointSandboxAndTheProgrammeArePermitted(t *testing.T) {
 	}
 	byAlias := joint()
 	byAlias.Transferee = alias
-	if d, err := verify.Decide(data, tr, byAlias, times()); err != nil || !d.Permitted() {
+	// That the alias is the entity is another authority's word than the one
+	// whose approval it is.
+	if d, err := verify.Decide(data, tr, byAlias, times()); err != nil || d.Decision != policy.REFER {
 		t.Errorf("by the alias: %v, %v", d, err)
 	}
 }
@@ -290,7 +292,7 @@ var refusals = map[string]refusal{
 		h.Proof = h.Proof[:len(h.Proof)-1]
 	}},
 	"an absence of another map": {step: verify.StepMap, says: "no statements", show: func(r *register, e *verify.Evidence) {
-		r.set("entity:lei:999900SAGARNETAC0179", verify.MapValue(1, [32]byte{1}))
+		r.set("entity:lei:999900SAGARNETAC0179", verify.MapValue{Count: 1, Chain: [32]byte{1}}.Bytes())
 		h := history(e, "entity:"+halcyon+"/auth-us")
 		h.Proof = r.statuses.Prove(verify.MapKey(h.Subject))
 	}},
@@ -566,5 +568,45 @@ func TestWhatATrustRemembersDecidesNothing(t *testing.T) {
 				t.Errorf("version %d of the root is in force, want %d", rep.RootVersion, want)
 			}
 		}
+	}
+}
+
+// A register that holds no officer's key cannot put a root of its own before
+// the pinned one, to have its own officers judged by it.
+func TestAPinnedRootFixesTheVersionsBeforeIt(t *testing.T) {
+	genuine := story()
+	second := genuine.leaves[genuine.histories["root"][1].Index]
+	fake := rootClaims(1)
+	fake.Threshold = 1
+	fake.Officers = append(fake.Officers, attest.Officer{ID: "mallory", Keys: []attest.JWK{officer("mallory").jwk()}})
+	fake.Authorities[1].Officers[0].Keys = []attest.JWK{officer("mallory-us").jwk()}
+	r := newRegister()
+	r.batch(begin.Add(-time.Hour), sign(fake, "mallory"))
+	r.batch(begin.Add(-time.Minute), sign(approval("auth-us", varuna, "TEA-US-1", "IN", "VTZ-1"), "mallory-us"))
+	r.batch(begin, second)
+	v2 := must(attest.OpenRoot([]byte(second), nil))
+	for _, c := range []struct {
+		name string
+		r    *register
+		ok   bool
+	}{{"the genuine log", genuine, true}, {"a forged one", r, false}} {
+		tr := must(verify.TrustFor(v2, bothMirrors(), time.Hour, verify.Insecure{}))
+		_, err := verify.Check(marshal(t, c.r.evidence(c.r.checkpoint(quorum(cosign)...), "root", "entity:"+varuna+"/auth-us")), tr, asked)
+		var e *verify.Error
+		if errors.As(err, &e); (err == nil) != c.ok || (!c.ok && e.Step != verify.StepRoot) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// A history is not made to say something else by logging a part of it again.
+func TestAStatementStandsInAHistoryOnce(t *testing.T) {
+	r := story()
+	again := sign(approval("auth-us", varuna, "TEA-US-1", "IN", "VTZ-1"), "auth-us")
+	r.batch(logged, again)
+	_, err := verify.Decide(marshal(t, r.evidence(r.checkpoint(quorum(cosign)...), touched...)), trust(t, r, bothMirrors(), verify.Insecure{}), joint(), times())
+	var e *verify.Error
+	if !errors.As(err, &e) || e.Step != verify.StepSignatures {
+		t.Errorf("logged twice: %v", err)
 	}
 }

@@ -48,7 +48,7 @@ func (t *times) request(c *cobra.Command, file string) (*policy.Request, error) 
 
 func checkCommand() *cobra.Command {
 	var url, out string
-	var asJSON bool
+	var asJSON, force bool
 	var ts times
 	c := &cobra.Command{
 		Use:   "check REQUEST.yaml --registry URL [--evidence OUT]",
@@ -72,14 +72,14 @@ func checkCommand() *cobra.Command {
 			}
 			d, evidence, err := cl.Check(c.Context(), doc, out != "")
 			if err != nil {
-				return undecided(submitHint(err), fmt.Errorf("check %s: %w", args[0], err))
+				return undecided(checkHint(err, r), fmt.Errorf("check %s: %w", args[0], err))
 			}
 			if out != "" {
-				if err := writeFile(out, evidence); err != nil {
+				if err := writeNew(out, evidence, force); err != nil {
 					return undecided("the register decided, but the evidence could not be kept", err)
 				}
 			}
-			if err := printDecision(c, asJSON, d); err != nil {
+			if err := printDecision(c, asJSON, r, d); err != nil {
 				return undecided("", err)
 			}
 			return outcome(d)
@@ -88,14 +88,22 @@ func checkCommand() *cobra.Command {
 	registryFlag(c, &url)
 	c.Flags().StringVar(&out, "evidence", "", "file for the evidence")
 	ts.flags(c)
+	forceFlag(c, &force)
 	jsonFlag(c, &asJSON)
 	return c
 }
 
-func printDecision(c *cobra.Command, asJSON bool, d *policy.Decision) error {
+func checkHint(err error, r *policy.Request) string {
+	if !r.CheckedAt.IsZero() {
+		return "the register answers as of now: leave checked_at out, or verify evidence that was kept at that time"
+	}
+	return reachHint(err)
+}
+
+func printDecision(c *cobra.Command, asJSON bool, r *policy.Request, d *policy.Decision) error {
 	if !asJSON {
 		p := &printer{w: c.OutOrStdout()}
-		p.decision(d)
+		p.decision(r, d)
 		return p.err
 	}
 	b, err := d.Marshal()

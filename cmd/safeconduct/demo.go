@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -28,6 +29,7 @@ import (
 
 func demoCommand() *cobra.Command {
 	var dir, serve string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "demo [--dir DIR] [--serve ADDR]",
 		Short: "The main job on real input: sign, log, check, prove, verify",
@@ -36,7 +38,7 @@ func demoCommand() *cobra.Command {
 			"--dir keeps what it used in an empty directory, --serve leaves the register running.",
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			err := runDemo(c, dir, serve)
+			err := runDemo(c, dir, serve, asJSON)
 			if _, ok := errors.AsType[*failure](err); err != nil && !ok {
 				return failed("", fmt.Errorf("demo: %w", err))
 			}
@@ -45,6 +47,7 @@ func demoCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "dir", "", "empty directory to keep keys, statements, requests and evidence in")
 	c.Flags().StringVar(&serve, "serve", "", "leave the register running at this address, such as 127.0.0.1:8080")
+	jsonFlag(c, &asJSON)
 	return c
 }
 
@@ -61,6 +64,17 @@ type demo struct {
 	rows   [][]string
 	quotes []string
 	last   checked
+	told   []told
+}
+
+// told is an answer of the demo, for --json.
+type told struct {
+	Request  string        `json:"request"`
+	Asked    string        `json:"asked_at"`
+	Decision policy.Result `json:"decision"`
+	Reasons  []policy.Code `json:"reasons"`
+	// Offline is what the evidence alone says.
+	Offline policy.Result `json:"offline"`
 }
 
 // checked is an answer and what proves it.
@@ -73,7 +87,7 @@ type checked struct {
 // demoOrigin names the demo's register; no such host can exist (RFC 2606).
 const demoOrigin = "demo.safeconduct.example/register"
 
-func runDemo(c *cobra.Command, dir, serve string) (err error) {
+func runDemo(c *cobra.Command, dir, serve string, asJSON bool) (err error) {
 	kept := dir != ""
 	if !kept {
 		if dir, err = os.MkdirTemp("", "safeconduct-demo-"); err != nil {
@@ -84,6 +98,9 @@ func runDemo(c *cobra.Command, dir, serve string) (err error) {
 		return failed("give --dir an empty or a new directory", err)
 	}
 	d := &demo{p: &printer{w: c.OutOrStdout()}, dir: dir, kept: kept, clock: new(pretended), keys: make(map[string]attest.Signer)}
+	if asJSON {
+		d.p.w = io.Discard
+	}
 	d.intro()
 	addr := "127.0.0.1:0"
 	if serve != "" {
@@ -111,6 +128,11 @@ func runDemo(c *cobra.Command, dir, serve string) (err error) {
 		return err
 	}
 	d.outro(url, serve != "")
+	if asJSON {
+		if err := printAnswer(c, true, d.told, nil); err != nil {
+			return err
+		}
+	}
 	if d.p.err != nil || serve == "" {
 		cancel()
 		return errors.Join(d.p.err, <-ended)
@@ -354,6 +376,7 @@ func (d *demo) check(ctx context.Context, k question) error {
 		return fmt.Errorf("check %s: the answer is %s (%s); the story wants %s", name, online.Decision, because(online), k.want)
 	}
 	d.rows = append(d.rows, []string{"  " + req.EffectiveAt.Time().Format("2006-01-02"), k.text, string(online.Decision), because(online), "same, verified"})
+	d.told = append(d.told, told{name, k.at.Format(time.RFC3339), online.Decision, online.Codes(), offline.Decision})
 	if online.Permitted() {
 		d.last = checked{name, req, evidence}
 	}
@@ -423,7 +446,7 @@ func (d *demo) tamper() error {
 
 func (d *demo) outro(url string, serving bool) {
 	d.p.line("")
-	for _, w := range []string{"insecure_operator_clock", "insecure_unmirrored"} {
+	for _, w := range []string{verify.WarningOperatorClock, verify.WarningUnmirrored} {
 		d.p.line("warning: %s", warning(w))
 	}
 	if d.kept {
@@ -432,6 +455,9 @@ func (d *demo) outro(url string, serving bool) {
 		d.p.line("  safeconduct verify evidence-%s.json --request request-%s.yaml --trust trust.yaml", d.last.name, d.last.name)
 	}
 	if serving {
+		d.p.line("")
+		d.p.line("Ask it, now:")
+		d.p.line("  safeconduct check examples/underwater-comms/request-joint-after.yaml --registry %s", url)
 		d.p.line("")
 		d.p.line("The register is running at %s; Ctrl-C ends it.", url)
 	}

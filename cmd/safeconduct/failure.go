@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +51,11 @@ func usage(c *cobra.Command, err error) error {
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != len(names) {
-			return usage(c, fmt.Errorf("%s wants %d argument(s), %v; got %d", c.CommandPath(), len(names), names, len(args)))
+			want := "no argument"
+			if len(names) > 0 {
+				want = strings.Join(names, " ")
+			}
+			return usage(c, fmt.Errorf("%s wants %s; got %q", c.CommandPath(), want, args))
 		}
 		return nil
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/yamldoc"
@@ -35,10 +37,26 @@ func readFile(name string) ([]byte, error) {
 	return b, nil
 }
 
+// writeNew writes a file that is not there yet, or with force one that is; a
+// private key it never replaces.
+func writeNew(name string, data []byte, force bool) error {
+	old, err := readFile(name)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("write %s: %w", name, err)
+	case bytes.Contains(old, []byte("PRIVATE")):
+		return fmt.Errorf("write %s: it is a private key, which is never overwritten", name)
+	case !force:
+		return fmt.Errorf("write %s: it exists; --force overwrites it", name)
+	}
+	return writeFile(name, data)
+}
+
 // writeFile writes a file whole or not at all, so that a full disk or Ctrl-C
 // leaves no half of one.
 func writeFile(name string, data []byte) error {
-	tmp, err := os.CreateTemp(dirOf(name), ".safeconduct-*")
+	tmp, err := os.CreateTemp(filepath.Dir(name), ".safeconduct-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,7 @@ func keygenCommand() *cobra.Command {
 			if out == "" {
 				return usage(c, errors.New("keygen: --out is missing: say where to put the key"))
 			}
-			if !contains(attest.Algorithms(), alg) {
+			if !slices.Contains(attest.Algorithms(), alg) {
 				return usage(c, fmt.Errorf("keygen: unknown algorithm %q: want one of %v", alg, attest.Algorithms()))
 			}
 			key, err := signer.Generate(alg)

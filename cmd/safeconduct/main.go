@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !errors.As(err, &f) {
 		f = &failure{code: exitFailed, err: err}
 		// What cobra itself refuses, an unknown command, is wrong usage.
-		if strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "required flag") {
+		if strings.HasPrefix(err.Error(), "unknown command") {
 			f.code, f.hint = exitUsage, "safeconduct --help lists the commands"
 		}
 	}

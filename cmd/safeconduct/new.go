@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ func newCommand() *cobra.Command {
 		ValidArgs: kinds,
 		Args:      exactly("kind"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if !contains(kinds, args[0]) {
+			if !slices.Contains(kinds, args[0]) {
 				return usage(c, fmt.Errorf("new: unknown kind %q: want one of %v", args[0], kinds))
 			}
 			_, err := fmt.Fprint(c.OutOrStdout(), draft.Template(attest.Kind(args[0])))

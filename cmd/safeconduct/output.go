@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,13 +12,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 func jsonFlag(c *cobra.Command, v *bool) {
 	c.Flags().BoolVar(v, "json", false, "answer in JSON")
 }
 
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
+func forceFlag(c *cobra.Command, v *bool) {
+	c.Flags().BoolVar(v, "force", false, "overwrite the file if it exists")
+}
 
 // printAnswer gives an answer as JSON, or in words.
 func printAnswer(c *cobra.Command, asJSON bool, v any, words func(*printer)) error {
@@ -102,7 +104,7 @@ func (p *printer) table(rows ...[]string) {
 		for i, c := range r {
 			cells[i] = strings.NewReplacer("\n", " ", "\t", " ").Replace(c)
 		}
-		line := fmt.Sprint(strings.Trim(strings.Repeat("%s\t", len(r)), "\t"))
+		line := strings.TrimSuffix(strings.Repeat("%s\t", len(r)), "\t")
 		fmt.Fprintf(tw, line+"\n", clean(cells)...)
 	}
 	if err := tw.Flush(); err != nil && p.err == nil {
@@ -110,13 +112,18 @@ func (p *printer) table(rows ...[]string) {
 	}
 }
 
-// decision writes a decision for a compliance officer.
-func (p *printer) decision(d *policy.Decision) {
-	p.line("%s", string(d.Decision))
+// decision writes a decision, and what was asked, for a compliance officer.
+func (p *printer) decision(r *policy.Request, d *policy.Decision) {
+	p.line("%s%s", string(d.Decision), licence(d))
+	p.line("")
+	p.table(asked(r)...)
 	for _, r := range d.Reasons {
 		p.line("")
 		p.line("  %s  %s", string(r.Class), string(r.Code))
 		p.line("    %s", r.Message)
+		if about := strings.TrimSpace(r.Authority + " " + r.Party); about != "" && r.Statement == nil {
+			p.line("    about %s", about)
+		}
 		if r.Statement != nil {
 			p.line("    see %s %s (log index %d) %s", r.Statement.Issuer, r.Statement.JTI, r.Statement.Index, r.Pointer)
 		}
@@ -144,6 +151,45 @@ func (p *printer) decision(d *policy.Decision) {
 	}
 }
 
+// licence says what a PERMIT stands for.
+func licence(d *policy.Decision) string {
+	switch {
+	case d.Decision != policy.PERMIT:
+		return ""
+	case d.ReplacesLicence:
+		return " (stands in for a licence)"
+	default:
+		return " (replaces no licence)"
+	}
+}
+
+// asked is what a request asks, row by row.
+func asked(r *policy.Request) [][]string {
+	rows := [][]string{{"asked", fmt.Sprintf("%s from %s to %s", strings.ReplaceAll(r.Act, "_", " "), r.Transferor, r.Transferee)}}
+	add := func(name, value string) {
+		if value != "" {
+			rows = append(rows, []string{name, value})
+		}
+	}
+	add("via", strings.Join(r.Via, ", "))
+	add("end user", r.EndUser)
+	if r.Sandbox != "" {
+		add("under", "sandbox "+r.Sandbox)
+	} else {
+		add("under", "programme "+r.Programme+" of "+r.Authority)
+	}
+	add("site", r.DestinationSite)
+	items := r.Items
+	if r.Item != nil {
+		items = append(items[:len(items):len(items)], *r.Item)
+	}
+	for _, it := range items {
+		add("item", it.List+" "+it.Entry)
+	}
+	add("end use", r.EndUse)
+	return rows
+}
+
 func reliance(r policy.Reliance) string {
 	who := "the sandbox itself"
 	if r.Party != "" {
@@ -159,10 +205,10 @@ func reliance(r policy.Reliance) string {
 // warning explains what a verifier's trust leaves unchecked.
 func warning(w string) string {
 	switch w {
-	case "insecure_operator_clock":
-		return "insecure_operator_clock: the time of this evidence is the word of whoever runs the register"
-	case "insecure_unmirrored":
-		return "insecure_unmirrored: no mirror has checked that the register's map leaves nothing out"
+	case verify.WarningOperatorClock:
+		return w + ": the time of this evidence is the word of whoever runs the register"
+	case verify.WarningUnmirrored:
+		return w + ": no mirror has checked that the register's map leaves nothing out"
 	default:
 		return w
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/identifier"
+	"github.com/safeconduct/safeconduct/attest/isocode"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -167,6 +170,9 @@ cosigners:
 
 authorities:
 `, logVKeyFile, cosignerVKeyFile)
+	if err := in.owners(); err != nil {
+		return "", err
+	}
 	for _, a := range in.authorities {
 		if err := in.authority(&b, a); err != nil {
 			return "", err
@@ -175,14 +181,35 @@ authorities:
 	return b.String(), nil
 }
 
+// owners refuses an officer of an authority that is not named: it would be
+// left out.
+func (in *initial) owners() error {
+	for _, k := range in.keys {
+		id, _, ok := strings.Cut(k, "/")
+		if !ok {
+			return fmt.Errorf("--authority-officer %q: want ID/NAME=FILE.pub.jwk", k)
+		}
+		if !slices.ContainsFunc(in.authorities, func(a string) bool { return strings.HasPrefix(a, id+"=") }) {
+			return fmt.Errorf("--authority-officer %s: no --authority is named %q", k, id)
+		}
+	}
+	return nil
+}
+
 func (in *initial) authority(b *strings.Builder, a string) error {
 	id, country, ok := strings.Cut(a, "=")
 	if !ok || id == "" || country == "" {
 		return fmt.Errorf("--authority %q: want ID=COUNTRY, such as us-bis=US", a)
 	}
+	if err := identifier.Authority(id); err != nil {
+		return fmt.Errorf("--authority: %w", err)
+	}
 	country, name, named := strings.Cut(country, ",")
 	if !named {
 		name = id
+	}
+	if err := isocode.Country(country); err != nil {
+		return fmt.Errorf("--authority %s: %w", id, err)
 	}
 	fmt.Fprintf(b, `  - id: %s
     name: %q
@@ -198,10 +225,7 @@ func (in *initial) authority(b *strings.Builder, a string) error {
 `, id, name, country)
 	found := false
 	for _, k := range in.keys {
-		owner, rest, ok := strings.Cut(k, "/")
-		if !ok {
-			return fmt.Errorf("--authority-officer %q: want ID/NAME=FILE.pub.jwk", k)
-		}
+		owner, rest, _ := strings.Cut(k, "/")
 		if owner != id {
 			continue
 		}
@@ -220,6 +244,9 @@ func (in *initial) officer(b *strings.Builder, indent, o string) error {
 	name, file, ok := strings.Cut(o, "=")
 	if !ok || name == "" || file == "" {
 		return fmt.Errorf("%q: want NAME=FILE.pub.jwk", o)
+	}
+	if err := identifier.JTI(name); err != nil {
+		return fmt.Errorf("the officer's name: %w", err)
 	}
 	data, err := readFile(file)
 	if err != nil {
@@ -263,7 +290,7 @@ func rootShowCommand() *cobra.Command {
 				_, err = fmt.Fprint(c.OutOrStdout(), text)
 				return err
 			}
-			return printAnswer(c, asJSON, st.TrustRoot().Root(), func(p *printer) { showRoot(p, st) })
+			return printAnswer(c, asJSON, map[string]any{"leaf_hash": leafHash(st), "root": st.TrustRoot().Root()}, func(p *printer) { showRoot(p, st) })
 		},
 	}
 	c.Flags().BoolVar(&asTrust, "trust", false, "print a trust file that pins this root")
@@ -285,7 +312,8 @@ func openRoot(file string) (*attest.Statement, error) {
 
 func showRoot(p *printer, st *attest.Statement) {
 	r := st.TrustRoot().Root()
-	p.pairs("trust root of", r.Aud, "version", fmt.Sprint(r.Version), "written at", r.IAT.Time().Format(time.RFC3339),
+	h := st.LeafHash()
+	p.pairs("trust root of", r.Aud, "version", fmt.Sprint(r.Version), "leaf hash", h.String(), "written at", r.IAT.Time().Format(time.RFC3339),
 		"signed by", fmt.Sprintf("%d of %d root officers; %d needed", len(st.Signers()), len(r.Officers), r.Threshold))
 	for _, a := range r.Authorities {
 		p.line("")
@@ -315,6 +343,9 @@ func showRoot(p *printer, st *attest.Statement) {
 // operator's own: what it leaves unchecked, it says.
 func trustText(st *attest.Statement) (string, error) {
 	r := st.TrustRoot().Root()
+	if len(r.Cosigners) == 0 {
+		return "", errors.New("the trust root lists no cosigner: without one nobody attests a time; list the operator's own at least")
+	}
 	var b strings.Builder
 	h := st.LeafHash()
 	fmt.Fprintf(&b, `# What a verifier trusts. Get the root's leaf_hash from the register's officers,
@@ -353,4 +384,9 @@ policy: |
 
 func parseTrustText(text string) (*verify.Trust, error) {
 	return parseDocument("trust.yaml", []byte(text), verify.ParseTrust)
+}
+
+func leafHash(st *attest.Statement) string {
+	h := st.LeafHash()
+	return h.String()
 }

@@ -55,6 +55,9 @@ func serveCommand() *cobra.Command {
 }
 
 func serveHint(err error) string {
+	if errors.Is(err, errLost) {
+		return "put the log back from a copy; a new register needs new keys: safeconduct root init with another --dir"
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		return "safeconduct root init makes the register's keys, root sign its trust root as root.jws in that directory"
 	}
@@ -100,7 +103,7 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", cosignerKeyFile, err)
 	}
-	trust, err := ownTrust(dir, root)
+	trust, started, err := ownTrust(dir, root)
 	if err != nil {
 		return nil, err
 	}
@@ -121,10 +124,19 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 		return nil, errors.Join(err, store.Close())
 	}
 	s := &service{origin, store, reg, httpapi.NewHandler(reg, httpapi.Options{Now: opt.now, Logger: opt.logger})}
-	if errors.Is(reg.Healthy(), registry.ErrNoRoot) {
-		if _, err := reg.Init(ctx, root.Bytes()); err != nil {
-			return nil, errors.Join(fmt.Errorf("log the trust root: %w", err), s.Close())
-		}
+	if !errors.Is(reg.Healthy(), registry.ErrNoRoot) {
+		return s, nil
+	}
+	// A second history under the same key would contradict what was signed.
+	if started {
+		return nil, errors.Join(fmt.Errorf("%w: %s holds no log, but this register has been started before", errLost, filepath.Join(dir, storeDir)), s.Close())
+	}
+	if _, err := reg.Init(ctx, root.Bytes()); err != nil {
+		return nil, errors.Join(fmt.Errorf("log the trust root: %w", err), s.Close())
+	}
+	// Last, so that a first start that was cut short is one again.
+	if err := writeFile(filepath.Join(dir, trustFile), []byte(trust)); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -140,19 +152,18 @@ func readKey(dir, name string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// ownTrust reads what the register's own answers trust, and at the first start
-// writes it.
-func ownTrust(dir string, root *attest.Statement) (string, error) {
-	file := filepath.Join(dir, trustFile)
-	b, err := readFile(file)
+// errLost is a register whose log is gone.
+var errLost = errors.New("the log is lost")
+
+// ownTrust reads what the register's own answers trust; before the first start
+// it makes it. That it is there says that the register has been started.
+func ownTrust(dir string, root *attest.Statement) (text string, started bool, err error) {
+	b, err := readFile(filepath.Join(dir, trustFile))
 	if err == nil || !errors.Is(err, os.ErrNotExist) {
-		return string(b), err
+		return string(b), true, err
 	}
-	text, err := trustText(root)
-	if err != nil {
-		return "", err
-	}
-	return text, writeFile(file, []byte(text))
+	text, err = trustText(root)
+	return text, false, err
 }
 
 // serveUntilDone serves until ctx is done, then lets requests end.

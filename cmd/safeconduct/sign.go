@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,8 +14,6 @@ import (
 	"github.com/safeconduct/safeconduct/attest/draft"
 	"github.com/safeconduct/safeconduct/attest/signer"
 )
-
-func dirOf(name string) string { return filepath.Dir(name) }
 
 func signCommand() *cobra.Command {
 	var s signing
@@ -39,6 +36,7 @@ type signing struct {
 	out      string
 	aud, iss string
 	json     bool
+	force    bool
 }
 
 func (s *signing) flags(c *cobra.Command) {
@@ -46,6 +44,7 @@ func (s *signing) flags(c *cobra.Command) {
 	c.Flags().StringVar(&s.out, "out", "", "file of the statement (default: FILE.jws)")
 	c.Flags().StringVar(&s.aud, "aud", "", "origin of the register, where the draft does not say it")
 	c.Flags().StringVar(&s.iss, "iss", "", "authority, where the draft does not say it")
+	forceFlag(c, &s.force)
 	jsonFlag(c, &s.json)
 }
 
@@ -75,7 +74,7 @@ func (s *signing) run(c *cobra.Command, file string, only attest.Kind) error {
 	if err != nil {
 		return failed("", fmt.Errorf("sign %s: %w", file, err))
 	}
-	if err := writeFile(s.out, st); err != nil {
+	if err := writeNew(s.out, st, s.force); err != nil {
 		return failed("", err)
 	}
 	h := claims.Head()

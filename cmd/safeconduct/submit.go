@@ -20,7 +20,7 @@ func newClient(c *cobra.Command, url string) (*client.Client, error) {
 	}
 	cl, err := client.New(url, nil)
 	if err != nil {
-		return nil, usage(c, err)
+		return nil, usage(c, fmt.Errorf("--registry %s: want a URL such as http://127.0.0.1:8080: %w", url, err))
 	}
 	return cl, nil
 }
@@ -31,7 +31,7 @@ func submitCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "submit FILE.jws… --registry URL",
 		Short:   "Log statements",
-		Long:    "Sends each statement to the register and prints where it was logged. Sending one\nagain is harmless: the answer is the first receipt. It stops at the first refusal.",
+		Long:    "Sends each statement to the register and prints where it was logged. Sending one\nagain is harmless: the answer is the first receipt. It stops at the first refusal.\nEvery receipt is checked; --json prints them whole, with proof and checkpoint, to keep.",
 		Example: "  safeconduct submit approval.jws --registry http://127.0.0.1:8080",
 		Args:    atLeastOne("FILE.jws"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -40,7 +40,7 @@ func submitCommand() *cobra.Command {
 				return err
 			}
 			var receipts []*client.Receipt
-			rows := [][]string{{"INDEX", "LOGGED AT", "FILE"}}
+			rows := [][]string{{"INDEX", "LOGGED AT", "LEAF HASH", "PROVEN AT SIZE", "FILE"}}
 			var refused error
 			for _, file := range args {
 				st, err := readFile(file)
@@ -54,7 +54,11 @@ func submitCommand() *cobra.Command {
 					break
 				}
 				receipts = append(receipts, r)
-				rows = append(rows, []string{strconv.FormatInt(r.Index, 10), r.Time, file})
+				name := file
+				if !r.Of(st) {
+					name += " (the same had been logged under other signatures)"
+				}
+				rows = append(rows, []string{strconv.FormatInt(r.Index, 10), r.Time, r.LeafHash.String(), strconv.FormatInt(r.Size, 10), name})
 			}
 			if len(receipts) > 0 {
 				if err := printAnswer(c, asJSON, receipts, func(p *printer) { p.table(rows...) }); err != nil {
@@ -62,7 +66,7 @@ func submitCommand() *cobra.Command {
 				}
 			}
 			if refused != nil {
-				return failed(submitHint(refused), refused)
+				return failed(reachHint(refused), refused)
 			}
 			return nil
 		},
@@ -72,7 +76,7 @@ func submitCommand() *cobra.Command {
 	return c
 }
 
-func submitHint(err error) string {
+func reachHint(err error) string {
 	if _, ok := errors.AsType[*client.UnreachableError](err); ok {
 		return "is the register running there? safeconduct serve starts one"
 	}

@@ -40,7 +40,7 @@ func verifyCommand() *cobra.Command {
 			if err != nil {
 				return undecided(verifyHint(err), fmt.Errorf("verify %s: %w", args[0], err))
 			}
-			if err := printDecision(c, asJSON, d); err != nil {
+			if err := printDecision(c, asJSON, r, d); err != nil {
 				return undecided("", err)
 			}
 			return outcome(d)
@@ -60,11 +60,11 @@ func verifyHint(err error) string {
 		return ""
 	}
 	switch e.Step {
-	case "parse":
+	case verify.StepParse:
 		return "the file was changed or is not evidence; fetch it again with safeconduct check --evidence"
-	case "root", "checkpoint", "quorum":
+	case verify.StepRoot, verify.StepCheckpoint, verify.StepQuorum:
 		return "is it evidence of the register that the trust file names?"
-	case "history":
+	case verify.StepHistory:
 		return "evidence speaks for the request that it was fetched for; fetch it again for this one"
 	default:
 		return "do not rely on this file; fetch it again, and report it if it fails again"

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A Log is an open log. It may be used concurrently.
@@ -70,7 +71,10 @@ func Open(dir string, logger *slog.Logger) (*Log, error) {
 		return nil, fmt.Errorf("open the log in %s (is another process using it?): %w", dir, err)
 	}
 	l := &Log{db: db}
-	if err := errors.Join(l.claim(), l.check()); err != nil {
+	if err = l.claim(); err == nil {
+		err = l.check()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the log in %s: %w", dir, err), db.Close())
 	}
 	return l, nil
@@ -117,7 +121,7 @@ func (l *Log) check() error {
 	if head.Size == 0 {
 		return nil
 	}
-	_, _, want, err := registry.ParseCheckpoint(head.Checkpoint)
+	c, err := verify.ParseCheckpoint(head.Checkpoint)
 	if err != nil {
 		return err
 	}
@@ -125,7 +129,7 @@ func (l *Log) check() error {
 	if err != nil {
 		return fmt.Errorf("read the edge of the tree: %w", err)
 	}
-	if got != want {
+	if want := c.Tree.Hash; got != want {
 		return fmt.Errorf("the tree of size %d has the root %v, its checkpoint %v: the store is damaged; restore a backup", head.Size, got, want)
 	}
 	for i := max(0, head.Size-checkedLeaves); i < head.Size; i++ {
@@ -235,11 +239,11 @@ func headOf(txn *badger.Txn) (registry.Head, error) {
 	if err != nil {
 		return registry.Head{}, fmt.Errorf("read the checkpoint: %w", err)
 	}
-	_, size, _, err := registry.ParseCheckpoint(checkpoint)
+	c, err := verify.ParseCheckpoint(checkpoint)
 	if err != nil {
 		return registry.Head{}, fmt.Errorf("read the checkpoint: %w", err)
 	}
-	return registry.Head{Size: size, Checkpoint: checkpoint}, nil
+	return registry.Head{Size: c.Tree.N, Checkpoint: checkpoint}, nil
 }
 
 // Leaf implements [registry.Log].
@@ -313,7 +317,7 @@ func (l *Log) Subjects(prefix string) iter.Seq2[registry.Subject, error] {
 			for it.Rewind(); it.Valid(); it.Next() {
 				s := registry.Subject{Name: string(bytes.TrimPrefix(it.Item().Key(), valueKey("")))}
 				err := it.Item().Value(func(v []byte) (err error) {
-					s.Value, err = registry.ParseValue(v)
+					s.Value, err = verify.ParseMapValue(v)
 					return err
 				})
 				if err != nil {

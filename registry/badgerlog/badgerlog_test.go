@@ -16,6 +16,7 @@ import (
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 func TestASecondOpenOfADirectoryIsRefused(t *testing.T) {
@@ -67,7 +68,8 @@ func filled(t *testing.T) (dir string, size int64) {
 	for i := range 60 {
 		r.MustSubmit(rt.Approval(fmt.Sprintf("TEA-%02d", i), rt.IN, rt.Halcyon, "US"))
 	}
-	_, size, _, err := registry.ParseCheckpoint(r.Checkpoint())
+	cp, err := verify.ParseCheckpoint(r.Checkpoint())
+	size = cp.Tree.N
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // The media types of the API.
@@ -38,7 +39,6 @@ const (
 	maxReceipt    = 1 << 20
 	maxCheckpoint = 1 << 20
 	maxDecision   = 8 << 20
-	maxEvidence   = 64 << 20
 )
 
 // Timeout bounds one exchange of a client whose [http.Client] has no timeout
@@ -109,7 +109,7 @@ func (c *Client) Check(ctx context.Context, request []byte, withEvidence bool) (
 		return d, nil, err
 	}
 	// The evidence is text in JSON: some of its characters are two there.
-	body, err := c.post(ctx, "/v1/check?evidence=true", requestType, request, 2*maxEvidence)
+	body, err := c.post(ctx, "/v1/check?evidence=true", requestType, request, maxDecision+2*verify.MaxEvidence)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,7 +145,7 @@ func readDecision(body []byte) (*policy.Decision, error) {
 
 // Evidence fetches the evidence for a request document (JSON).
 func (c *Client) Evidence(ctx context.Context, request []byte) ([]byte, error) {
-	return c.post(ctx, "/v1/evidence", requestType, request, maxEvidence)
+	return c.post(ctx, "/v1/evidence", requestType, request, verify.MaxEvidence)
 }
 
 // Checkpoint fetches the newest checkpoint, a signed note.

@@ -1,12 +1,11 @@
 package client
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
-	flog "github.com/transparency-dev/formats/log"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A Receipt says where a statement was logged, and proves that the log of its
@@ -36,21 +35,17 @@ func (r *Receipt) Of(statement []byte) bool { return r.LeafHash == tlog.RecordHa
 // Check reports whether the proof leads from the leaf hash to the root of the
 // checkpoint. It checks no signature of the checkpoint.
 func (r *Receipt) Check() error {
-	text, _, ok := strings.Cut(r.Checkpoint, "\n\n")
-	if !ok {
-		return errors.New("check the receipt: its checkpoint is not a signed note")
+	c, err := verify.ParseCheckpoint([]byte(r.Checkpoint))
+	if err != nil {
+		return fmt.Errorf("check the receipt: %w", err)
 	}
-	var c flog.Checkpoint
-	if _, err := c.Unmarshal([]byte(text + "\n")); err != nil {
-		return fmt.Errorf("check the receipt: checkpoint: %w", err)
-	}
-	if r.Size < 0 || c.Size != uint64(r.Size) || len(c.Hash) != tlog.HashSize {
-		return fmt.Errorf("check the receipt: it is for %d leaves, its checkpoint for %d", r.Size, c.Size)
+	if c.Tree.N != r.Size {
+		return fmt.Errorf("check the receipt: it is for %d leaves, its checkpoint for %d", r.Size, c.Tree.N)
 	}
 	if r.Index < 0 || r.Index >= r.Size {
 		return fmt.Errorf("check the receipt: index %d lies outside of %d leaves", r.Index, r.Size)
 	}
-	if err := tlog.CheckRecord(r.Proof, r.Size, tlog.Hash(c.Hash), r.Index, r.LeafHash); err != nil {
+	if err := tlog.CheckRecord(r.Proof, r.Size, c.Tree.Hash, r.Index, r.LeafHash); err != nil {
 		return fmt.Errorf("check the receipt: it does not prove that the statement is logged: %w", err)
 	}
 	return nil

@@ -57,7 +57,7 @@ func (h *handler) evidence(r *http.Request, body []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{contentType: "application/vnd.safeconduct.evidence+json", body: evidence}, nil
+	return answer{contentType: verify.MediaType, body: evidence}, nil
 }
 
 // parseRequest tells what is no JSON from what has mistakes.

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
@@ -47,7 +46,7 @@ func (b broken) Decide(context.Context, *policy.Request, policy.Times) (*policy.
 
 func (b broken) Evidence(context.Context, *policy.Request) ([]byte, error) { return nil, b.fail() }
 
-func (b broken) History(context.Context, string) ([]proven.Entry, error) { return nil, b.fail() }
+func (b broken) History(context.Context, string) ([]registry.Logged, error) { return nil, b.fail() }
 
 func (b broken) Entities() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
@@ -138,9 +137,11 @@ func TestARegisterThatCannotServeSaysSo(t *testing.T) {
 		{fmt.Errorf("%w: %w", registry.ErrReadOnly, errors.New(secret)), 503, "read-only", "only reads", ""},
 		{fmt.Errorf("make evidence: %w", registry.ErrNoRoot), 503, "unavailable", "no trust root", ""},
 		{fmt.Errorf("%w: by 3h", registry.ErrClock), 503, "unavailable", "clock", ""},
+		{fmt.Errorf("%w: size 7: %w", registry.ErrSigner, errors.New(secret)), 503, "unavailable", "could not sign its checkpoint; try again later", ""},
 		{registry.ErrClosed, 503, "unavailable", "closed", ""},
 		{fmt.Errorf("wait: %w", context.DeadlineExceeded), 503, "unavailable", "ended", ""},
 		{fmt.Errorf("statement 7: %w", registry.ErrNotFound), 404, "not-found", "not in the log", ""},
+		{fmt.Errorf("make evidence: %w: with the history of sandbox:S", verify.ErrTooLarge), 422, "undecided", "history of sandbox:S", ""},
 		{&verify.Error{Step: verify.StepQuorum, Err: errors.New("no cosignature")}, 422, "undecided", "quorum", ""},
 	} {
 		for path, r := range everywhere(t, listen(t, broken{err: row.err}, httpapi.Options{})) {

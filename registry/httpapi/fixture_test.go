@@ -13,9 +13,9 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 const (
@@ -84,7 +84,8 @@ func (s *server) post(path, contentType, body string) reply {
 // size is that of the log.
 func (s *server) size() int64 {
 	s.t.Helper()
-	_, n, _, err := registry.ParseCheckpoint(s.Checkpoint())
+	cp, err := verify.ParseCheckpoint(s.Checkpoint())
+	n := cp.Tree.N
 	if err != nil {
 		s.t.Fatal(err)
 	}

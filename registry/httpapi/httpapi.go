@@ -27,10 +27,13 @@
 //	413 too-large               statements have 60 KiB, requests 1 MiB at most
 //	415 unsupported-media-type  another Content-Type, or any Content-Encoding
 //	422 invalid                 says what may not be said
-//	422 undecided               no decision, since the evidence is not enough
+//	422 undecided               no decision, since the evidence is not enough,
+//	                            or would be larger than is accepted
 //	500 internal                a fault of the register, told to its log only
 //	503 overloaded              with the header Retry-After
-//	503 read-only, unavailable  storage has failed; closed, or not yet begun
+//	503 read-only               storage has failed
+//	503 unavailable             closed, not yet begun, its clock is wrong, or it
+//	                            could not sign the checkpoint
 //
 // The handler asks nobody who they are: a statement is its own warrant, and
 // whoever wants reads kept apart stands a proxy before it.
@@ -46,7 +49,6 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
 )
@@ -57,7 +59,7 @@ type Register interface {
 	Submit(ctx context.Context, statement []byte) (registry.Receipt, error)
 	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
-	History(ctx context.Context, subject string) ([]proven.Entry, error)
+	History(ctx context.Context, subject string) ([]registry.Logged, error)
 	Entities() iter.Seq2[string, error]
 	Sandboxes() iter.Seq2[string, error]
 	Checkpoint() []byte

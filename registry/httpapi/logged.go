@@ -12,7 +12,6 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/identifier"
-	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/registry"
 )
 
@@ -54,7 +53,7 @@ func (h *handler) sandbox(r *http.Request, _ []byte) (answer, error) {
 }
 
 // authorities lists those that any version of the trust root has.
-func authorities(roots []proven.Entry) []string {
+func authorities(roots []registry.Logged) []string {
 	var ids []string
 	for _, e := range roots {
 		root, ok := e.Statement.Claims().(*attest.Root)
@@ -71,7 +70,7 @@ func authorities(roots []proven.Entry) []string {
 
 // logged answers with the statements of the subjects, in log order.
 func (h *handler) logged(ctx context.Context, id string, subjects []string) (answer, error) {
-	var entries []proven.Entry
+	var entries []registry.Logged
 	for _, s := range subjects {
 		es, err := h.reg.History(ctx, s)
 		if err != nil {
@@ -82,7 +81,7 @@ func (h *handler) logged(ctx context.Context, id string, subjects []string) (ans
 	if len(entries) == 0 {
 		return answer{}, &problem{kind: notFound, detail: fmt.Sprintf("nothing is logged of %s", id)}
 	}
-	slices.SortFunc(entries, func(a, b proven.Entry) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortFunc(entries, func(a, b registry.Logged) int { return cmp.Compare(a.Index, b.Index) })
 	out := make([]loggedStatement, len(entries))
 	for i, e := range entries {
 		c := e.Statement.Claims()

@@ -82,6 +82,8 @@ func problemOf(err error) *problem {
 		return &problem{kind: undecided, detail: e.Error()}
 	}
 	switch {
+	case errors.Is(err, verify.ErrTooLarge):
+		return &problem{kind: undecided, detail: err.Error() + "; more is logged of what the request names than one evidence holds, and so it cannot be decided here"}
 	case errors.Is(err, registry.ErrNotFound):
 		return &problem{kind: notFound, detail: registry.ErrNotFound.Error()}
 	case errors.Is(err, registry.ErrOverloaded):
@@ -92,7 +94,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{kind: unavailable, detail: "the exchange was ended before the answer"}
 	}
-	for _, e := range []error{registry.ErrNoRoot, registry.ErrClock, registry.ErrClosed} {
+	for _, e := range []error{registry.ErrNoRoot, registry.ErrSigner, registry.ErrClock, registry.ErrClosed} {
 		if errors.Is(err, e) {
 			return &problem{kind: unavailable, detail: e.Error()}
 		}

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
+	"github.com/safeconduct/safeconduct/registry/client"
 )
 
 // logged is how times of the log are written.
@@ -16,14 +16,10 @@ func (h *handler) submit(r *http.Request, statement []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return jsonAnswer(struct {
-		Index      int64       `json:"index"`
-		Time       string      `json:"time"`
-		LeafHash   tlog.Hash   `json:"leaf_hash"`
-		Size       int64       `json:"size"`
-		Proof      []tlog.Hash `json:"proof"`
-		Checkpoint string      `json:"checkpoint"`
-	}{rc.Index, writeTime(rc.Time), rc.LeafHash, rc.Size, rc.Proof, string(rc.Checkpoint)})
+	return jsonAnswer(client.Receipt{
+		Index: rc.Index, Time: writeTime(rc.Time), LeafHash: rc.LeafHash,
+		Size: rc.Size, Proof: rc.Proof, Checkpoint: string(rc.Checkpoint),
+	})
 }
 
 func writeTime(t time.Time) string { return t.UTC().Format(logged) }
