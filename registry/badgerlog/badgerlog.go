@@ -66,6 +66,9 @@ func Open(dir string, logger *slog.Logger) (*Log, error) {
 	if logger != nil {
 		o = o.WithLogger(bridge{logger})
 	}
+	if err := whole(dir); err != nil {
+		return nil, fmt.Errorf("open the log in %s: %w", dir, err)
+	}
 	db, err := badger.Open(o)
 	if err != nil {
 		return nil, fmt.Errorf("open the log in %s (is another process using it?): %w", dir, err)

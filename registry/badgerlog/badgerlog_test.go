@@ -183,3 +183,23 @@ func damage(t *testing.T, dir string, change func(*badger.Txn) error) {
 		t.Fatal(err)
 	}
 }
+
+// Badger would delete the tables.
+func TestATableWithoutItsManifestIsLeftAlone(t *testing.T) {
+	dir, _ := filled(t)
+	dir = filepath.Join(dir, "log")
+	if err := os.Remove(filepath.Join(dir, "MANIFEST")); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := badgerlog.Open(dir, nil); err == nil || !strings.Contains(err.Error(), "MANIFEST") {
+		t.Errorf("open: %v", err)
+	}
+	after, err := os.ReadDir(dir)
+	if err != nil || len(after) != len(before) {
+		t.Errorf("%d files left of %d, %v", len(after), len(before), err)
+	}
+}
