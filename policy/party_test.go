@@ -452,3 +452,19 @@ func TestAliasLeadsToTheEntity(t *testing.T) {
 		st.checks(t, check{"whoever claims it", nil, policy.PERMIT, ""})
 	})
 }
+
+// A revoked identifier is not laundered through another authority's word that
+// it is an approved entity's.
+func TestAnothersRegistrationLendsNoApproval(t *testing.T) {
+	st := joint(t)
+	st.entity("auth-us", "TEA-CORVUS", "corvus", "2026-01-01", "", "VTZ-1")
+	st.event(attest.Revoke, "TEA-CORVUS", "2026-01-02")
+	over := ask{"transferee": idOf("corvus")}
+	before := st.decide(over)
+	st.register("auth-in", "REG-2", "varuna", func(r *attest.Registration) { r.Identifiers = []string{idOf("corvus")} },
+		supersedes[attest.Registration]("REG-varuna"))
+	after := st.decide(over)
+	if before.Decision != policy.DENY || after.Decision != policy.DENY {
+		t.Errorf("%s, then %s: %v", before.Decision, after.Decision, after.Codes())
+	}
+}
