@@ -2,8 +2,8 @@ package attest
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,17 +164,54 @@ var legalEffects = []LegalEffect{Authorization, Eligibility, PolicyBaseline}
 // maxText bounds the words of one member, in bytes.
 const maxText = 4096
 
-var (
-	code   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-	origin = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*(/[a-zA-Z0-9._~-]+)*$`)
-	// Programmes have names that people use: "VEU", "JCP", "126.7".
-	programme = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-)
+// isCode reports whether s is a code: a lower-case letter, then up to 63 of
+// [a-z0-9_].
+func isCode(s string) bool {
+	return 0 < len(s) && len(s) <= 64 && lower(s[0]) && all(s, func(c byte) bool { return lower(c) || digit(c) || c == '_' })
+}
+
+// isProgramme: programmes have names that people use: "VEU", "JCP", "126.7".
+func isProgramme(s string) bool {
+	return 0 < len(s) && len(s) <= 64 && alphanumeric(s[0]) &&
+		all(s, func(c byte) bool { return alphanumeric(c) || c == '.' || c == '_' || c == '-' })
+}
+
+// isOrigin: a host name, then path elements that are not empty.
+func isOrigin(s string) bool {
+	host, path, found := strings.Cut(s, "/")
+	if host == "" || host[0] == '.' || host[0] == '-' ||
+		!all(host, func(c byte) bool { return lower(c) || digit(c) || c == '.' || c == '-' }) {
+		return false
+	}
+	for found {
+		var element string
+		element, path, found = strings.Cut(path, "/")
+		if element == "" || !all(element, func(c byte) bool {
+			return alphanumeric(c) || c == '.' || c == '_' || c == '~' || c == '-'
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func all(s string, is func(byte) bool) bool {
+	for _, c := range []byte(s) {
+		if !is(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) bool        { return 'a' <= c && c <= 'z' }
+func digit(c byte) bool        { return '0' <= c && c <= '9' }
+func alphanumeric(c byte) bool { return lower(c) || digit(c) || 'A' <= c && c <= 'Z' }
 
 // Origin reports whether s may be the origin of a register: a URL without
 // scheme, as C2SP tlog-checkpoint asks.
 func Origin(s string) error {
-	if len(s) > 128 || !origin.MatchString(s) {
+	if len(s) > 128 || !isOrigin(s) {
 		return fmt.Errorf("%q is no origin: want a schema-less URL such as example.org/register", s)
 	}
 	return nil
@@ -231,8 +268,42 @@ func (e LegalEffect) check(p *checker) {
 	oneOf(p, "/legal_effect", e, legalEffects)
 }
 
-// A checker collects problems; it has the checks that the kinds share.
-type checker struct{ Problems }
+// A checker collects problems; it has the checks that the kinds share. Its
+// pointers are relative to where it stands, so that a pointer is written in
+// full only when something is wrong there.
+type checker struct {
+	Problems // those of the outermost checker are all
+
+	up   *checker
+	name string
+	i    int // the element of name, -1 for name itself
+}
+
+// in returns a checker that stands at a member.
+func (p *checker) in(name string) *checker { return &checker{up: p, name: name, i: -1} }
+
+// element returns a checker that stands at an element of an array.
+func (p *checker) element(name string, i int) *checker { return &checker{up: p, name: name, i: i} }
+
+// Add records a problem with the member at pointer, as seen from where p stands.
+func (p *checker) Add(pointer, format string, args ...any) {
+	pointer = p.pointer(pointer)
+	for p.up != nil {
+		p = p.up
+	}
+	p.Problems.Add(pointer, format, args...)
+}
+
+// pointer returns the full pointer of a member.
+func (p *checker) pointer(member string) string {
+	for ; p.up != nil; p = p.up {
+		if p.i >= 0 {
+			member = "/" + strconv.Itoa(p.i) + member
+		}
+		member = p.name + member
+	}
+	return member
+}
 
 func (p *checker) missing(pointer, value string) {
 	if value == "" {
@@ -266,7 +337,7 @@ func (p *checker) text(pointer, s string) {
 }
 
 func (p *checker) code(pointer, s string) {
-	if s != "" && !code.MatchString(s) {
+	if s != "" && !isCode(s) {
 		p.Add(pointer, "%q is no code: want lower-case letters, digits and _", s)
 	}
 }

@@ -3,8 +3,11 @@ package attest_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/safeconduct/safeconduct/attest"
 )
@@ -228,5 +231,31 @@ func TestAmountIsShortestDecimal(t *testing.T) {
 	}
 	if !attest.Amount("").Decimal().IsZero() {
 		t.Error("no amount is not zero")
+	}
+}
+
+// These forms are written out by hand in the package; here they are as the
+// documentation has them.
+func TestFormsOfNamesAreThoseOfTheDocumentation(t *testing.T) {
+	for name, row := range map[string]struct {
+		form string
+		is   func(string) bool
+	}{
+		"code":      {`^[a-z][a-z0-9_]{0,63}$`, attest.IsCode},
+		"programme": {`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`, attest.IsProgramme},
+		"origin": {`^[a-z0-9][a-z0-9.-]*(/[a-zA-Z0-9._~-]+)*$`, func(s string) bool {
+			return attest.Origin(s) == nil || len(s) > 128
+		}},
+	} {
+		form := regexp.MustCompile(row.form)
+		rapid.Check(t, func(t *rapid.T) {
+			s := rapid.OneOf(
+				rapid.StringMatching(`[a-z]?[a-z0-9_]{0,65}`), rapid.StringMatching(`[A-Za-z0-9._-]{0,66}`),
+				rapid.StringMatching(`[a-z0-9.-]{0,5}(/[a-zA-Z0-9._~-]{0,3}){0,3}.?`), rapid.String(),
+			).Draw(t, "name")
+			if want := form.MatchString(s) || name == "origin" && len(s) > 128; row.is(s) != want {
+				t.Fatalf("%s %q: %t, want %t", name, s, row.is(s), want)
+			}
+		})
 	}
 }

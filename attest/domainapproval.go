@@ -137,9 +137,9 @@ func (d *DomainApproval) check() Problems {
 	d.LegalEffect.check(p)
 	checkProgramme(p, d.Programme)
 	d.Terms.check(p, d.Iss)
-	d.Terms.Limits.check(p, "/terms")
+	d.Terms.Limits.check(p.in("/terms"))
 	if d.Caveats != nil {
-		d.Caveats.check(p, "/caveats")
+		d.Caveats.check(p.in("/caveats"))
 	}
 	return p.Problems
 }
@@ -154,7 +154,7 @@ func (t *Terms) check(p *checker, iss string) {
 		p.Add("/terms/authorities", "has %d elements; at most %d are accepted", len(t.Authorities), maxAuthorities)
 	}
 	for i, a := range t.Authorities {
-		p.is(fmt.Sprintf("/terms/authorities/%d", i), a, identifier.Authority)
+		p.element("/terms/authorities", i).is("", a, identifier.Authority)
 	}
 	if t.Concurrence < 1 || t.Concurrence > int64(len(t.Authorities)) {
 		p.Add("/terms/concurrence", "is %d; want how many of the %d authorities must concur", t.Concurrence, len(t.Authorities))
@@ -164,67 +164,67 @@ func (t *Terms) check(p *checker, iss string) {
 	}
 }
 
-func (l *Limits) check(p *checker, ptr string) {
-	checkScope(p, ptr+"/in_scope", l.InScope)
-	checkScope(p, ptr+"/excluded", l.Excluded)
+func (l *Limits) check(p *checker) {
+	checkScope(p.in("/in_scope"), l.InScope)
+	checkScope(p.in("/excluded"), l.Excluded)
 	for i, c := range l.AllowedEndUses {
-		p.code(fmt.Sprintf("%s/allowed_end_uses/%d", ptr, i), c)
+		p.element("/allowed_end_uses", i).code("", c)
 	}
 	for i, c := range l.Activities {
-		p.code(fmt.Sprintf("%s/activities/%d", ptr, i), c)
+		p.element("/activities", i).code("", c)
 	}
 	if l.MaxClassification != "" {
-		oneOf(p, ptr+"/max_classification", l.MaxClassification, levels)
+		oneOf(p, "/max_classification", l.MaxClassification, levels)
 	}
 	if n := l.Nationality; n != nil {
-		n.check(p, ptr+"/nationality")
+		n.check(p.in("/nationality"))
 	}
 	if v := l.Value; v != nil {
-		p.missing(ptr+"/value/currency", v.Currency)
-		p.is(ptr+"/value/currency", v.Currency, isocode.Currency)
-		checkCeiling(p, ptr+"/value", v.PerTransaction, v.Cumulative)
+		p.missing("/value/currency", v.Currency)
+		p.is("/value/currency", v.Currency, isocode.Currency)
+		checkCeiling(p.in("/value"), v.PerTransaction, v.Cumulative)
 	}
 	if q := l.Quantity; q != nil {
-		p.missing(ptr+"/quantity/unit", q.Unit)
-		p.code(ptr+"/quantity/unit", q.Unit)
-		checkCeiling(p, ptr+"/quantity", q.PerTransaction, q.Cumulative)
+		p.missing("/quantity/unit", q.Unit)
+		p.code("/quantity/unit", q.Unit)
+		checkCeiling(p.in("/quantity"), q.PerTransaction, q.Cumulative)
 	}
 }
 
-func (n *Nationality) check(p *checker, ptr string) {
+func (n *Nationality) check(p *checker) {
 	if len(n.Permitted)+len(n.Prohibited) == 0 {
-		p.Add(ptr, "names no country")
+		p.Add("", "names no country")
 	}
 	for i, c := range n.Permitted {
-		p.is(fmt.Sprintf("%s/permitted/%d", ptr, i), c, isocode.Country)
+		p.element("/permitted", i).is("", c, isocode.Country)
 		if slices.Contains(n.Prohibited, c) {
-			p.Add(fmt.Sprintf("%s/permitted/%d", ptr, i), "%s is both permitted and prohibited", c)
+			p.element("/permitted", i).Add("", "%s is both permitted and prohibited", c)
 		}
 	}
 	for i, c := range n.Prohibited {
-		p.is(fmt.Sprintf("%s/prohibited/%d", ptr, i), c, isocode.Country)
+		p.element("/prohibited", i).is("", c, isocode.Country)
 	}
 }
 
-func checkCeiling(p *checker, ptr string, once, sum Amount) {
+func checkCeiling(p *checker, once, sum Amount) {
 	if once == "" && sum == "" {
-		p.Add(ptr, "has neither per_transaction nor cumulative")
+		p.Add("", "has neither per_transaction nor cumulative")
 	}
-	p.is(ptr+"/per_transaction", string(once), isAmount)
-	p.is(ptr+"/cumulative", string(sum), isAmount)
+	p.is("/per_transaction", string(once), isAmount)
+	p.is("/cumulative", string(sum), isAmount)
 }
 
 func isAmount(s string) error { _, err := ParseAmount(s); return err }
 
-func checkScope(p *checker, ptr string, s Scope) {
+func checkScope(p *checker, s Scope) {
 	for _, list := range sortedKeys(s) {
 		if !controllist.Known(list) {
-			p.Add(ptr+"/"+list, "unknown control list %q: want one of %q", list, controllist.Lists())
+			p.Add("/"+list, "unknown control list %q: want one of %q", list, controllist.Lists())
 			continue
 		}
 		for i, e := range s[list] {
 			if _, err := controllist.Parse(list, e); err != nil {
-				p.Add(fmt.Sprintf("%s/%s/%d", ptr, list, i), "%v", err)
+				p.element("/"+list, i).Add("", "%v", err)
 			}
 		}
 	}

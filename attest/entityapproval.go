@@ -1,8 +1,8 @@
 package attest
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/safeconduct/safeconduct/attest/controllist"
 	"github.com/safeconduct/safeconduct/attest/identifier"
@@ -89,29 +89,29 @@ func (a *EntityApproval) check() Problems {
 	a.LegalEffect.check(p)
 	checkProgramme(p, a.Programme)
 	for i, r := range a.AuthorisedRoles {
-		oneOf(p, fmt.Sprintf("/authorised_roles/%d", i), r, roles)
+		oneOf(p.element("/authorised_roles", i), "", r, roles)
 	}
 	checkSites(p, "/approved_sites", a.ApprovedSites)
 	for i, it := range a.EligibleItems {
-		a.checkItem(p, fmt.Sprintf("/eligible_items/%d", i), it)
+		a.checkItem(p.element("/eligible_items", i), it)
 	}
 	return p.Problems
 }
 
-func (a *EntityApproval) checkItem(p *checker, ptr string, it Item) {
+func (a *EntityApproval) checkItem(p *checker, it Item) {
 	if _, err := controllist.Parse(it.List, it.Entry); err != nil {
-		p.Add(ptr+"/entry", "%v", err)
+		p.Add("/entry", "%v", err)
 	}
-	p.text(ptr+"/limitation", it.Limitation)
+	p.text("/limitation", it.Limitation)
 	for j, id := range it.Sites {
 		if !slices.ContainsFunc(a.ApprovedSites, func(s Site) bool { return s.ID == id }) {
-			p.Add(fmt.Sprintf("%s/sites/%d", ptr, j), "site %q is not among approved_sites", id)
+			p.Add("/sites/"+strconv.Itoa(j), "site %q is not among approved_sites", id)
 		}
 	}
 }
 
 func checkProgramme(p *checker, s string) {
-	if s != "" && !programme.MatchString(s) {
+	if s != "" && !isProgramme(s) {
 		p.Add("/programme", "%q is no programme name: want letters, digits, dot, _ and -", s)
 	}
 }

@@ -68,11 +68,13 @@ func forbidden(format string, args ...any) error {
 }
 
 func officers(ss []signer) int {
-	seen := make(map[string]bool)
-	for _, s := range ss {
-		seen[s.officer] = true
+	n := 0
+	for i, s := range ss {
+		if !slices.ContainsFunc(ss[:i], func(before signer) bool { return before.officer == s.officer }) {
+			n++
+		}
 	}
-	return len(seen)
+	return n
 }
 
 // threshold is how many officers must sign c.
@@ -83,11 +85,17 @@ func (a *Authority) threshold(c Claims) int64 {
 	return a.Thresholds.Granting
 }
 
+// outside reports whether a value is not among those allowed, where they are
+// limited.
+func outside(allowed []string, value string) bool {
+	return len(allowed) > 0 && value != "" && !slices.Contains(allowed, value)
+}
+
 // oversteps lists where c goes beyond the authority's jurisdiction.
 func (a *Authority) oversteps(c Claims) (p Problems) {
 	j := a.Jurisdiction
 	within := func(allowed []string, value, pointer, noun string) {
-		if len(allowed) > 0 && value != "" && !slices.Contains(allowed, value) {
+		if outside(allowed, value) {
 			p.Add(pointer, "%s %q is outside the jurisdiction of authority %s (%s)", noun, value, a.ID, strings.Join(allowed, ", "))
 		}
 	}
@@ -110,7 +118,9 @@ func (a *Authority) oversteps(c Claims) (p Problems) {
 			p.Add("/eligible_items", "is missing, which is no limit; authority %s approves items of %s only", a.ID, strings.Join(j.Lists, ", "))
 		}
 		for i, it := range c.EligibleItems {
-			within(j.Lists, it.List, fmt.Sprintf("/eligible_items/%d/list", i), "list")
+			if outside(j.Lists, it.List) {
+				within(j.Lists, it.List, fmt.Sprintf("/eligible_items/%d/list", i), "list")
+			}
 		}
 	case *DomainApproval:
 		within(j.Sandboxes, strings.TrimPrefix(c.Sub, "sandbox:"), "/sub", "sandbox")

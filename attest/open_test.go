@@ -135,8 +135,8 @@ func TestParseReadsAnybodysWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.ClaimsUnsafe().Head().JTI != "EV-1" || len(u.Signers()) != 1 || u.Signers()[0] != w.stranger.key.ID() {
-		t.Errorf("read %+v by %v", u.ClaimsUnsafe(), u.Signers())
+	if u.ClaimsUnsafe().Head().JTI != "EV-1" {
+		t.Errorf("read %+v", u.ClaimsUnsafe())
 	}
 	_, err = u.Open(w.root)
 	wantRefusal(t, err, attest.Forbidden, "is no key of authority us-bis")

@@ -1,7 +1,6 @@
 package attest
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/safeconduct/safeconduct/attest/identifier"
@@ -65,17 +64,17 @@ func (r *Registration) check() Problems {
 	p.missing("/country", r.Country)
 	p.is("/country", r.Country, isocode.Country)
 	for i, n := range r.FormerNames {
-		p.text(fmt.Sprintf("/former_names/%d", i), n)
+		p.element("/former_names", i).text("", n)
 	}
 	if len(r.Identifiers) > 32 {
 		p.Add("/identifiers", "has %d elements; at most 32 are accepted", len(r.Identifiers))
 	}
 	for i, id := range r.Identifiers {
-		ptr := fmt.Sprintf("/identifiers/%d", i)
+		at := p.element("/identifiers", i)
 		if _, err := identifier.Parse(id); err != nil {
-			p.Add(ptr, "%v", err)
+			at.Add("", "%v", err)
 		} else if EntitySubject(id) == r.Sub {
-			p.Add(ptr, "is the entity's own id, which stands in sub")
+			at.Add("", "is the entity's own id, which stands in sub")
 		}
 	}
 	checkSites(p, "/sites", r.Sites)
@@ -83,19 +82,19 @@ func (r *Registration) check() Problems {
 }
 
 func checkSites(p *checker, pointer string, sites []Site) {
-	seen := make(map[string]bool)
+	seen := make(map[string]bool, len(sites))
 	for i, s := range sites {
-		ptr := fmt.Sprintf("%s/%d", pointer, i)
-		p.missing(ptr+"/id", s.ID)
-		p.is(ptr+"/id", s.ID, identifier.Site)
+		p := p.element(pointer, i)
+		p.missing("/id", s.ID)
+		p.is("/id", s.ID, identifier.Site)
 		if seen[s.ID] {
-			p.Add(ptr+"/id", "site %s stands twice; one id is one address", s.ID)
+			p.Add("/id", "site %s stands twice; one id is one address", s.ID)
 		}
 		seen[s.ID] = true
-		p.text(ptr+"/name", s.Name)
-		p.missing(ptr+"/address", s.Address)
-		p.text(ptr+"/address", s.Address)
-		p.missing(ptr+"/country", s.Country)
-		p.is(ptr+"/country", s.Country, isocode.Country)
+		p.text("/name", s.Name)
+		p.missing("/address", s.Address)
+		p.text("/address", s.Address)
+		p.missing("/country", s.Country)
+		p.is("/country", s.Country, isocode.Country)
 	}
 }

@@ -3,7 +3,6 @@ package attest
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest/controllist"
 	"github.com/safeconduct/safeconduct/attest/identifier"
 	"github.com/safeconduct/safeconduct/attest/isocode"
+	"github.com/safeconduct/safeconduct/internal/jws"
 )
 
 // A Root says who may sign what. Its iss and sub are "root", its jti is
@@ -56,6 +56,12 @@ type JWK struct {
 
 // Key returns the key with its algorithm pinned.
 func (j JWK) Key() (Key, error) {
+	if k, ok := jws.KeyOf(j.Alg, j.Crv, j.Kty, j.X, j.Y); ok {
+		return k, nil
+	}
+	if j.smallOrder() {
+		return Key{}, errSmallOrder
+	}
 	data, err := json.Marshal(j)
 	if err != nil {
 		return Key{}, err
@@ -140,7 +146,14 @@ type Compromised struct {
 func (*Root) Kind() Kind { return KindRoot }
 
 func (r *Root) check() Problems {
+	_, p := r.read()
+	return p
+}
+
+// read checks r and returns its keys by their ids.
+func (r *Root) read() (keyring, Problems) {
 	p := new(checker)
+	keys := make(keyring)
 	r.Common.check(p, "root")
 	if r.Iss != "root" || r.Sub != RootSubject {
 		p.Add("/iss", "a trust root has iss and sub \"root\"")
@@ -156,79 +169,85 @@ func (r *Root) check() Problems {
 	case r.Version > 1 && (err != nil || len(r.Previous) != 44):
 		p.Add("/previous", "is %q; want the leaf hash, base64, of version %d", r.Previous, r.Version-1)
 	}
-	seen := make(map[string]string)
-	checkOfficers(p, "/officers", r.Officers, seen)
+	keys.add(p, "/officers", "root", r.Officers)
 	checkThreshold(p, "/threshold", r.Threshold, len(r.Officers))
 	if len(r.LogKeys) == 0 {
 		p.Add("/log_keys", "is missing")
 	}
 	for i, k := range r.LogKeys {
 		if v, err := note.NewVerifier(k); err != nil {
-			p.Add(fmt.Sprintf("/log_keys/%d", i), "is not an Ed25519 verifier key: %v", err)
+			p.element("/log_keys", i).Add("", "is not an Ed25519 verifier key: %v", err)
 		} else if v.Name() != r.Aud {
-			p.Add(fmt.Sprintf("/log_keys/%d", i), "is named %q; a log key is named as the origin, %q", v.Name(), r.Aud)
+			p.element("/log_keys", i).Add("", "is named %q; a log key is named as the origin, %q", v.Name(), r.Aud)
+		} else if vkeyOfSmallOrder(k) {
+			p.element("/log_keys", i).Add("", "%v", errSmallOrder)
 		}
 	}
 	for i, c := range r.Cosigners {
-		ptr := fmt.Sprintf("/cosigners/%d", i)
+		p := p.element("/cosigners", i)
 		if _, err := fnote.NewVerifierForCosignatureV1(c.VKey); err != nil {
-			p.Add(ptr+"/vkey", "is not a verifier key for cosignature/v1: %v", err)
+			p.Add("/vkey", "is not a verifier key for cosignature/v1: %v", err)
+		} else if vkeyOfSmallOrder(c.VKey) {
+			p.Add("/vkey", "%v", errSmallOrder)
 		}
-		oneOf(p, ptr+"/role", c.Role, []CosignerRole{Witness, Mirror})
+		oneOf(p, "/role", c.Role, []CosignerRole{Witness, Mirror})
 		if slices.ContainsFunc(r.Cosigners[:i], func(d Cosigner) bool { return d.VKey == c.VKey }) {
-			p.Add(ptr+"/vkey", "stands twice; a key has one role")
+			p.Add("/vkey", "stands twice; a key has one role")
 		}
 	}
 	if len(r.Authorities) == 0 {
 		p.Add("/authorities", "is missing")
 	}
 	for i := range r.Authorities {
-		r.Authorities[i].check(p, fmt.Sprintf("/authorities/%d", i), seen)
+		r.Authorities[i].check(p.element("/authorities", i), keys)
 		if slices.ContainsFunc(r.Authorities[:i], func(b Authority) bool { return b.ID == r.Authorities[i].ID }) {
-			p.Add(fmt.Sprintf("/authorities/%d/id", i), "stands twice")
+			p.element("/authorities", i).Add("/id", "stands twice")
 		}
 	}
-	return p.Problems
+	return keys, p.Problems
 }
 
-func (a *Authority) check(p *checker, ptr string, seen map[string]string) {
-	p.missing(ptr+"/id", a.ID)
-	p.is(ptr+"/id", a.ID, identifier.Authority)
+func (a *Authority) check(p *checker, keys keyring) {
+	p.missing("/id", a.ID)
+	p.is("/id", a.ID, identifier.Authority)
 	if a.ID == "root" {
-		p.Add(ptr+"/id", "\"root\" is no authority's id")
+		p.Add("/id", "\"root\" is no authority's id")
 	}
-	p.missing(ptr+"/name", a.Name)
-	p.text(ptr+"/name", a.Name)
+	p.missing("/name", a.Name)
+	p.text("/name", a.Name)
 	if len(a.Countries) == 0 {
-		p.Add(ptr+"/countries", "is missing")
+		p.Add("/countries", "is missing")
 	}
 	for i, c := range a.Countries {
-		p.is(fmt.Sprintf("%s/countries/%d", ptr, i), c, isocode.Country)
+		p.element("/countries", i).is("", c, isocode.Country)
 	}
-	checkOfficers(p, ptr+"/officers", a.Officers, seen)
-	checkThreshold(p, ptr+"/thresholds/granting", a.Thresholds.Granting, len(a.Officers))
-	checkThreshold(p, ptr+"/thresholds/revoking", a.Thresholds.Revoking, len(a.Officers))
+	keys.add(p, "/officers", a.ID, a.Officers)
+	checkThreshold(p, "/thresholds/granting", a.Thresholds.Granting, len(a.Officers))
+	checkThreshold(p, "/thresholds/revoking", a.Thresholds.Revoking, len(a.Officers))
 	j := a.Jurisdiction
 	for i, c := range j.Countries {
-		p.is(fmt.Sprintf("%s/jurisdiction/countries/%d", ptr, i), c, isocode.Country)
+		p.element("/jurisdiction/countries", i).is("", c, isocode.Country)
 	}
 	for i, l := range j.Lists {
 		if !controllist.Known(l) {
-			p.Add(fmt.Sprintf("%s/jurisdiction/lists/%d", ptr, i), "unknown control list %q: want one of %q", l, controllist.Lists())
+			p.element("/jurisdiction/lists", i).Add("", "unknown control list %q: want one of %q", l, controllist.Lists())
 		}
 	}
 	for i, s := range j.Sandboxes {
-		p.is(fmt.Sprintf("%s/jurisdiction/sandboxes/%d", ptr, i), s, identifier.Sandbox)
+		p.element("/jurisdiction/sandboxes", i).is("", s, identifier.Sandbox)
 	}
 	for i, c := range a.Compromised {
 		// A thumbprint has 43 characters; a mistyped kid would declare nothing.
-		if !thumbprint.MatchString(c.Kid) || c.Since < 0 {
-			p.Add(fmt.Sprintf("%s/compromised/%d", ptr, i), "wants a kid, an RFC 7638 thumbprint, and the log index since which the key is not trusted")
+		if !isThumbprint(c.Kid) || c.Since < 0 {
+			p.element("/compromised", i).Add("", "wants a kid, an RFC 7638 thumbprint, and the log index since which the key is not trusted")
 		}
 	}
 }
 
-var thumbprint = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+// isThumbprint reports whether s has the form of an RFC 7638 thumbprint.
+func isThumbprint(s string) bool {
+	return len(s) == 43 && all(s, func(c byte) bool { return alphanumeric(c) || c == '_' || c == '-' })
+}
 
 func checkThreshold(p *checker, ptr string, n int64, officers int) {
 	if n < 1 || n > int64(officers) {
@@ -236,32 +255,43 @@ func checkThreshold(p *checker, ptr string, n int64, officers int) {
 	}
 }
 
-// checkOfficers: a key belongs to one officer of one authority; seen maps the
-// key ids met so far to whose they are.
-func checkOfficers(p *checker, ptr string, officers []Officer, seen map[string]string) {
+// A keyring has the keys of a root by their ids.
+type keyring map[string]holder
+
+// holder is whose a key is; the authority of root officers is "root".
+type holder struct {
+	key                Key
+	authority, officer string
+	// at is where the officer stands in the root.
+	at *checker
+}
+
+// add checks officers and adds their keys: a key belongs to one officer of one
+// authority.
+func (keys keyring) add(p *checker, ptr, authority string, officers []Officer) {
 	if len(officers) == 0 {
 		p.Add(ptr, "is missing")
 	}
 	for i, o := range officers {
-		at := fmt.Sprintf("%s/%d", ptr, i)
-		p.missing(at+"/id", o.ID)
-		p.is(at+"/id", o.ID, identifier.JTI)
+		p := p.element(ptr, i)
+		p.missing("/id", o.ID)
+		p.is("/id", o.ID, identifier.JTI)
 		if slices.ContainsFunc(officers[:i], func(q Officer) bool { return q.ID == o.ID }) {
-			p.Add(at+"/id", "officer %s stands twice", o.ID)
+			p.Add("/id", "officer %s stands twice", o.ID)
 		}
 		if len(o.Keys) == 0 {
-			p.Add(at+"/keys", "is missing")
+			p.Add("/keys", "is missing")
 		}
 		for j, jwk := range o.Keys {
 			k, err := jwk.Key()
 			if err != nil {
-				p.Add(fmt.Sprintf("%s/keys/%d", at, j), "%v", err)
+				p.element("/keys", j).Add("", "%v", err)
 				continue
 			}
-			if other, ok := seen[k.ID()]; ok {
-				p.Add(fmt.Sprintf("%s/keys/%d", at, j), "is the key of %s already", other)
+			if other, ok := keys[k.ID()]; ok {
+				p.element("/keys", j).Add("", "is the key of %s already", other.at.pointer(""))
 			}
-			seen[k.ID()] = at
+			keys[k.ID()] = holder{k, authority, o.ID, p}
 		}
 	}
 }
@@ -271,17 +301,11 @@ func checkOfficers(p *checker, ptr string, officers []Officer, seen map[string]s
 type TrustRoot struct {
 	root *Root
 	st   *Statement
-	keys map[string]holder
+	keys keyring
 	// compromised are the declarations that hold: of each authority those of
 	// the newest version that lists it, so that to remove an authority does
 	// not make its stolen keys good again.
 	compromised map[string][]Compromised
-}
-
-// holder is whose a key is; the authority of root officers is "root".
-type holder struct {
-	key                Key
-	authority, officer string
 }
 
 // OpenRoot opens a trust root. With a previous version it must be the next
@@ -297,7 +321,7 @@ func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 	if !ok {
 		return nil, malformed("is a statement of kind %s, not a trust root", u.claims.Kind())
 	}
-	t := newTrustRoot(r)
+	t := &TrustRoot{root: r, keys: u.keys}
 	s := &Statement{claims: r, raw: u.raw, threshold: int(r.Threshold), trust: t}
 	t.st = s
 	var old []signer
@@ -362,25 +386,6 @@ func (t *TrustRoot) inherit(previous *TrustRoot) {
 	for _, a := range t.root.Authorities {
 		t.compromised[a.ID] = a.Compromised
 	}
-}
-
-func newTrustRoot(r *Root) *TrustRoot {
-	t := &TrustRoot{root: r, keys: make(map[string]holder)}
-	add := func(authority string, officers []Officer) {
-		for _, o := range officers {
-			for _, j := range o.Keys {
-				// check has read every key already.
-				if k, err := j.Key(); err == nil {
-					t.keys[k.ID()] = holder{k, authority, o.ID}
-				}
-			}
-		}
-	}
-	add("root", r.Officers)
-	for _, a := range r.Authorities {
-		add(a.ID, a.Officers)
-	}
-	return t
 }
 
 // TrustRoot returns the trust root that the statement is, nil where it is

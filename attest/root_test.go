@@ -2,7 +2,11 @@ package attest_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,6 +151,12 @@ func TestRootThatIsNoneIsRefusedByMember(t *testing.T) {
 	noAlg := map[string]any{"crv": "Ed25519", "kty": "OKP", "x": w.chief1.jwk(t).X}
 	rsa := map[string]any{"alg": "RS256", "crv": "", "kty": "RSA", "x": "AQAB"}
 	delete(rsa, "crv")
+	small := w.chief1.jwk(t)
+	small.X = b64(smallOrder[:])
+	logKey, err := note.NewEd25519VerifierKey(register, smallOrder[:])
+	if err != nil {
+		t.Fatal(err)
+	}
 	one := func(jwk any) any { return []any{map[string]any{"id": "chief1", "keys": []any{tree(jwk)}}} }
 
 	for _, c := range []saying{
@@ -171,7 +181,10 @@ func TestRootThatIsNoneIsRefusedByMember(t *testing.T) {
 		{"/officers", one(wrongAlg), "/officers/0/keys/0", "does not sign ES384"},
 		{"/officers", one(noAlg), "/officers/0/keys/0", "unknown signature algorithm"},
 		{"/officers", one(rsa), "/officers/0/keys/0", ""},
+		{"/officers", one(small), "/officers/0/keys/0", "of small order"},
 		{"/log_keys", nil, "", "is missing"},
+		{"/log_keys/0", logKey, "", "of small order"},
+		{"/cosigners", []any{map[string]any{"role": "witness", "vkey": cosignerKey("witness.example", smallOrder[:])}}, "/cosigners/0/vkey", "of small order"},
 		{"/log_keys/0", "register.example/test+00000000+AAAA", "", "is not an Ed25519 verifier key"},
 		{"/cosigners", []any{map[string]any{"role": "witness", "vkey": "x"}}, "/cosigners/0/vkey", "cosignature/v1"},
 		{"/cosigners", []any{map[string]any{"role": "judge", "vkey": "x"}}, "/cosigners/0/role", "unknown value"},
@@ -199,8 +212,30 @@ func TestRootThatIsNoneIsRefusedByMember(t *testing.T) {
 		})
 	}
 	private := edit(t, good, "/officers/0/keys/0/d", "AA")
-	_, err := attest.Parse(forgePayload(t, typ[attest.KindRoot], private, w.chief1))
+	_, err = attest.Parse(forgePayload(t, typ[attest.KindRoot], private, w.chief1))
 	wantProblem(t, err, attest.Malformed, "/officers/0/keys/0/d", "unknown member")
+}
+
+// smallOrder is the neutral element of Curve25519, written otherwise than RFC
+// 8032 writes it.
+var smallOrder = [32]byte{0: 1, 31: 0x80}
+
+// cosignerKey returns a verifier key for cosignature/v1 (C2SP signed-note).
+func cosignerKey(name string, pub []byte) string {
+	data := append([]byte{4}, pub...)
+	h := sha256.Sum256(append([]byte(name+"\n"), data...))
+	return fmt.Sprintf("%s+%x+%s", name, h[:4], base64.StdEncoding.EncodeToString(data))
+}
+
+// Why such a key is refused: one signature fits every message.
+func TestAnybodySignsUnderAKeyOfSmallOrder(t *testing.T) {
+	sig := append(smallOrder[:], make([]byte, 32)...)
+	sig[31] = 0 // R is the neutral element, S zero
+	for _, message := range []string{"grant", "revoke"} {
+		if !ed25519.Verify(smallOrder[:], []byte(message), sig) {
+			t.Errorf("%s does not verify", message)
+		}
+	}
 }
 
 // unusedBitsOf32 sets a bit behind the last of 32 bytes.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/gowebpki/jcs"
+
+	"github.com/safeconduct/safeconduct/internal/jws"
 )
 
 // A Signer signs with one key. Package signer has those of key files.
@@ -41,7 +43,7 @@ func Payload(c Claims) ([]byte, error) {
 		return nil, err
 	}
 	// What is signed is what everybody will read: the same reader decides.
-	if _, err := parseClaims(c.Kind().typ(), data); err != nil {
+	if _, _, err := parseClaims(c.Kind().typ(), data); err != nil {
 		var r *Refusal
 		if errors.As(err, &r) {
 			return nil, r.Err
@@ -141,7 +143,7 @@ func Sign(ctx context.Context, c Claims, signers ...Signer) ([]byte, error) {
 			}
 			out = append(out, '\n')
 		}
-		out = append(out, l.compact...)
+		out = append(out, l.token.Compact()...)
 	}
 	if len(out) > MaxBytes {
 		return nil, fmt.Errorf("sign: the statement would have %d bytes; at most %d are accepted", len(out), MaxBytes)
@@ -157,7 +159,11 @@ func signLine(ctx context.Context, payload []byte, typ string, s Signer) (line, 
 	if err != nil {
 		return line{}, err
 	}
-	l := line{k.ID(), input + "." + enc.EncodeToString(sig)}
+	token, err := jws.Cut([]byte(input+"."+enc.EncodeToString(sig)), jws.Token{})
+	if err != nil {
+		return line{}, fmt.Errorf("the fresh signature is not good: %w", err)
+	}
+	l := line{k.ID(), token}
 	if err := l.verify(k, typ); err != nil {
 		return line{}, fmt.Errorf("the fresh signature is not good: %w", err)
 	}

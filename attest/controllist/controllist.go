@@ -78,7 +78,15 @@ func Parse(list, entry string) (Entry, error) {
 		return Entry{}, fmt.Errorf("parse %s entry %s: %d segments, at most %d are allowed",
 			list, quote(entry), len(segments), MaxSegments)
 	}
-	return Entry{list: list, text: entry, path: list + "/" + strings.Join(segments, "/") + "/"}, nil
+	var path strings.Builder
+	path.Grow(len(list) + len(entry) + len(segments) + 1)
+	path.WriteString(list)
+	path.WriteByte('/')
+	for _, s := range segments {
+		path.WriteString(s)
+		path.WriteByte('/')
+	}
+	return Entry{list: list, text: entry, path: path.String()}, nil
 }
 
 // List returns the name of the list, "" for the zero Entry.

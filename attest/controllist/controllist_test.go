@@ -2,6 +2,7 @@ package controllist_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -226,6 +227,24 @@ func TestCoversBySegments(t *testing.T) {
 			t.Fatalf("%v covers %v = %t, want %t", x, y, got, want)
 		}
 	})
+}
+
+// The form of an ECCN is written out by hand in the package; here it is as an
+// expression.
+func TestECCNsHaveTheirForm(t *testing.T) {
+	for list, form := range map[string]string{
+		controllist.USCCL:    `^([0-9][A-E][0-9]{3}(\.([a-z]{1,2}|[1-9][0-9]{0,2})){0,11}|EAR99)$`,
+		controllist.INSCOMET: `^[0-8][A-H][0-9]{3}(\.([a-z]{1,2}|[1-9][0-9]{0,2})){0,11}$`,
+	} {
+		re := regexp.MustCompile(form)
+		rapid.Check(t, func(t *rapid.T) {
+			s := rapid.StringMatching(`[0-9][A-I][0-9]{2,4}(\.?[a-z0-9]{0,4}){0,13}[^.]?|EAR99?.?`).Draw(t, "entry")
+			_, err := controllist.Parse(list, s)
+			if want := len(s) <= controllist.MaxLength && re.MatchString(s); (err == nil) != want {
+				t.Fatalf("%s %q: %v, want accepted %t", list, s, err, want)
+			}
+		})
+	}
 }
 
 func TestParseStringIsStable(t *testing.T) {

@@ -80,36 +80,32 @@ func lookup(list string) (syntax, bool) {
 	return syntaxes[i], true
 }
 
-const (
-	number    = `[1-9][0-9]{0,2}`
-	paragraph = `(?:[a-z]{1,2}|` + number + `)`
-	dotted    = `((?:\.` + paragraph + `)*)$`
-)
-
 var (
-	cclForm       = regexp.MustCompile(`^([0-9][A-E][0-9]{3})` + dotted)
-	scometForm    = regexp.MustCompile(`^([0-8][A-H][0-9]{3})` + dotted)
-	wassenaarForm = regexp.MustCompile(`^([1-9]\.[A-E]\.[1-9][0-9]?|ML(?:[1-9]|1[0-9]|2[0-2]))` + dotted)
+	wassenaarForm = regexp.MustCompile(`^([1-9]\.[A-E]\.[1-9][0-9]?|ML(?:[1-9]|1[0-9]|2[0-2]))((?:\.[a-z0-9]+)*)$`)
 	euForm        = regexp.MustCompile(`^([0-9][A-E][0-9]{3})([a-z0-9]*)$`)
 	usmlForm      = regexp.MustCompile(`^([IVX]+)((?:\([a-zA-Z0-9]+\))*)$`)
 
 	letterOrNumber = regexp.MustCompile(`[a-z]+|[0-9]+`)
 	oneLetter      = regexp.MustCompile(`^[a-z]$`)
-	oneNumber      = regexp.MustCompile(`^` + number + `$`)
+	oneNumber      = regexp.MustCompile(`^[1-9][0-9]{0,2}$`)
 )
 
 func splitCCL(entry string) []string {
 	if entry == "EAR99" {
 		return []string{entry}
 	}
-	return splitDotted(cclForm, entry)
+	return splitECCN(entry, '9', 'E')
 }
 
-func splitSCOMET(entry string) []string { return splitDotted(scometForm, entry) }
+func splitSCOMET(entry string) []string { return splitECCN(entry, '8', 'H') }
 
 func splitWassenaar(entry string) []string {
-	segments := splitDotted(wassenaarForm, entry)
-	if segments == nil || !alternate(segments[1:], oneLetter, oneNumber) {
+	m := wassenaarForm.FindStringSubmatch(entry)
+	if m == nil {
+		return nil
+	}
+	segments := append([]string{m[1]}, strings.Split(m[2], ".")[1:]...)
+	if !alternate(segments[1:], oneLetter, oneNumber) {
 		return nil
 	}
 	return segments
@@ -128,15 +124,47 @@ func splitEU(entry string) []string {
 	return append([]string{m[1]}, paragraphs...)
 }
 
-// splitDotted splits "head.a.1"; form captures the head, which may hold dots
-// itself, and the rest.
-func splitDotted(form *regexp.Regexp, entry string) []string {
-	m := form.FindStringSubmatch(entry)
-	if m == nil {
+// splitECCN splits "5A001.b.1": a digit, a letter and three digits, then dotted
+// paragraphs, each a letter or two, or a number below 1000. It is written out
+// because every item of every approval passes here.
+func splitECCN(entry string, lastDigit, lastLetter byte) []string {
+	const head = len("5A001")
+	if len(entry) < head || entry[0] < '0' || entry[0] > lastDigit || entry[1] < 'A' || entry[1] > lastLetter ||
+		!digit(entry[2]) || !digit(entry[3]) || !digit(entry[4]) {
 		return nil
 	}
-	return append([]string{m[1]}, strings.Split(m[2], ".")[1:]...)
+	segments := append(make([]string, 0, 1+strings.Count(entry, ".")), entry[:head])
+	for rest := entry[head:]; rest != ""; {
+		if rest[0] != '.' {
+			return nil
+		}
+		n := paragraph(rest[1:])
+		if n == 0 {
+			return nil
+		}
+		segments = append(segments, rest[1:1+n])
+		rest = rest[1+n:]
+	}
+	return segments
 }
+
+// paragraph returns the length of the paragraph that s begins with, 0 for none.
+// Where one is too long, what is left of it does not begin with a dot.
+func paragraph(s string) int {
+	n := 0
+	for n < len(s) && n < 2 && 'a' <= s[n] && s[n] <= 'z' {
+		n++
+	}
+	if n > 0 || s == "" || s[0] == '0' {
+		return n
+	}
+	for n < len(s) && n < 3 && digit(s[n]) {
+		n++
+	}
+	return n
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
 
 // alternate reports whether the segments match even, odd, even, and so on.
 func alternate(segments []string, even, odd *regexp.Regexp) bool {

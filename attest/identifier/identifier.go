@@ -14,8 +14,8 @@
 //
 // # Schemes
 //
-// Strongest first, which decides an entity's id where it has several
-// ([Strongest]):
+// Strongest first: an entity that has several is known by the first that it
+// has here, or by an authority's own where it has none of them.
 //
 //	lei    Legal Entity Identifier, ISO 17442   check digits, ISO 7064 MOD 97-10
 //	uei    Unique Entity ID, SAM.gov            12, no I or O, no leading 0
@@ -100,15 +100,31 @@ func (id ID) String() string {
 	return id.scheme + ":" + id.value
 }
 
-var (
-	schemeForm = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
-	valueForm  = regexp.MustCompile(`^[A-Z0-9-]{1,64}$`)
-	// An authority's own scheme: a hyphen inside, so that neither lei- nor -lei is one.
-	ownForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*-[a-z0-9-]*[a-z0-9]$`)
-)
+// An authority's own scheme: a hyphen inside, so that neither lei- nor -lei is one.
+var ownForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*-[a-z0-9-]*[a-z0-9]$`)
+
+// schemeForm: 1 to 32 of [a-z0-9-].
+func schemeForm(s string) bool {
+	for _, c := range []byte(s) {
+		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return 1 <= len(s) && len(s) <= MaxScheme
+}
+
+// valueForm: 1 to 64 of [A-Z0-9-].
+func valueForm(s string) bool {
+	for _, c := range []byte(s) {
+		if c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return 1 <= len(s) && len(s) <= MaxValue
+}
 
 func checkScheme(scheme string) error {
-	if !schemeForm.MatchString(scheme) {
+	if !schemeForm(scheme) {
 		return fmt.Errorf("scheme %s: want 1 to %d of [a-z0-9-]%s",
 			quote(scheme), MaxScheme, hint(strings.ToLower(scheme), schemeForm))
 	}
@@ -125,14 +141,14 @@ func checkScheme(scheme string) error {
 }
 
 func checkValue(scheme, value string) error {
-	if !valueForm.MatchString(value) {
+	if !valueForm(value) {
 		return fmt.Errorf("want 1 to %d of [A-Z0-9-]%s", MaxValue, hint(strings.ToUpper(value), valueForm))
 	}
 	s, ok := lookup(scheme)
 	if !ok {
 		return nil
 	}
-	if !s.form.MatchString(value) {
+	if !s.form(value) {
 		return fmt.Errorf("want %s, such as %s", s.want, s.example)
 	}
 	if s.check != nil {
@@ -143,8 +159,8 @@ func checkValue(scheme, value string) error {
 
 // hint names the right spelling where only the case is wrong. It is never
 // used: an identifier that was signed in another case is another identifier.
-func hint(folded string, form *regexp.Regexp) string {
-	if !form.MatchString(folded) {
+func hint(folded string, form func(string) bool) string {
+	if !form(folded) {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q? Case is never folded", folded)

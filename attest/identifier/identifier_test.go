@@ -2,6 +2,7 @@ package identifier_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -151,52 +152,52 @@ func TestZeroID(t *testing.T) {
 	}
 }
 
-func TestStrength(t *testing.T) {
+func TestSchemesAreListedStrongestFirst(t *testing.T) {
 	want := strings.Fields("lei uei cage ncage cin llpin iec abn acn eori gstin pan duns ddtc")
 	if diff := cmp.Diff(want, identifier.Schemes()); diff != "" {
 		t.Errorf("Schemes (-want +got):\n%s", diff)
 	}
 	identifier.Schemes()[0] = "changed"
-	order := append(want, "us-bis-veu", "lie")
-	for i, weaker := range order[1:] {
-		if stronger := order[i]; identifier.Strength(stronger) <= identifier.Strength(weaker) {
-			t.Errorf("%s (%d) is not stronger than %s (%d)", stronger, identifier.Strength(stronger), weaker, identifier.Strength(weaker))
-		}
-	}
-	for _, scheme := range []string{"", "lie", "LEI", "-", strings.Repeat("a-", 17) + "a"} {
-		if n := identifier.Strength(scheme); n != 0 {
-			t.Errorf("Strength(%q) = %d, want 0", scheme, n)
-		}
+	if got := identifier.Schemes()[0]; got != "lei" {
+		t.Errorf("a caller changed the first scheme to %s", got)
 	}
 }
 
-func TestStrongest(t *testing.T) {
-	for _, row := range []struct{ ids, want string }{
-		{"", ""},
-		{"us-bis-veu:GE-INDIA", "us-bis-veu:GE-INDIA"},
-		{"us-bis-veu:GE-INDIA au-dec:B au-dec:A", "au-dec:A"},
-		{"pan:AAVCD1234K iec:AAVCD1234K gstin:37AAVCD1234K1ZA cin:U26515AP2019PTC098765", "cin:U26515AP2019PTC098765"},
-		{"uei:H4LCYNMRTM26 cage:9HMS1 lei:999900HALCYONMAR0134", "lei:999900HALCYONMAR0134"},
-		{"us-bis-veu:GE-INDIA ddtc:M12345", "ddtc:M12345"},
-		{"iec:AAVCD1234K iec:0388066415", "iec:0388066415"},
+// The forms are written out by hand in the package, because every statement
+// passes through them; here they are as the documentation has them.
+func TestNamesHaveTheFormsOfTheDocumentation(t *testing.T) {
+	for _, row := range []struct {
+		name, form string
+		is         func(string) bool
+	}{
+		{"authority", `^[a-z0-9-]{1,32}$`, func(s string) bool { return identifier.Authority(s) == nil }},
+		{"sandbox", `^[A-Z0-9-]{1,64}$`, func(s string) bool { return identifier.Sandbox(s) == nil }},
+		{"site", `^[A-Z0-9-]{1,64}$`, func(s string) bool { return identifier.Site(s) == nil }},
+		{"jti", `^[A-Za-z0-9._-]{1,128}$`, func(s string) bool { return identifier.JTI(s) == nil }},
+		{"a value of an authority's own scheme", `^[A-Z0-9-]{1,64}$`, func(s string) bool {
+			_, err := identifier.New("us-bis-veu", s)
+			return err == nil
+		}},
+		{"an authority's own scheme", `^[a-z0-9][a-z0-9-]{0,30}[a-z0-9]$`, func(s string) bool {
+			_, err := identifier.New(s, "X")
+			return err == nil
+		}},
 	} {
-		var ids []identifier.ID
-		for _, s := range strings.Fields(row.ids) {
-			ids = append(ids, parse(t, s))
-		}
-		if got := identifier.Strongest(ids).String(); got != row.want {
-			t.Errorf("Strongest(%s) = %s, want %s", row.ids, got, row.want)
-		}
+		form := regexp.MustCompile(row.form)
+		rapid.Check(t, func(t *rapid.T) {
+			s := rapid.OneOf(
+				rapid.StringMatching(`[a-z0-9-]{0,34}`), rapid.StringMatching(`[A-Z0-9-]{0,66}`),
+				rapid.StringMatching(`[A-Za-z0-9._-]{0,130}`), rapid.StringMatching(`[A-Za-z0-9._-]{1,3}[^a-z]?`), rapid.String(),
+			).Draw(t, "name")
+			want := form.MatchString(s)
+			if strings.Contains(row.name, "own scheme") && strings.HasPrefix(row.name, "an ") {
+				want = want && strings.Contains(s, "-")
+			}
+			if row.is(s) != want {
+				t.Fatalf("%s %q: %t, want %t", row.name, s, row.is(s), want)
+			}
+		})
 	}
-}
-
-func TestStrongestIgnoresOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		ids := rapid.SliceOf(anyID()).Draw(t, "ids")
-		if a, b := identifier.Strongest(ids), identifier.Strongest(rapid.Permutation(ids).Draw(t, "permuted")); a != b {
-			t.Fatalf("strongest is %v or %v", a, b)
-		}
-	})
 }
 
 func TestParseStringIsStable(t *testing.T) {
@@ -296,8 +297,8 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if id.String() != s || identifier.Strength(id.Scheme()) == 0 || identifier.Strongest([]identifier.ID{id}) != id {
-			t.Fatalf("Parse(%q) = %q, strength %d", s, id, identifier.Strength(id.Scheme()))
+		if id.String() != s {
+			t.Fatalf("Parse(%q) = %q", s, id)
 		}
 		if len(id.Scheme()) > identifier.MaxScheme || len(id.Value()) > identifier.MaxValue {
 			t.Fatalf("Parse(%q) exceeds the bounds", s)

@@ -87,6 +87,14 @@ func (p Problems) Err() error {
 // Unmarshal reads data into v and returns [Problems] where data is not of the
 // form, or does not fit v. It stops at the first mistake in v's shape.
 func Unmarshal(data []byte, v any, form Form) error {
+	if read(data, v, form) {
+		return nil
+	}
+	return unmarshal(data, v, form)
+}
+
+// unmarshal does as [Unmarshal] says, and decides what read does not.
+func unmarshal(data []byte, v any, form Form) error {
 	if err := Check(data, form); err != nil {
 		return err
 	}

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/gowebpki/jcs"
 	"pgregory.net/rapid"
@@ -256,17 +258,161 @@ func TestCanonicalFormIsThatOfRFC8785(t *testing.T) {
 	})
 }
 
-// FuzzUnmarshal: no input makes it panic, refusals are Problems, what is
-// accepted as canonical is written with the same bytes, and what one reading
-// accepts the other reads alike.
-func FuzzUnmarshal(f *testing.F) {
-	for _, s := range []string{
-		``, `{}`, `null`, `{"name":"a","list":["a","b"],"docs":[{"count":1}]}`, `{"list":["a","b"],"name":"a"}`,
-		"{\"name\":\"\xff\"}", `{"name":"\ud800"}`, `{"a/b":{"c":[[]]}}`, `{"name":7,"list":[1,2,3]}`, `{"count":1e400}`,
-	} {
-		f.Add([]byte(s))
+type word string
+
+type part struct {
+	Value word   `json:"value"`
+	More  []word `json:"more,omitzero"`
+}
+
+// Part is embedded in a deed, which has what claims have and a doc has not.
+type Part struct {
+	ID string `json:"id"`
+	At int64  `json:"at,omitzero"`
+}
+
+type deed struct {
+	Part
+	Kind  word              `json:"kind,omitempty"`
+	Parts []part            `json:"parts,omitzero"`
+	Ref   *part             `json:"ref,omitzero"`
+	Scope map[word][]string `json:"scope,omitzero"`
+}
+
+var forms = []strictjson.Form{
+	loose, {MaxBytes: 1 << 16, Canonical: true}, {MaxBytes: 1 << 16, Sets: true}, {MaxBytes: 1 << 16, Lines: true},
+	{MaxBytes: 1 << 16, Sets: true, Lines: true}, {MaxBytes: 1 << 16, Nulls: true}, {MaxBytes: 20, Canonical: true},
+}
+
+// alike checks that what is read in one pass is what the slow reading reads,
+// and that nothing is left behind otherwise.
+func alike[T any](t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, data []byte) {
+	t.Helper()
+	for _, form := range forms {
+		var fast, slow, zero T
+		ok := strictjson.Read(data, &fast, form)
+		err := strictjson.ReadSlow(data, &slow, form)
+		if ok && (err != nil || !cmp.Equal(fast, slow)) {
+			t.Fatalf("%s is read as %+v in one pass, and else as %+v, %v", data, fast, slow, err)
+		}
+		if !ok && !cmp.Equal(fast, zero) {
+			t.Fatalf("%s is not read, and leaves %+v", data, fast)
+		}
 	}
+}
+
+func TestOnePassReadsWhatDocumentsAreMadeOf(t *testing.T) {
+	for _, in := range []string{
+		`{"count":9007199254740991,"docs":[{"name":"a"},{"name":"b"}],"inner":{"on":true},"list":["Ångström","☃"],"map":{"a":"x","b":"y"}}`,
+		`{"count":-1,"list":["\"a\\"]}`,
+	} {
+		var d doc
+		if !strictjson.Read([]byte(in), &d, strictjson.Form{MaxBytes: 1 << 10, Sets: true}) {
+			t.Errorf("%s is not read", in)
+		}
+		alike[doc](t, []byte(in))
+	}
+	const in = `{"at":5,"id":"x","kind":"k","parts":[{"more":["a","b"],"value":"v"}],"ref":{"value":"w"},"scope":{"L":["1"]}}`
+	var d deed
+	if !strictjson.Read([]byte(in), &d, strictjson.Form{MaxBytes: 1 << 10, Sets: true}) {
+		t.Errorf("%s is not read", in)
+	}
+	want := deed{
+		Part: Part{"x", 5}, Kind: "k", Parts: []part{{"v", []word{"a", "b"}}}, Ref: &part{Value: "w"}, Scope: map[word][]string{"L": {"1"}},
+	}
+	if diff := cmp.Diff(want, d); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// In any order, with line ends, where the form lets them.
+	if !strictjson.Read([]byte(`{"name":"a\nb","count":0,"list":[],"docs":[],"inner":{},"on":false}`), new(doc), strictjson.Form{MaxBytes: 100, Lines: true}) {
+		t.Error("a loose document is not read")
+	}
+}
+
+// What reads itself, or has other types, is left to the slow reading, and so
+// is a value that is not empty.
+func TestOnePassLeavesOtherTypesAlone(t *testing.T) {
+	form := strictjson.Form{MaxBytes: 100}
+	for _, v := range []any{
+		nil, doc{}, (*doc)(nil), new(string), new(any), new(map[string]string), &doc{Name: "a"},
+		&struct {
+			T time.Time `json:"t"`
+		}{},
+		&struct {
+			D time.Duration `json:"d"`
+		}{},
+		&struct {
+			F float64 `json:"f"`
+		}{},
+		&struct {
+			B []byte `json:"b"`
+		}{},
+		&struct {
+			N int64 `json:"n,string"`
+		}{},
+		&struct{ Name string }{},
+		&struct {
+			A string `json:"a"`
+			B struct {
+				Raw jsontext.Value `json:"raw"`
+			} `json:"b"`
+		}{},
+		&struct {
+			*Part
+		}{},
+		&struct {
+			Part
+			ID string `json:"id"`
+		}{},
+	} {
+		if strictjson.Read([]byte(`{}`), v, form) {
+			t.Errorf("a %T is read", v)
+		}
+	}
+	if got := (doc{Name: "a"}); strictjson.Unmarshal([]byte(`{"count":1}`), &got, form) != nil || got.Name != "a" || got.Count != 1 {
+		t.Errorf("read %+v into what was not empty", got)
+	}
+}
+
+func TestOnePassReadsAsTheSlowReadingDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.StringMatching(`[ab\\"\n]{0,3}`), rapid.SampledFrom([]string{"é", "e\u0301", "\u0085", "\x7f", "🙂", "\u2028"}))
+		var one func(depth int) *rapid.Generator[doc]
+		one = func(depth int) *rapid.Generator[doc] {
+			return rapid.Custom(func(t *rapid.T) doc {
+				d := doc{
+					Name: text.Draw(t, "name"), Count: rapid.Int64Range(-1<<53, 1<<53+1).Draw(t, "count"), On: rapid.Bool().Draw(t, "on"),
+					List: rapid.SliceOfN(text, 0, 3).Draw(t, "list"), Map: rapid.MapOfN(text, text, 0, 2).Draw(t, "map"),
+				}
+				if depth > 0 && rapid.Bool().Draw(t, "deeper") {
+					inner := one(depth-1).Draw(t, "inner")
+					d.Inner, d.Docs = &inner, rapid.SliceOfN(one(depth-1), 0, 2).Draw(t, "docs")
+				}
+				return d
+			})
+		}
+		data, err := json.Marshal(one(2).Draw(t, "document"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		alike[doc](t, data)
+		if data, err = jcs.Transform(data); err == nil {
+			alike[doc](t, data)
+		}
+	})
+}
+
+// FuzzUnmarshal: no input makes it panic, refusals are Problems, what is
+// accepted as canonical is written with the same bytes, what one reading
+// accepts the other reads alike, and the reading in one pass accepts nothing
+// that the slow one does not.
+func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
+		alike[doc](t, data)
+		alike[deed](t, data)
 		var one, all doc
 		err := strictjson.Unmarshal(data, &one, loose)
 		problems(t, err)

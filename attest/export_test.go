@@ -1,0 +1,7 @@
+package attest
+
+// The forms that are written out by hand.
+var (
+	IsCode      = isCode
+	IsProgramme = isProgramme
+)
