@@ -50,11 +50,19 @@ func (v *view) identify(id, authority string) identity {
 	switch {
 	case own != nil:
 		return identity{entitiesOf(own), own, true}
-	case registered || len(v.history(attest.ApprovalSubject(id, authority))) > 0 || others == nil:
+	case registered || v.approves(id, authority) || others == nil:
 		return itself
 	default:
 		return identity{entitiesOf(others), others, false}
 	}
+}
+
+// approves reports whether the authority has approved the entity, in whatever
+// state that is; approvals that evidence does not show count, so that to leave
+// them out never gives the identifier to somebody else.
+func (v *view) approves(id, authority string) bool {
+	subject := attest.ApprovalSubject(id, authority)
+	return len(v.history(subject)) > 0 || v.set.Withheld(subject)
 }
 
 // claims lists the registrations that give the identifier to another entity:

@@ -108,6 +108,22 @@ func (d *Decision) Codes() []Code {
 	return slices.Compact(codes)
 }
 
+// RestsOn returns the log indexes of the statements that the decision names, as
+// relied on or in a reason: it rests on their lineages. Of an entity's
+// approvals, others say nothing for this request that these do not.
+func (d *Decision) RestsOn() map[int64]bool {
+	out := make(map[int64]bool)
+	for _, r := range d.ReliedOn {
+		out[r.Statement.Index] = true
+	}
+	for _, r := range d.Reasons {
+		if r.Statement != nil {
+			out[r.Statement.Index] = true
+		}
+	}
+	return out
+}
+
 func (v *view) decision(req *Request, o *outcome) *Decision {
 	d := &Decision{
 		Decision:         o.result(),

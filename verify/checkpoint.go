@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +11,8 @@ import (
 	fnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
 )
 
 // A Checkpoint is what the text of a C2SP tlog-checkpoint says.
@@ -58,7 +59,8 @@ func readCheckpoint(signed string) (Checkpoint, error) {
 // checkpoint: a C2SP tlog-checkpoint of the register, without extension line,
 // signed by a log key of the trust root in force at its last leaf. Each line
 // is by a log key or a cosigner that the root or the policy knows, is valid,
-// and is strict base64: nothing on it is there unread.
+// is strict base64, and stands where [MergeCheckpoint] puts it: nothing on it
+// is there unread, and the same signatures make the same evidence.
 func (in *inspection) checkpoint() error {
 	signed := in.evidence.Checkpoint
 	c, err := readCheckpoint(signed)
@@ -71,11 +73,11 @@ func (in *inspection) checkpoint() error {
 		return errors.New("size 0 is no size of a log with statements")
 	}
 	in.text, in.tree = c.Text, c.Tree
-	root := in.inForce(in.tree.N - 1)
+	root := in.rootAt(in.tree.N - 1)
 	if root == nil {
 		return fmt.Errorf("no trust root was logged before size %d", in.tree.N)
 	}
-	if in.signers, err = newKeyring(root.Root(), in.trust.policy); err != nil {
+	if in.signers, err = root.signers(); err != nil {
 		return err
 	}
 	n, err := note.Open([]byte(signed), in.signers)
@@ -93,6 +95,9 @@ func (in *inspection) checkpoint() error {
 	if !rebuilds(n, signed) {
 		return errors.New("a signature line stands twice or is not strict base64")
 	}
+	if !slices.IsSortedFunc(n.Sigs, signatureOrder) {
+		return errors.New("its signature lines are not in order: those of the log's keys, then those of cosigners, each by name, then by key id")
+	}
 	return in.signedBy(n)
 }
 
@@ -102,7 +107,7 @@ func rebuilds(n *note.Note, signed string) bool {
 	var b strings.Builder
 	b.WriteString(n.Text + "\n")
 	for _, s := range n.Sigs {
-		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+		if _, err := strict64.DecodeString(s.Base64); err != nil {
 			return false
 		}
 		b.WriteString("— " + s.Name + " " + s.Base64 + "\n")
@@ -118,21 +123,21 @@ func (in *inspection) signedBy(n *note.Note) error {
 	byLog := make(map[string]bool)
 	for _, s := range n.Sigs {
 		k := in.signers.keys[keyID{s.Name, s.Hash}]
-		if k.log {
-			byLog[k.public] = true
+		if k.Log {
+			byLog[k.Public] = true
 			continue
 		}
 		at, err := fnote.CoSigV1Timestamp(s)
 		if err != nil || at.Unix() <= 0 || at.Unix() > lastDate {
 			return fmt.Errorf("the cosignature of %s has no time", s.Name)
 		}
-		role, operator := in.signers.role(k.public)
-		in.cosigned = append(in.cosigned, Cosignature{Name: s.Name, Role: role, Operator: operator, Time: at.UTC(), public: k.public})
+		role, operator := in.signers.role(k.Public)
+		in.cosigned = append(in.cosigned, Cosignature{Name: s.Name, Role: role, Operator: operator, Time: at.UTC(), public: k.Public})
 	}
 	if len(byLog) == 0 {
 		return errors.New("no log key of the trust root in force has signed it")
 	}
-	if logs := in.trust.policy.logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k key) bool { return byLog[k.public] }) {
+	if logs := in.trust.policy.Logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k tlogpolicy.Key) bool { return byLog[k.Public] }) {
 		return errors.New("none of the logs that the trust policy lists has signed it; where the register changed its key, the policy needs the new one")
 	}
 	return nil

@@ -5,8 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/tlog"
@@ -32,6 +32,7 @@ var ErrTooLarge = errors.New("the evidence is larger than is accepted")
 const (
 	maxHistories  = 1000
 	maxStatements = 10000
+	maxStubs      = 40000
 	maxHashes     = 64
 	maxSafe       = 1<<53 - 1
 )
@@ -45,24 +46,28 @@ type Evidence struct {
 	Checkpoint string `json:"checkpoint"`
 	// Histories are the whole histories of subjects, ascending by subject.
 	Histories []History `json:"histories"`
-	// Statements are those that the histories speak of, each once, ascending
-	// by index.
+	// Statements are those that the entries of histories speak of, each once,
+	// ascending by index.
 	Statements []LoggedStatement `json:"statements"`
 	// Status is the status leaf that closes the checkpoint's tree.
 	Status StatusProof `json:"status"`
 }
 
 // A History is every statement about a subject, or says that there is none.
+// Each stands either in Entries, and is then shown, or in Stubs; without any of
+// both the subject has no statements.
 type History struct {
-	// Entries ascend by index; none says that the subject has no statements.
+	// Entries ascend by index.
 	Entries []Entry `json:"entries,omitempty"`
 	// Proof is the proof of package statusmap for the subject's [MapKey].
 	Proof []byte `json:"proof"`
+	// Stubs ascend by index.
+	Stubs Stubs `json:"stubs,omitempty"`
 	// Subject is the subject.
 	Subject string `json:"subject"`
 }
 
-// An Entry is one statement in a history.
+// An Entry is a statement in a history that is shown.
 type Entry struct {
 	// Index is the statement's log index.
 	Index int64 `json:"index"`
@@ -99,8 +104,8 @@ type document struct {
 	Type string `json:"type"`
 }
 
-// Marshal returns the one byte form of e. Histories, entries and statements
-// may stand in any order in e, which is not changed; what stands twice or is
+// Marshal returns the one byte form of e. Histories, entries, stubs and
+// statements may stand in any order in e, which is not changed; what stands twice or is
 // malformed is an error, [ErrTooLarge] what exceeds the bounds of evidence.
 func (e *Evidence) Marshal() ([]byte, error) {
 	data, err := e.marshal()
@@ -115,6 +120,7 @@ func (e *Evidence) marshal() ([]byte, error) {
 	d.Histories = slices.Clone(e.Histories)
 	for i, h := range d.Histories {
 		d.Histories[i].Entries = slices.SortedFunc(slices.Values(h.Entries), func(a, b Entry) int { return cmp.Compare(a.Index, b.Index) })
+		d.Histories[i].Stubs = slices.SortedFunc(slices.Values(h.Stubs), func(a, b Stub) int { return cmp.Compare(a.Index, b.Index) })
 	}
 	slices.SortFunc(d.Histories, func(a, b History) int { return cmp.Compare(a.Subject, b.Subject) })
 	d.Statements = slices.Clone(e.Statements)
@@ -132,6 +138,9 @@ func (e *Evidence) marshal() ([]byte, error) {
 // Parse reads evidence in its one byte form and refuses every other spelling
 // of it. It checks the form alone: [Decide] and [Check] check what it says.
 func Parse(data []byte) (*Evidence, error) {
+	if e, ok := scan(data); ok && e.check() == nil {
+		return e, nil
+	}
 	d, err := read(data)
 	if err != nil {
 		return nil, fmt.Errorf("read evidence: %w", err)
@@ -149,9 +158,9 @@ func Parse(data []byte) (*Evidence, error) {
 	return &d.Evidence, nil
 }
 
-// read reads strict JSON. What comes out is marshalled and compared by the
-// caller, which refuses all that strictjson does and is much cheaper on good
-// evidence; strictjson then says what is wrong with the bad.
+// read reads strict JSON, for what scan does not take. What comes out is
+// marshalled and compared by the caller, which refuses all that strictjson
+// does; strictjson says what is wrong with the bad.
 func read(data []byte) (*document, error) {
 	d := new(document)
 	if len(data) <= MaxEvidence && json.Unmarshal(data, d, json.RejectUnknownMembers(true)) == nil {
@@ -164,11 +173,30 @@ func read(data []byte) (*document, error) {
 	return nil, err
 }
 
-// subjectForm is the form of a subject. It has no white space, so that a line
-// of [EvidenceDigest] has one reading.
-var subjectForm = regexp.MustCompile(`^[a-z]{1,16}(:[A-Za-z0-9._:/-]{1,300})?$`)
+// isSubject reports whether s has the form of a subject: a word, and what it is
+// about after a colon. It has no white space, so that a line of
+// [EvidenceDigest] has one reading.
+func isSubject(s string) bool {
+	kind, about, more := strings.Cut(s, ":")
+	if kind == "" || len(kind) > 16 || more && (about == "" || len(about) > 300) {
+		return false
+	}
+	lower := func(c byte) bool { return 'a' <= c && c <= 'z' }
+	for i := range len(kind) {
+		if !lower(kind[i]) {
+			return false
+		}
+	}
+	for i := range len(about) {
+		c := about[i]
+		if !lower(c) && (c < 'A' || c > 'Z') && (c < '-' || c > ':') {
+			return false
+		}
+	}
+	return true
+}
 
-// check lists what no evidence may say, arrays being sorted.
+// check lists what no evidence may say, and what does not ascend.
 func (e *Evidence) check() error {
 	var p strictjson.Problems
 	count := func(ptr string, n, most int) {
@@ -176,44 +204,63 @@ func (e *Evidence) check() error {
 			p.Add(ptr, "has %d elements; at most %d are accepted", n, most)
 		}
 	}
+	stubs := 0
+	for _, h := range e.Histories {
+		stubs += len(h.Stubs)
+	}
 	count("/histories", len(e.Histories), maxHistories)
 	count("/statements", len(e.Statements), maxStatements)
+	if stubs > maxStubs {
+		p.Add("/histories", "have %d stubs; at most %d are accepted", stubs, maxStubs)
+	}
 	if len(p) > 0 {
 		return fmt.Errorf("%w: %w", ErrTooLarge, p)
 	}
 	count("/status/proof", len(e.Status.Proof), maxHashes)
-	if e.Status.Index < 0 || e.Status.Index > maxSafe {
+	if !safe(e.Status.Index) {
 		p.Add("/status/index", "is not within 0 and 2^53-1")
 	}
 	if len(p) > 0 {
 		return p
 	}
-	for i, h := range e.Histories {
-		ptr := fmt.Sprintf("/histories/%d", i)
-		if !subjectForm.MatchString(h.Subject) {
-			p.Add(ptr+"/subject", "%q is no subject", h.Subject)
+	for i := range e.Histories {
+		h := &e.Histories[i]
+		if !isSubject(h.Subject) {
+			p.Add(fmt.Sprintf("/histories/%d/subject", i), "%q is no subject", h.Subject)
 		}
-		if i > 0 && h.Subject == e.Histories[i-1].Subject {
-			p.Add(ptr+"/subject", "%s stands twice", h.Subject)
+		if i > 0 && h.Subject <= e.Histories[i-1].Subject {
+			p.Add(fmt.Sprintf("/histories/%d/subject", i), "%s stands twice", h.Subject)
 		}
-		for j, x := range h.Entries {
-			if x.Index < 0 || x.Time < 0 || max(x.Index, x.Time) > maxSafe {
-				p.Add(fmt.Sprintf("%s/entries/%d", ptr, j), "has a number that is not within 0 and 2^53-1")
-			}
-			if j > 0 && x.Index == h.Entries[j-1].Index {
-				p.Add(fmt.Sprintf("%s/entries/%d/index", ptr, j), "stands twice")
-			}
-		}
+		h.check(&p, i)
 	}
 	for i, s := range e.Statements {
-		ptr := fmt.Sprintf("/statements/%d", i)
-		count(ptr+"/proof", len(s.Proof), maxHashes)
-		if s.Index < 0 || s.Index > maxSafe {
-			p.Add(ptr+"/index", "is not within 0 and 2^53-1")
+		if len(s.Proof) > maxHashes {
+			count(fmt.Sprintf("/statements/%d/proof", i), len(s.Proof), maxHashes)
 		}
-		if i > 0 && s.Index == e.Statements[i-1].Index {
-			p.Add(ptr+"/index", "stands twice; a statement is shown once")
+		if !safe(s.Index) {
+			p.Add(fmt.Sprintf("/statements/%d/index", i), "is not within 0 and 2^53-1")
+		}
+		if i > 0 && s.Index <= e.Statements[i-1].Index {
+			p.Add(fmt.Sprintf("/statements/%d/index", i), "stands twice; a statement is shown once")
 		}
 	}
 	return p.Err()
 }
+
+// check lists what the ith history may not say.
+func (h *History) check(p *strictjson.Problems, i int) {
+	for j, x := range h.Entries {
+		if !safe(x.Index) || !safe(x.Time) {
+			p.Add(fmt.Sprintf("/histories/%d/entries/%d", i, j), "has a number that is not within 0 and 2^53-1")
+		}
+		if j > 0 && x.Index <= h.Entries[j-1].Index {
+			p.Add(fmt.Sprintf("/histories/%d/entries/%d/index", i, j), "stands twice")
+		}
+	}
+	if len(h.Stubs) > 0 {
+		h.Stubs.check(p, fmt.Sprintf("/histories/%d/stubs", i), h.Entries)
+	}
+}
+
+// safe reports whether every JSON reader reads n as it is.
+func safe(n int64) bool { return n >= 0 && n <= maxSafe }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,8 @@ func TestEvidenceHasOneByteForm(t *testing.T) {
 		"a zero tag":        strings.Replace(text, `"index":0,"time"`, `"index":0,"tag":"`+base64.StdEncoding.EncodeToString(make([]byte, 32))+`","time"`, 1),
 		"null":              strings.Replace(text, `"index":0,"time"`, `"index":null,"time"`, 1),
 		"a fraction":        strings.Replace(text, `"index":0,"time"`, `"index":0.0,"time"`, 1),
+		"a leading zero":    strings.Replace(text, `"index":0,"time"`, `"index":00,"time"`, 1),
+		"not UTF-8":         strings.Replace(text, `"checkpoint":"`, "\"checkpoint\":\"\xff", 1),
 		"another order":     strings.Replace(text, `{"index":0,`, `{"time":0,"index":0,`, 1),
 		"nothing":           "",
 		"not an object":     "[]",
@@ -62,6 +65,42 @@ func TestEvidenceHasOneByteForm(t *testing.T) {
 		}
 		if _, err := verify.Parse([]byte(other)); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// Scanning is what makes evidence cheap to read.
+func TestEvidenceOfARegisterIsReadInOnePass(t *testing.T) {
+	r := prime(3)
+	e := whole(r)
+	hide(r, e, approvals, tagged("TEA-US-X-0"))
+	for _, x := range []*verify.Evidence{whole(r), e} {
+		data := marshal(t, x)
+		got, ok := verify.Scan(data)
+		if !ok {
+			t.Fatal("it is read as any JSON")
+		}
+		if diff := cmp.Diff(x, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestArraysAscend(t *testing.T) {
+	text := string(marshal(t, whole(prime(1))))
+	for _, element := range []string{
+		`\{(?:"entries":\[[^\]]*\],)?"proof":"[^"]*","subject":"[^"]*"\}`,
+		`\{"index":\d+(?:,"tag":"[^"]*")?,"time":\d+\}`,
+		`\{"index":\d+,"proof":\[[^\]]*\],"statement":"[^"]*"\}`,
+	} {
+		two := regexp.MustCompile("(" + element + "),(" + element + ")")
+		at := two.FindStringSubmatchIndex(text)
+		if at == nil {
+			t.Fatalf("%s: not in the evidence", element)
+		}
+		other := text[:at[0]] + string(two.ExpandString(nil, "$2,$1", text, at)) + text[at[1]:]
+		if _, err := verify.Parse([]byte(other)); err == nil {
+			t.Errorf("accepted in another order: %s", element)
 		}
 	}
 }
@@ -101,10 +140,18 @@ func TestEvidenceIsBounded(t *testing.T) {
 		}
 		return e
 	}
+	stubs := func(n int) (e verify.Evidence) {
+		e.Histories = []verify.History{{Subject: "root"}}
+		for i := range n {
+			e.Histories[0].Stubs = append(e.Histories[0].Stubs, verify.Stub{Index: int64(i)})
+		}
+		return e
+	}
 	hashes := make([]tlog.Hash, 65)
 	for name, e := range map[string]verify.Evidence{
 		"histories":        many(1001),
 		"statements":       statements(10001),
+		"stubs":            stubs(40001),
 		"proof hashes":     {Statements: []verify.LoggedStatement{{Proof: hashes}}},
 		"status hashes":    {Status: verify.StatusProof{Proof: hashes}},
 		"bytes":            {Checkpoint: strings.Repeat("x", 4<<20)},
@@ -114,18 +161,21 @@ func TestEvidenceIsBounded(t *testing.T) {
 		"no subject":       {Histories: []verify.History{{Subject: "a b"}}},
 		"a negative index": {Statements: []verify.LoggedStatement{{Index: -1}}},
 		"a large index":    {Status: verify.StatusProof{Index: 1 << 53}},
+		"a stub twice":     {Histories: []verify.History{{Subject: "root", Stubs: verify.Stubs{{Index: 1}, {Index: 1}}}}},
+		"a negative stub":  {Histories: []verify.History{{Subject: "root", Stubs: verify.Stubs{{Index: -1}}}}},
+		"entry and stub":   {Histories: []verify.History{{Subject: "root", Entries: []verify.Entry{{Index: 1}}, Stubs: verify.Stubs{{Index: 1}}}}},
 		"a negative time":  {Histories: []verify.History{{Subject: "root", Entries: []verify.Entry{{Time: -1}}}}},
 	} {
 		_, err := e.Marshal()
 		if err == nil {
 			t.Errorf("%s: accepted", name)
 		}
-		large := slices.Contains([]string{"histories", "statements", "bytes"}, name)
+		large := slices.Contains([]string{"histories", "statements", "stubs", "bytes"}, name)
 		if errors.Is(err, verify.ErrTooLarge) != large {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, e := range []verify.Evidence{many(1000), statements(10000)} {
+	for _, e := range []verify.Evidence{many(1000), statements(10000), stubs(39000)} {
 		if data, err := e.Marshal(); err != nil {
 			t.Error(err)
 		} else if _, err := verify.Parse(data); err != nil {

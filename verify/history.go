@@ -56,7 +56,7 @@ func (in *inspection) statusMap() error {
 	for _, h := range in.evidence.Histories {
 		switch path := isPath(h.Proof); {
 		case path:
-		case len(h.Entries) > 0:
+		case len(h.Entries)+len(h.Stubs) > 0:
 			return fmt.Errorf("the proof of %s is malformed", h.Subject)
 		default:
 			if err := statusmap.CheckAbsent(in.status.MapRoot, MapKey(h.Subject), h.Proof); err != nil {
@@ -82,14 +82,19 @@ func isPath(proof []byte) bool {
 	return true
 }
 
-// history: each history is the one whose count and chain stand in the status
-// map, its times do not decrease and are not after the status leaf's; each
-// statement is at its place in the log, and in a history.
+// history: each history, entries and stubs together, is the one whose count and
+// chain stand in the status map, its times do not decrease and are not after
+// the status leaf's; stubs stand where they may; each statement is at its place
+// in the log, and in a history.
 func (in *inspection) history() error {
 	in.values = make(map[string][]byte, len(in.evidence.Histories))
 	for i := range in.evidence.Histories {
 		h := &in.evidence.Histories[i]
-		value, err := in.recompute(h)
+		err := in.checkStubs(h)
+		var value []byte
+		if err == nil {
+			value, err = in.recompute(h)
+		}
 		if err != nil {
 			return fmt.Errorf("the history of %s: %w", h.Subject, err)
 		}
@@ -110,10 +115,10 @@ func (in *inspection) history() error {
 // errNotWhole is all that a wrong chain tells.
 var errNotWhole = errors.New("is not the one that the status map holds: an entry has been left out, added or changed, or the map proof is damaged; ask the register for fresh evidence")
 
-// recompute returns the value of the status map that the shown entries make,
-// nil for none, when it is the one that the map holds.
+// recompute returns the value of the status map that the entries and stubs
+// make, nil for none, when it is the one that the map holds.
 func (in *inspection) recompute(h *History) ([]byte, error) {
-	if len(h.Entries) == 0 {
+	if len(h.Entries)+len(h.Stubs) == 0 {
 		if isPath(h.Proof) {
 			return nil, errNotWhole
 		}
@@ -121,29 +126,40 @@ func (in *inspection) recompute(h *History) ([]byte, error) {
 	}
 	var value MapValue
 	var last int64
-	for i := range h.Entries {
-		e := &h.Entries[i]
-		s, ok := in.statements[e.Index]
-		if !ok {
-			return nil, fmt.Errorf("the statement at index %d is not shown", e.Index)
+	for e, stub := range h.merged() {
+		if e != nil {
+			var err error
+			if stub, err = in.stub(e); err != nil {
+				return nil, err
+			}
 		}
-		if s.entry == nil {
-			s.entry = e
+		if stub.Time < last || stub.Time > in.status.Time.UnixMilli() {
+			return nil, fmt.Errorf("the time of the statement at index %d is before the previous one's or after the status leaf's", stub.Index)
 		}
-		if *s.entry != *e {
-			return nil, fmt.Errorf("another history gives the statement at index %d another time or tag", e.Index)
-		}
-		if e.Time < last || e.Time > in.status.Time.UnixMilli() {
-			return nil, fmt.Errorf("the time of the statement at index %d is before the previous one's or after the status leaf's", e.Index)
-		}
-		last = e.Time
-		value = value.Next(e.Index, e.Time, s.leaf, e.Tag)
+		last = stub.Time
+		value = value.Next(stub.Index, stub.Time, stub.Leaf, stub.Tag)
 	}
 	held := value.Bytes()
 	if err := statusmap.CheckPresent(in.status.MapRoot, MapKey(h.Subject), held, h.Proof); err != nil {
 		return nil, errNotWhole
 	}
 	return held, nil
+}
+
+// stub returns what an entry would be as a stub. In all histories that speak of
+// one statement, the entry is the same.
+func (in *inspection) stub(e *Entry) (*Stub, error) {
+	s, ok := in.statements[e.Index]
+	if !ok {
+		return nil, fmt.Errorf("the statement at index %d is not shown", e.Index)
+	}
+	if s.entry == nil {
+		s.entry = e
+	}
+	if *s.entry != *e {
+		return nil, fmt.Errorf("another history gives the statement at index %d another time or tag", e.Index)
+	}
+	return &Stub{e.Index, e.Time, s.leaf, e.Tag}, nil
 }
 
 // signatures: each statement was signed by who may sign it, by the trust root
@@ -156,7 +172,7 @@ func (in *inspection) signatures() error {
 			continue
 		}
 		var err error
-		if shown.opened, err = attest.Open([]byte(s.Statement), in.inForce(s.Index)); err != nil {
+		if shown.opened, err = attest.Open(shown.raw, in.inForce(s.Index)); err != nil {
 			return fmt.Errorf("the statement at index %d: %w", s.Index, err)
 		}
 	}

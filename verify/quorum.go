@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
 )
 
 // skew is how far clocks may differ.
@@ -22,20 +23,20 @@ func (in *inspection) quorum() error {
 		return err
 	}
 	var missing []string
-	at := func(c *cosigner) (time.Time, bool) {
+	at := func(c *tlogpolicy.Witness) (time.Time, bool) {
 		t, why := in.counted(c)
 		if why != "" {
-			missing = append(missing, c.name+" ("+why+")")
+			missing = append(missing, c.Name+" ("+why+")")
 		}
 		return t, why == ""
 	}
-	fresh, ok := in.trust.policy.quorum.latest(at)
+	fresh, ok := in.trust.policy.Quorum.Latest(at)
 	if !ok {
 		return fmt.Errorf("the cosignatures do not satisfy the trust policy; missing: %s; fetch newer evidence, or evidence with more cosignatures", strings.Join(missing, ", "))
 	}
 	in.fresh = fresh
-	for _, c := range in.trust.policy.quorum.cosigners() {
-		if _, operator := in.signers.role(c.public); operator && in.trust.doc.InsecureOperatorClock {
+	for _, c := range in.trust.policy.Quorum.Cosigners() {
+		if _, operator := in.signers.role(c.Public); operator && in.trust.doc.InsecureOperatorClock {
 			in.warnings = append(in.warnings, WarningOperatorClock)
 			break
 		}
@@ -48,14 +49,14 @@ func (in *inspection) quorum() error {
 
 // counted returns the time of the cosigner's cosignature, or why there is none
 // that counts.
-func (in *inspection) counted(c *cosigner) (t time.Time, why string) {
+func (in *inspection) counted(c *tlogpolicy.Witness) (t time.Time, why string) {
 	if !in.counts(c) {
 		return t, "the operator's own, which counts only with insecure_operator_clock: true"
 	}
 	why = "has not cosigned"
 	for _, s := range in.cosigned {
 		switch {
-		case s.public != c.public:
+		case s.public != c.Public:
 		case s.Time.After(in.checkedAt.Add(skew)):
 			if why != "" {
 				why = "its cosignature is later than checked_at"
@@ -68,8 +69,8 @@ func (in *inspection) counted(c *cosigner) (t time.Time, why string) {
 }
 
 // counts reports whether the trust lets the cosigner count at all.
-func (in *inspection) counts(c *cosigner) bool {
-	_, operator := in.signers.role(c.public)
+func (in *inspection) counts(c *tlogpolicy.Witness) bool {
+	_, operator := in.signers.role(c.Public)
 	return !operator || in.trust.doc.InsecureOperatorClock
 }
 
@@ -77,8 +78,8 @@ func (in *inspection) counts(c *cosigner) bool {
 // of the operator's own checks the register's word by the register's word, and
 // so is none.
 func (in *inspection) unmirrored() bool {
-	_, ok := in.trust.policy.quorum.latest(func(c *cosigner) (time.Time, bool) {
-		role, operator := in.signers.role(c.public)
+	_, ok := in.trust.policy.Quorum.Latest(func(c *tlogpolicy.Witness) (time.Time, bool) {
+		role, operator := in.signers.role(c.Public)
 		return time.Time{}, in.counts(c) && (operator || role != attest.Mirror)
 	})
 	return ok

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,6 +113,16 @@ type register struct {
 	statuses  *statusmap.Map
 	previous  int64
 	at        time.Time
+	// replaced is the authority whose key the newest trust root replaces.
+	replaced string
+}
+
+// officer is who signs for an authority.
+func (r *register) officer(iss string) officer {
+	if r.replaced == iss {
+		return officer("new " + iss)
+	}
+	return officer(iss)
 }
 
 func newRegister() *register {
@@ -141,12 +152,21 @@ func (r *register) leaf(text string) {
 	r.leaves = append(r.leaves, text)
 }
 
+// signed has what has been signed, since most tests sign the same.
+var signed sync.Map
+
 func sign(c attest.Claims, officers ...officer) string {
+	id := fmt.Sprint(string(must(attest.Payload(c))), officers)
+	if s, ok := signed.Load(id); ok {
+		return s.(string)
+	}
 	var signers []attest.Signer
 	for _, o := range officers {
 		signers = append(signers, o)
 	}
-	return string(must(attest.Sign(context.Background(), c, signers...)))
+	s := string(must(attest.Sign(context.Background(), c, signers...)))
+	signed.Store(id, s)
+	return s
 }
 
 // batch logs statements at a time and closes them with a status leaf.
@@ -197,16 +217,19 @@ func (r *register) prove(index int64) []tlog.Hash {
 	return must(tlog.ProveRecord(int64(len(r.leaves)), index, r))
 }
 
-// checkpoint signs the newest checkpoint.
-func (r *register) checkpoint(signers ...note.Signer) string {
+// text is that of the newest checkpoint.
+func (r *register) text() string {
 	size := int64(len(r.leaves))
 	root := must(tlog.TreeHash(size, r))
-	text := string(flog.Checkpoint{Origin: origin, Size: uint64(size), Hash: root[:]}.Marshal())
-	return signNote(text, signers...)
+	return string(flog.Checkpoint{Origin: origin, Size: uint64(size), Hash: root[:]}.Marshal())
 }
 
+// checkpoint signs the newest checkpoint.
+func (r *register) checkpoint(signers ...note.Signer) string { return signNote(r.text(), signers...) }
+
+// signNote signs a note, with its lines in the order of evidence.
 func signNote(text string, signers ...note.Signer) string {
-	return string(must(note.Sign(&note.Note{Text: text}, signers...)))
+	return string(must(verify.MergeCheckpoint(must(note.Sign(&note.Note{Text: text}, signers...)))))
 }
 
 // quorum are the log and the cosigners of the trust policy, dated at t.

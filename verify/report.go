@@ -44,10 +44,12 @@ type Cosignature struct {
 	public string
 }
 
-// A SubjectReport says how many statements about a subject there are.
+// A SubjectReport says how many statements about a subject there are, and how
+// many of them are not shown.
 type SubjectReport struct {
 	Subject    string `json:"subject"`
 	Statements int    `json:"statements"`
+	Stubs      int    `json:"stubs,omitzero"`
 }
 
 // Check checks the evidence as [Decide] does, without a request. Where a step
@@ -70,7 +72,7 @@ func Check(evidence []byte, t *Trust, checkedAt time.Time) (*Report, error) {
 		EvidenceDigest: EvidenceDigest(in.text, in.values),
 	}
 	for _, h := range in.evidence.Histories {
-		r.Subjects = append(r.Subjects, SubjectReport{h.Subject, len(h.Entries)})
+		r.Subjects = append(r.Subjects, SubjectReport{h.Subject, len(h.Entries) + len(h.Stubs), len(h.Stubs)})
 	}
 	return r, nil
 }

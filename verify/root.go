@@ -1,10 +1,13 @@
 package verify
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
-
-	"golang.org/x/mod/sumdb/tlog"
+	"maps"
+	"sort"
+	"sync"
+	"sync/atomic"
 
 	"github.com/safeconduct/safeconduct/attest"
 )
@@ -12,23 +15,37 @@ import (
 // rootAt is a trust root, in force from its own index on.
 type rootAt struct {
 	index int64
+	*openedRoot
+}
+
+// An openedRoot is a trust root with the keyring of those who may sign a
+// checkpoint by it and by the policy of the trust, which is made when it is
+// first asked for.
+type openedRoot struct {
 	*attest.TrustRoot
+	signers func() (*keyring, error)
 }
 
 // root: the history of the subject root is there, has the pinned version with
 // the pinned leaf hash, and each later version is signed by the thresholds of
 // the one before and its own. Each names the leaf hash of the one before, so
-// that the pin fixes all versions before it too; the first is leaf 0.
+// that the pin fixes the shown versions before it too; the first of all is leaf
+// 0.
+//
+// Stubs stand for the oldest versions only: older than the pinned one, and than
+// every statement that is shown. All between the version that judges a
+// statement and the pinned one are shown then, so that no declaration of a
+// compromised key gets lost between them.
 func (in *inspection) root() error {
 	h := in.find(attest.RootSubject)
 	if h == nil || len(h.Entries) == 0 {
 		return errors.New("the history of the subject root is not in the evidence; ask the register for complete evidence")
 	}
-	if h.Entries[0].Index != 0 {
-		return fmt.Errorf("the first trust root is at log index %d, not 0", h.Entries[0].Index)
+	if err := in.firstRoot(h); err != nil {
+		return err
 	}
 	pin := in.trust.doc.Root
-	chain := newRootChain(in.trust)
+	chain := rootChain{trust: in.trust}
 	pinned := false
 	for _, e := range h.Entries {
 		s, ok := in.statements[e.Index]
@@ -40,8 +57,8 @@ func (in *inspection) root() error {
 			return fmt.Errorf("the trust root at log index %d: %w", e.Index, err)
 		}
 		r := t.Root()
-		if len(in.roots) == 0 && r.Version != 1 {
-			return fmt.Errorf("the first trust root is version %d, not 1", r.Version)
+		if want := int64(len(h.Stubs)) + 1; len(in.roots) == 0 && r.Version != want {
+			return fmt.Errorf("the first trust root is version %d, not %d", r.Version, want)
 		}
 		if r.Aud != in.trust.Origin() {
 			return fmt.Errorf("the trust root is of the register %q; the trust file is for %q", r.Aud, in.trust.Origin())
@@ -58,58 +75,93 @@ func (in *inspection) root() error {
 		return fmt.Errorf("version %d of the trust root, which the trust file pins, is not in the evidence (it has versions %d to %d); older evidence is verified with the trust file of its time",
 			pin.Version, in.roots[0].Root().Version, in.roots[len(in.roots)-1].Root().Version)
 	}
-	chain.keep(in.trust)
+	chain.keep()
+	return nil
+}
+
+// firstRoot: the history of root begins at index 0, its stubs stand before all
+// that is shown.
+func (in *inspection) firstRoot(h *History) error {
+	first, shown := h.Entries[0].Index, h.Entries[0].Index
+	if len(h.Stubs) > 0 {
+		first = min(first, h.Stubs[0].Index)
+	}
+	if first != 0 {
+		return fmt.Errorf("the first trust root is at log index %d, not 0", first)
+	}
+	for _, s := range h.Stubs {
+		if s.Index > shown {
+			return fmt.Errorf("the trust root at log index %d is a stub after one that is shown; only the oldest versions may be stubs", s.Index)
+		}
+	}
+	// Statements ascend.
+	if oldest := in.evidence.Statements[0].Index; oldest < shown {
+		return fmt.Errorf("the statement at index %d is older than the first trust root that is shown, at %d; the version that judges it has to be shown", oldest, shown)
+	}
 	return nil
 }
 
 // A rootChain opens trust roots one after another. A verifier meets the same
-// ones in all evidence of a register, so that a [Trust] keeps the last chain;
-// what opening gives depends on the statements of the chain alone, and these
-// their leaf hashes tell.
+// ones in all evidence of a register, so that a [Trust] remembers them; what
+// opening gives depends on the statements of the chain alone, and these their
+// leaf hashes tell.
 type rootChain struct {
-	known, opened []openedRoot
-}
-
-type openedRoot struct {
-	leaf      tlog.Hash
-	statement *attest.Statement
-	root      *attest.TrustRoot
-}
-
-func newRootChain(t *Trust) *rootChain {
-	c := new(rootChain)
-	if known := t.roots.Load(); known != nil {
-		c.known = *known
-	}
-	return c
+	trust *Trust
+	// name is the SHA-256 over that of the chain before and the leaf hash.
+	name [32]byte
+	last *attest.TrustRoot
+	new  map[[32]byte]*openedRoot
 }
 
 // open opens the next trust root and notes the statement as opened.
-func (c *rootChain) open(s *shown) (*attest.TrustRoot, error) {
-	n := len(c.opened)
-	if n < len(c.known) && c.known[n].leaf == s.leaf {
-		c.opened = append(c.opened, c.known[n])
-		s.opened = c.known[n].statement
-		return c.known[n].root, nil
+func (c *rootChain) open(s *shown) (*openedRoot, error) {
+	c.name = sha256.Sum256(append(c.name[:], s.leaf[:]...))
+	r := c.trust.roots.get(c.name)
+	if r == nil {
+		opened, err := attest.OpenRoot(s.raw, c.last)
+		if err != nil {
+			return nil, err
+		}
+		t, policy := opened.TrustRoot(), c.trust.policy
+		r = &openedRoot{t, sync.OnceValues(func() (*keyring, error) { return newKeyring(t.Root(), policy) })}
+		if c.new == nil {
+			c.new = make(map[[32]byte]*openedRoot)
+		}
+		c.new[c.name] = r
 	}
-	c.known = nil // what follows in it follows something else
-	var prev *attest.TrustRoot
-	if n > 0 {
-		prev = c.opened[n-1].root
-	}
-	var err error
-	if s.opened, err = attest.OpenRoot([]byte(s.Statement), prev); err != nil {
-		return nil, err
-	}
-	c.opened = append(c.opened, openedRoot{s.leaf, s.opened, s.opened.TrustRoot()})
-	return c.opened[n].root, nil
+	s.opened, c.last = r.Statement(), r.TrustRoot
+	return r, nil
 }
 
-// keep has the trust keep the chain, where it is another one.
-func (c *rootChain) keep(t *Trust) {
-	if len(c.known) != len(c.opened) {
-		t.roots.Store(&c.opened)
+// keep has the trust remember the chain, which has the pinned version.
+func (c *rootChain) keep() {
+	if c.new != nil {
+		c.trust.roots.add(c.new)
 	}
+}
+
+// maxRoots bounds a rootMemory.
+const maxRoots = 100
+
+// A rootMemory has opened trust roots by the chain that they end.
+type rootMemory struct {
+	chains atomic.Pointer[map[[32]byte]*openedRoot]
+}
+
+func (m *rootMemory) get(chain [32]byte) *openedRoot {
+	if known := m.chains.Load(); known != nil {
+		return (*known)[chain]
+	}
+	return nil
+}
+
+// add remembers more, and where that gets too much forgets the rest. What gets
+// lost between two that add at once is opened again.
+func (m *rootMemory) add(more map[[32]byte]*openedRoot) {
+	if known := m.chains.Load(); known != nil && len(*known)+len(more) <= maxRoots {
+		maps.Copy(more, *known)
+	}
+	m.chains.Store(&more)
 }
 
 // find returns the history of a subject, nil where it is not shown.
@@ -125,11 +177,16 @@ func (in *inspection) find(subject string) *History {
 // inForce returns the trust root that judges the leaf at a log index, nil
 // before the first.
 func (in *inspection) inForce(index int64) *attest.TrustRoot {
-	var t *attest.TrustRoot
-	for _, r := range in.roots {
-		if r.index <= index {
-			t = r.TrustRoot
-		}
+	if r := in.rootAt(index); r != nil {
+		return r.TrustRoot
 	}
-	return t
+	return nil
+}
+
+func (in *inspection) rootAt(index int64) *openedRoot {
+	after := sort.Search(len(in.roots), func(i int) bool { return in.roots[i].index > index })
+	if after == 0 {
+		return nil
+	}
+	return in.roots[after-1].openedRoot
 }

@@ -77,7 +77,7 @@ func readStatusLeaf(text string) (s StatusLeaf, err error) {
 		return s, fmt.Errorf("time: %w", err)
 	}
 	s.Time = time.UnixMilli(ms).UTC()
-	root, err := base64.StdEncoding.Strict().DecodeString(lines[3])
+	root, err := strict64.DecodeString(lines[3])
 	if err != nil || len(root) != len(s.MapRoot) {
 		return s, errors.New("map root: is not the standard base64 of 32 bytes")
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/strictjson"
+	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
 )
 
 // A Trust is what a verifier trusts: one version of a register's trust root by
@@ -25,9 +25,9 @@ type Trust struct {
 	doc    trustDocument
 	pin    tlog.Hash
 	maxAge time.Duration
-	policy *cosignPolicy
-	// roots is the last chain of trust roots met, see rootChain.
-	roots atomic.Pointer[[]openedRoot]
+	policy *tlogpolicy.Policy
+	digest string
+	roots  rootMemory
 }
 
 // trustDocument has its members in the order of RFC 8785.
@@ -133,14 +133,14 @@ func newTrust(d trustDocument) (*Trust, error) {
 	}
 	if !missing("/policy", d.Policy == "") {
 		var err error
-		if t.policy, err = parsePolicy(d.Policy); err != nil {
+		if t.policy, err = tlogpolicy.Parse(d.Policy); err != nil {
 			p.Add("/policy", "%v", err)
-		} else if logs := t.policy.logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k key) bool { return k.verifier.Name() == d.Origin }) {
+		} else if logs := t.policy.Logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k tlogpolicy.Key) bool { return k.Verifier.Name() == d.Origin }) {
 			p.Add("/policy", "lists logs, but none that is named as the origin, %s", d.Origin)
 		}
 	}
 	if !missing("/root/leaf_hash", d.Root.LeafHash == "") {
-		b, err := base64.StdEncoding.Strict().DecodeString(d.Root.LeafHash)
+		b, err := strict64.DecodeString(d.Root.LeafHash)
 		if err != nil || len(b) != tlog.HashSize {
 			p.Add("/root/leaf_hash", "is not the standard base64 of 32 bytes; safeconduct root show prints it")
 		} else {
@@ -153,6 +153,12 @@ func newTrust(d trustDocument) (*Trust, error) {
 	if len(p) > 0 {
 		return nil, p
 	}
+	data, err := json.Marshal(t.doc)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	t.digest = base64.RawURLEncoding.EncodeToString(sum[:])
 	return t, nil
 }
 
@@ -178,11 +184,12 @@ func (t *Trust) MarshalJSON() ([]byte, error) {
 
 // Digest names the trust for replay: SHA-256, base64url without padding, of
 // what [Trust.MarshalJSON] returns.
-func (t *Trust) Digest() string {
-	data, err := t.MarshalJSON()
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(data)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
+func (t *Trust) Digest() string { return t.digest }
+
+// RootVersion returns the version of the trust root that is pinned.
+func (t *Trust) RootVersion() int64 { return t.doc.Root.Version }
+
+// AllowsStubs reports whether evidence may have stubs, see [Stub]: whether a
+// check fails where the policy could be satisfied without a mirror that is not
+// the operator's own. With [Insecure] Unmirrored it may not.
+func (t *Trust) AllowsStubs() bool { return t.policy != nil && !t.doc.InsecureUnmirrored }

@@ -21,18 +21,21 @@
 //	quorum       enough cosigners of the trust policy cosigned it, and when
 //	status-leaf  its last leaf fixes the status map, and no statement came after
 //	map          the map proofs are such, and what is shown as absent is absent
-//	history      each history is what the map fixes, whole and unchanged
+//	history      each history is what the map fixes, whole and unchanged, and
+//	             stands as stubs only where the decision cannot rest on it
 //	signatures   each statement was signed by who may, at its place in the log
 //
 // [Check] does the same without a request. [Evidence], [StatusLeaf], [Chain],
-// [MapKey] and [MapValue] are the formats, for whoever makes evidence.
+// [MapKey], [MapValue] and [MergeCheckpoint] are the formats, for whoever makes
+// evidence. [Compact] leaves out of evidence what a request does not need.
 //
 // Everything here may be used concurrently.
 //
 // What an evidence file proves is bounded by its trust: a register whose
 // entries no mirror checks could leave some out, which is why a trust that
 // asks for no mirror must say insecure_unmirrored, and every decision repeats
-// it.
+// it. Nor may evidence have stubs then: entries of approvals that are not shown,
+// with the lineage that the register says they are of.
 package verify
 
 import (
@@ -78,18 +81,25 @@ func (e *Error) Unwrap() error { return e.Err }
 // evidence without a subject that the decision touches, which is named. The
 // same arguments always give the same decision.
 func Decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times) (*policy.Decision, error) {
+	d, _, _, err := decide(evidence, t, req, at)
+	return d, err
+}
+
+// decide decides, and returns what it decided on.
+func decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times) (*policy.Decision, *proven.Set, *inspection, error) {
 	if req == nil {
-		return nil, errors.New("decide: there is no request")
+		return nil, nil, nil, errors.New("decide: there is no request")
 	}
 	in, err := inspect(evidence, t, at.CheckedAt)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	set := in.set()
 	if err := covers(set, policy.Touched(req, set)); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	return policy.Decide(req, set, at)
+	d, err := policy.Decide(req, set, at)
+	return d, set, in, err
 }
 
 // covers: no silent "nothing known". That a subject has no statements is
@@ -135,6 +145,7 @@ type inspection struct {
 // shown is a statement of the evidence.
 type shown struct {
 	*LoggedStatement
+	raw  []byte
 	leaf tlog.Hash
 	// opened is set by the step signatures, for trust roots by the step root.
 	opened *attest.Statement
@@ -184,9 +195,12 @@ func (in *inspection) parse() error {
 	}
 	in.evidence = e
 	in.statements = make(map[int64]*shown, len(e.Statements))
+	all := make([]shown, len(e.Statements))
 	for i := range e.Statements {
 		s := &e.Statements[i]
-		in.statements[s.Index] = &shown{LoggedStatement: s, leaf: tlog.RecordHash([]byte(s.Statement))}
+		raw := []byte(s.Statement)
+		all[i] = shown{LoggedStatement: s, raw: raw, leaf: tlog.RecordHash(raw)}
+		in.statements[s.Index] = &all[i]
 	}
 	return nil
 }
@@ -213,6 +227,9 @@ func (in *inspection) set() *proven.Set {
 			})
 		}
 		set.Prove(h.Subject, entries)
+		if len(h.Stubs) > 0 {
+			set.Withhold(h.Subject)
+		}
 	}
 	return set
 }

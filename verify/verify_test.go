@@ -239,11 +239,21 @@ var refusals = map[string]refusal{
 	"an empty log": {step: verify.StepCheckpoint, says: "size 0", show: checkpointOf(func(*register, string) string {
 		return signNote(origin+"\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", quorum(cosign)...)
 	})},
-	"nobody's signature line":          {step: verify.StepCheckpoint, says: "mallory", show: signedBy(append(quorum(cosign), cosigner("mallory", cosign))...)},
-	"no log signature":                 {step: verify.StepCheckpoint, says: "no log key", show: signedBy(quorum(cosign)[1:]...)},
-	"a log signature by another key":   {step: verify.StepCheckpoint, says: "no log key", show: signedBy(append(quorum(cosign)[1:], noteKey{name: origin, seed: "mallory"})...)},
-	"a forged cosignature":             {step: verify.StepCheckpoint, says: "invalid signature", show: line(1, forge(70))},
-	"a cosignature with another time":  {step: verify.StepCheckpoint, says: "invalid signature", show: line(1, forge(11))},
+	"nobody's signature line":         {step: verify.StepCheckpoint, says: "mallory", show: signedBy(append(quorum(cosign), cosigner("mallory", cosign))...)},
+	"no log signature":                {step: verify.StepCheckpoint, says: "no log key", show: signedBy(quorum(cosign)[1:]...)},
+	"a log signature by another key":  {step: verify.StepCheckpoint, says: "no log key", show: signedBy(append(quorum(cosign)[1:], noteKey{name: origin, seed: "mallory"})...)},
+	"a forged cosignature":            {step: verify.StepCheckpoint, says: "invalid signature", show: line(1, forge(70))},
+	"a cosignature with another time": {step: verify.StepCheckpoint, says: "invalid signature", show: line(1, forge(11))},
+	"signature lines in another order": {step: verify.StepCheckpoint, says: "in order", show: checkpointOf(func(_ *register, c string) string {
+		text, sigs, _ := strings.Cut(c, "\n\n")
+		l := strings.SplitAfter(sigs, "\n")
+		return text + "\n\n" + l[0] + l[2] + l[1]
+	})},
+	"a cosignature before the log's": {step: verify.StepCheckpoint, says: "in order", show: checkpointOf(func(_ *register, c string) string {
+		text, sigs, _ := strings.Cut(c, "\n\n")
+		l := strings.SplitAfter(sigs, "\n")
+		return text + "\n\n" + l[1] + l[0] + l[2]
+	})},
 	"a signature line twice":           {step: verify.StepCheckpoint, says: "twice", show: line(1, func(l string) string { return l + l })},
 	"a second, broken line of one key": {step: verify.StepCheckpoint, says: "twice", show: line(1, func(l string) string { return l + forge(70)(l) })},
 	"a cosignature without a time":     {step: verify.StepCheckpoint, says: "no time", show: signedBy(logKey(), cosigner("us-mirror", time.Unix(0, 0)))},
@@ -297,22 +307,6 @@ var refusals = map[string]refusal{
 		h.Proof = r.statuses.Prove(verify.MapKey(h.Subject))
 	}},
 
-	"the last entry of a history is left out": {step: verify.StepHistory, says: "left out", show: func(_ *register, e *verify.Evidence) {
-		h := history(e, "entity:"+varuna)
-		last := len(h.Entries) - 1
-		h.Entries = h.Entries[:last]
-	}},
-	"the last entry of a history and its statement are left out": {step: verify.StepHistory, says: "left out", show: func(_ *register, e *verify.Evidence) {
-		h := history(e, "sandbox:"+sandbox)
-		last := len(h.Entries) - 1
-		without(e, h.Entries[last].Index)
-		h.Entries = h.Entries[:last]
-	}},
-	"the only entry of a history is left out": {step: verify.StepHistory, says: "left out", show: func(_ *register, e *verify.Evidence) {
-		h := history(e, "entity:"+varuna+"/auth-us")
-		without(e, h.Entries[0].Index)
-		h.Entries = nil
-	}},
 	"the newest trust root is left out": {step: verify.StepHistory, says: "left out", show: func(_ *register, e *verify.Evidence) {
 		h := history(e, "root")
 		without(e, h.Entries[1].Index)
@@ -334,6 +328,12 @@ var refusals = map[string]refusal{
 	}},
 	"an entry after the status leaf": {step: verify.StepHistory, says: "after the status leaf", show: func(_ *register, e *verify.Evidence) {
 		history(e, "entity:"+varuna+"/auth-us").Entries[0].Time = logged.UnixMilli() + 1
+	}},
+	"an entry before the one before": {step: verify.StepHistory, says: "before the previous one's", log: func(r *register) {
+		index := int64(len(r.leaves))
+		r.leaf(sign(approval("auth-us", varuna, "TEA-US-2", "IN", "BLR-1"), "auth-us"))
+		r.enter("entity:"+varuna+"/auth-us", verify.Entry{Index: index, Time: begin.Add(-time.Hour).UnixMilli(), Tag: attest.TagOf("auth-us", "TEA-US-2")})
+		r.close(logged)
 	}},
 	"a statement that is not logged": {step: verify.StepHistory, says: "changed", show: func(_ *register, e *verify.Evidence) {
 		i := slices.IndexFunc(e.Statements, func(s verify.LoggedStatement) bool {

@@ -42,6 +42,7 @@ type Set struct {
 	TrustDigest, EvidenceDigest string
 
 	histories map[string][]Entry
+	withheld  map[string]bool
 }
 
 // Prove adds the whole history of a subject, in log order; an empty one says
@@ -52,6 +53,19 @@ func (s *Set) Prove(subject string, entries []Entry) {
 	}
 	s.histories[subject] = entries
 }
+
+// Withhold says that of a proven subject only some lineages have been proven:
+// there are others, which nothing is known of.
+func (s *Set) Withhold(subject string) {
+	if s.withheld == nil {
+		s.withheld = make(map[string]bool)
+	}
+	s.withheld[subject] = true
+}
+
+// Withheld reports whether the subject has lineages that are not in its
+// history.
+func (s *Set) Withheld(subject string) bool { return s.withheld[subject] }
 
 // History returns the history of a subject; ok is false where it has not been
 // proven.

@@ -127,7 +127,7 @@ func TestLongestPath(t *testing.T) {
 	}
 }
 
-func FuzzCheck(f *testing.F) {
+func FuzzProof(f *testing.F) {
 	c := content{}
 	for key, value := range numbered(0, 40) {
 		c[key] = bytes.Clone(value)

@@ -1,4 +1,6 @@
-package verify
+// Package tlogpolicy reads C2SP tlog-policy: which logs are meant, and which
+// cosigners are enough. Verifiers and registers read one format with it.
+package tlogpolicy
 
 import (
 	"errors"
@@ -9,45 +11,56 @@ import (
 	"time"
 )
 
-// A cosignPolicy is a C2SP tlog-policy: which logs, and which cosigners are
-// enough.
-type cosignPolicy struct {
-	logs   []key
-	quorum component
+// A Policy says which logs are meant, and which cosigners are enough.
+type Policy struct {
+	// Logs are the keys of the log lines.
+	Logs []Key
+	// Witnesses are the witness lines, in their order, whether the quorum asks
+	// for them or not.
+	Witnesses []*Witness
+	// Quorum is what the quorum line names.
+	Quorum Component
 }
 
-// A component is a cosigner or a group of components.
-type component interface {
-	// latest returns the latest T such that the cosignatures dated T or later
+// A Component is a cosigner or a group of components.
+type Component interface {
+	// Latest returns the latest T such that the cosignatures dated T or later
 	// satisfy the component; ok is false where all of them do not. The time of
 	// a cosigner's cosignature is what of says.
-	latest(of func(*cosigner) (t time.Time, ok bool)) (t time.Time, ok bool)
-	// cosigners lists those that the component asks for.
-	cosigners() []*cosigner
+	Latest(of func(*Witness) (t time.Time, ok bool)) (t time.Time, ok bool)
+	// Cosigners lists those that the component asks for.
+	Cosigners() []*Witness
 }
 
-// A cosigner is a witness line.
-type cosigner struct {
-	// name is its name in the policy.
-	name string
-	key
+// A Witness is a witness line: a cosigner.
+type Witness struct {
+	// Name is its name in the policy.
+	Name string
+	Key
+	// VKey is its verifier key as the line has it.
+	VKey string
+	// URL is where it takes submissions, "" where the line does not say.
+	URL string
 }
 
-func (c *cosigner) latest(of func(*cosigner) (time.Time, bool)) (time.Time, bool) { return of(c) }
-func (c *cosigner) cosigners() []*cosigner                                        { return []*cosigner{c} }
+// Latest implements [Component].
+func (w *Witness) Latest(of func(*Witness) (time.Time, bool)) (time.Time, bool) { return of(w) }
+
+// Cosigners implements [Component].
+func (w *Witness) Cosigners() []*Witness { return []*Witness{w} }
 
 // A group is satisfied by k of its members.
 type group struct {
 	k       int
-	members []component
+	members []Component
 }
 
-// latest: the members being satisfied up to their own latest times, k of them
+// Latest: the members being satisfied up to their own latest times, k of them
 // are up to the k-th largest of these.
-func (g *group) latest(of func(*cosigner) (time.Time, bool)) (time.Time, bool) {
+func (g *group) Latest(of func(*Witness) (time.Time, bool)) (time.Time, bool) {
 	var times []time.Time
 	for _, m := range g.members {
-		if t, ok := m.latest(of); ok {
+		if t, ok := m.Latest(of); ok {
 			times = append(times, t)
 		}
 	}
@@ -58,17 +71,18 @@ func (g *group) latest(of func(*cosigner) (time.Time, bool)) (time.Time, bool) {
 	return times[g.k-1], true
 }
 
-func (g *group) cosigners() (all []*cosigner) {
+// Cosigners implements [Component].
+func (g *group) Cosigners() (all []*Witness) {
 	for _, m := range g.members {
-		all = append(all, m.cosigners()...)
+		all = append(all, m.Cosigners()...)
 	}
 	return all
 }
 
 // policyParser has what the lines read so far define.
 type policyParser struct {
-	policy  cosignPolicy
-	defined map[string]component
+	policy  Policy
+	defined map[string]Component
 	member  map[string]bool
 	logs    map[string]bool // public keys
 	keys    map[string]bool // public keys of witnesses
@@ -78,11 +92,11 @@ type policyParser struct {
 // witnesses and groups at least.
 const maxPolicyLines = 1000
 
-// parsePolicy reads a C2SP tlog-policy. One with "quorum none" is refused:
-// without cosignatures nothing tells the time.
-func parsePolicy(text string) (*cosignPolicy, error) {
+// Parse reads a C2SP tlog-policy. One with "quorum none" is refused: without
+// cosignatures nothing tells the time.
+func Parse(text string) (*Policy, error) {
 	p := &policyParser{
-		defined: make(map[string]component), member: make(map[string]bool),
+		defined: make(map[string]Component), member: make(map[string]bool),
 		logs: make(map[string]bool), keys: make(map[string]bool),
 	}
 	lines := strings.Split(text, "\n")
@@ -94,7 +108,7 @@ func parsePolicy(text string) (*cosignPolicy, error) {
 			return nil, fmt.Errorf("line %d: %w", i+1, err)
 		}
 	}
-	if p.policy.quorum == nil {
+	if p.policy.Quorum == nil {
 		return nil, errors.New("has no quorum line: add \"quorum <name>\" after the witness or group that it names")
 	}
 	return &p.policy, nil
@@ -131,15 +145,15 @@ func (p *policyParser) log(args []string) error {
 	if len(args) < 1 || len(args) > 2 {
 		return errors.New("want log <vkey> [<url>]")
 	}
-	k, err := logKey(args[0])
+	k, err := LogKey(args[0])
 	if err != nil {
 		return err
 	}
-	if p.logs[k.public] {
+	if p.logs[k.Public] {
 		return errors.New("the log key stands twice")
 	}
-	p.logs[k.public] = true
-	p.policy.logs = append(p.policy.logs, k)
+	p.logs[k.Public] = true
+	p.policy.Logs = append(p.policy.Logs, k)
 	return isURL(args[1:])
 }
 
@@ -147,20 +161,22 @@ func (p *policyParser) witness(args []string) error {
 	if len(args) < 2 || len(args) > 3 {
 		return errors.New("want witness <name> <vkey> [<url>]")
 	}
-	k, err := cosignerKey(args[1])
+	k, err := CosignerKey(args[1])
 	if err != nil {
 		return err
 	}
-	if k.algorithm != algCosignatureV1 {
-		return fmt.Errorf("the key is of signature type %#02x; want %#02x, cosignature/v1 with Ed25519", k.algorithm, algCosignatureV1)
+	if k.Algorithm != CosignatureV1 {
+		return fmt.Errorf("the key is of signature type %#02x; want %#02x, cosignature/v1 with Ed25519", k.Algorithm, CosignatureV1)
 	}
-	if p.keys[k.public] {
+	if p.keys[k.Public] {
 		return errors.New("the key stands twice; one cosigner counts once, whatever its name")
 	}
-	p.keys[k.public] = true
-	if err := p.define(args[0], &cosigner{args[0], k}); err != nil {
+	p.keys[k.Public] = true
+	w := &Witness{Name: args[0], Key: k, VKey: args[1], URL: strings.Join(args[2:], "")}
+	if err := p.define(w.Name, w); err != nil {
 		return err
 	}
+	p.policy.Witnesses = append(p.policy.Witnesses, w)
 	return isURL(args[2:])
 }
 
@@ -186,11 +202,11 @@ func (p *policyParser) group(args []string) error {
 	case "any":
 		g.k = 1
 	default:
-		k, err := natural(args[1])
-		if err != nil || k < 1 || k > int64(len(g.members)) {
+		k, err := strconv.Atoi(args[1])
+		if err != nil || k < 1 || k > len(g.members) || strconv.Itoa(k) != args[1] {
 			return fmt.Errorf("the threshold is %q; want all, any, or 1 to %d", args[1], len(g.members))
 		}
-		g.k = int(k)
+		g.k = k
 	}
 	return p.define(args[0], g)
 }
@@ -199,7 +215,7 @@ func (p *policyParser) quorum(args []string) error {
 	if len(args) != 1 {
 		return errors.New("want quorum <name>")
 	}
-	if p.policy.quorum != nil {
+	if p.policy.Quorum != nil {
 		return errors.New("is a second quorum line; there is exactly one")
 	}
 	if args[0] == "none" {
@@ -209,11 +225,11 @@ func (p *policyParser) quorum(args []string) error {
 	if !ok {
 		return fmt.Errorf("%q is not defined on a line before", args[0])
 	}
-	p.policy.quorum = c
+	p.policy.Quorum = c
 	return nil
 }
 
-func (p *policyParser) define(name string, c component) error {
+func (p *policyParser) define(name string, c Component) error {
 	if _, ok := p.defined[name]; ok || name == "none" {
 		return fmt.Errorf("the name %s is defined already", strconv.Quote(name))
 	}
