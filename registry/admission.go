@@ -41,13 +41,26 @@ func Admit(v View, statement []byte, at time.Time) (*attest.Statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := unused(v, st); err != nil {
+		return nil, err
+	}
 	return st, admit(v, st, at)
 }
 
-// admit is Admit for a statement that was opened with the root in force.
+// unused refuses a statement whose issuer has made another one under its jti.
+func unused(v View, st *attest.Statement) error {
+	head := st.Claims().Head()
+	index, taken, err := v.Find(head.Iss, head.JTI)
+	if err == nil && taken {
+		err = conflict("/jti", "is taken by the statement at log index %d", index)
+	}
+	return err
+}
+
+// admit is Admit for a statement that was opened with the root in force, and
+// whose name is not taken.
 func admit(v View, st *attest.Statement, at time.Time) error {
 	c := st.Claims()
-	head := c.Head()
 	if v.Root() == nil {
 		if r, ok := c.(*attest.Root); !ok || r.Version != 1 {
 			return attest.Refuse(attest.Conflict, attest.Problems{{Pointer: "/version", Message: "an empty log begins with version 1 of the trust root"}})
@@ -55,11 +68,6 @@ func admit(v View, st *attest.Statement, at time.Time) error {
 	}
 	if p := checkTimes(c, at); len(p) > 0 {
 		return attest.Refuse(attest.Invalid, p)
-	}
-	if index, taken, err := v.Find(head.Iss, head.JTI); err != nil {
-		return err
-	} else if taken {
-		return conflict("/jti", "is taken by the statement at log index %d", index)
 	}
 	switch c := c.(type) {
 	case *attest.Event:

@@ -1,12 +1,15 @@
 package registry
 
 import (
+	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +17,8 @@ import (
 	fnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
 )
 
 // checkpointText returns the note text of C2SP tlog-checkpoint, never with an
@@ -96,4 +101,156 @@ func lastCosigned(n *note.Note, cosigners []note.Verifier) time.Time {
 		}
 	}
 	return last
+}
+
+// listed refuses a trust root that does not list the operator's cosigner as the
+// operator's: its cosignatures would count for nothing, or for an outsider's.
+// It has to list the cosigners of the policy, too.
+func (r *Registry) listed(root *attest.TrustRoot) error {
+	if r.cosigner == nil {
+		return r.publisher.listed(root)
+	}
+	own := func(c attest.Cosigner) bool { return c.VKey == r.cosigner.VKey() && c.Operator }
+	if !slices.ContainsFunc(root.Root().Cosigners, own) {
+		return fmt.Errorf("version %d of the trust root does not list the operator's cosigner %s with operator: true", root.Root().Version, r.cosigner.VKey())
+	}
+	return r.publisher.listed(root)
+}
+
+// sign returns the checkpoint of the tree of that size with the log's own
+// signature. root is the trust root that must list the log's key.
+func (r *Registry) sign(size int64, hash tlog.Hash, root *attest.TrustRoot) ([]byte, error) {
+	v, ok := r.logKey(root)
+	if !ok {
+		return nil, fmt.Errorf("sign the checkpoint of size %d: %w", size, errLogKey)
+	}
+	signed, err := note.Sign(&note.Note{Text: checkpointText(r.origin, size, hash)}, r.signer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: size %d: %w", ErrSigner, size, err)
+	}
+	// A key that signs otherwise than the root says would make a checkpoint
+	// that nobody accepts.
+	if _, err := note.Open(signed, note.VerifierList(v)); err != nil {
+		return nil, fmt.Errorf("%w: size %d: the fresh signature: %w", ErrSigner, size, err)
+	}
+	return signed, nil
+}
+
+var errLogKey = errors.New("the trust root in force does not list the log signer's key")
+
+// logKey finds the log signer's key in a trust root.
+func (r *Registry) logKey(root *attest.TrustRoot) (note.Verifier, bool) {
+	for _, v := range logKeys(root) {
+		if v.Name() == r.signer.Name() && v.KeyHash() == r.signer.KeyHash() {
+			return v, true
+		}
+	}
+	return nil, false
+}
+
+// cosign adds the operator's cosignature, dated at, to a signed checkpoint.
+func (r *Registry) cosign(signed []byte, at time.Time) ([]byte, error) {
+	if r.cosigner == nil {
+		return signed, nil
+	}
+	text, _, _ := bytes.Cut(signed, []byte("\n\n"))
+	line, err := note.Sign(&note.Note{Text: string(text) + "\n"}, r.cosigner.at(at))
+	if err != nil {
+		return nil, fmt.Errorf("cosign the checkpoint: %w", err)
+	}
+	return append(bytes.Clone(signed), line[len(text)+2:]...), nil
+}
+
+// cosignedAfter is the age from which evidence has its checkpoint cosigned
+// anew.
+const cosignedAfter = time.Minute
+
+// Cosign has the newest checkpoint cosigned anew by the operator's cosigner,
+// so that what it proves reaches up to now. A cosignature is dated to the
+// second: down from now, but never before the status leaf that it covers, and
+// then up to a second ahead of the clock. It does nothing without a cosigner,
+// where the newest cosignature is of that second or later, or where others
+// cosign too, who are asked as they have to be. The checkpoint is
+// kept before it is handed out.
+func (r *Registry) Cosign(ctx context.Context) error {
+	r.write.Lock()
+	defer r.write.Unlock()
+	if err := r.failed.Load(); err != nil {
+		return *err
+	}
+	s := *r.newest()
+	at := r.ownDate(&s)
+	if r.cosigner == nil || r.publisher != nil || s.size == 0 || !at.After(s.cosigned) {
+		return nil
+	}
+	var err error
+	if s.checkpoint, err = r.cosign(s.signed, at); err != nil {
+		return err
+	}
+	s.cosigned = at
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// From here on it is kept or the storage has failed, whoever still waits.
+	if err := r.log.SetCheckpoint(context.WithoutCancel(ctx), s.size, s.checkpoint); err != nil {
+		return r.fail(err)
+	}
+	r.advance(&s)
+	r.publish(&s)
+	r.covered.Store(&s)
+	return nil
+}
+
+// ownDate is what the operator's cosigner dates a cosignature of a snapshot.
+func (r *Registry) ownDate(s *snapshot) time.Time {
+	at := r.now().Truncate(time.Second).UTC()
+	if leaf := wholeSecond(s.at); at.Before(leaf) {
+		at = leaf
+	}
+	return at
+}
+
+// wholeSecond is the first whole second that is not before t.
+func wholeSecond(t time.Time) time.Time {
+	s := t.Truncate(time.Second)
+	if s.Before(t) {
+		s = s.Add(time.Second)
+	}
+	return s
+}
+
+// fresh returns a snapshot whose newest cosignature is not before its status
+// leaf and, where the register still writes, no older than a minute at now. The
+// cosignatures of a register without a cosigner come from elsewhere.
+func (r *Registry) fresh(ctx context.Context) (*snapshot, error) {
+	if r.publisher != nil {
+		if s := r.shown(); s.size > 0 {
+			return s, nil
+		}
+		if r.newest().size == 0 {
+			return nil, ErrNoRoot
+		}
+		return nil, r.publisher.why()
+	}
+	// A batch may come between a cosignature and the next look.
+	for {
+		s := r.newest()
+		if s.size == 0 {
+			return nil, ErrNoRoot
+		}
+		covered := r.cosigner == nil || !s.cosigned.Before(s.at)
+		if covered && (r.cosigner == nil || r.failed.Load() != nil || r.now().Sub(s.cosigned) < cosignedAfter) {
+			return s, nil
+		}
+		if err := r.Cosign(ctx); err != nil {
+			// What was covered before storage failed still proves what it did.
+			if s := r.covered.Load(); s != nil && errors.Is(err, ErrReadOnly) {
+				return s, nil
+			}
+			return nil, err
+		}
+		if s := r.newest(); !s.cosigned.Before(s.at) {
+			return s, nil
+		}
+	}
 }

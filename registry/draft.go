@@ -1,9 +1,7 @@
 package registry
 
 import (
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -11,34 +9,64 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/verify"
+	"github.com/safeconduct/safeconduct/verify/statusmap"
 )
 
-// A draft is a batch in the making: the log as it would be after it. It is the
-// [View] that admission of its next statement has.
+// A draft is the log as it will be after what is about to be appended: one
+// batch of a register, or several that a replica repeats. Each begins, takes
+// statements, and is closed by its status leaf. A draft is the [View] that
+// admission of the next statement has.
 type draft struct {
-	r    *Registry
+	r    *Reader
 	base *snapshot
-	// at is the batch's time.
-	at         time.Time
-	roots      []rootAt
-	statements []*attest.Statement
-	names      map[[2]string]int64
-	histories  map[string][]HistoryEntry
-	values     map[string]verify.MapValue
-	entries    []SubjectEntry
+	// at is the open batch's time.
+	at time.Time
+	// closed is where the last closed batch ends, in leaves; status is its
+	// status leaf, and statuses the map that it commits to.
+	closed   int
+	status   []byte
+	closedAt time.Time
+	statuses *statusmap.Map
+	// entered is how many entries the closed batches have.
+	entered int
+
+	roots []rootAt
+	// leaves, hashes and opened are of the same leaves; of a status leaf there
+	// is no opened statement.
+	leaves  [][]byte
+	hashes  []tlog.Hash
+	opened  []*attest.Statement
+	names   map[[2]string]int64
+	named   []Named
+	entries []SubjectEntry
+	// accounts are those of the subjects that have been asked for, touched the
+	// ones of which the open batch speaks.
+	accounts map[string]*account
+	touched  []*account
 }
 
-func (r *Registry) newDraft(base *snapshot, at time.Time) *draft {
+// newDraft begins a draft behind a snapshot, with room for about n statements.
+func (r *Reader) newDraft(base *snapshot, n int) *draft {
 	return &draft{
-		r: r, base: base, at: at, roots: slices.Clip(base.roots),
-		names:     make(map[[2]string]int64),
-		histories: make(map[string][]HistoryEntry),
-		values:    make(map[string]verify.MapValue),
+		r: r, base: base, roots: slices.Clip(base.roots), statuses: base.statuses,
+		leaves:   make([][]byte, 0, n+1),
+		hashes:   make([]tlog.Hash, 0, n+1),
+		opened:   make([]*attest.Statement, 0, n+1),
+		names:    make(map[[2]string]int64, n),
+		named:    make([]Named, 0, n),
+		entries:  make([]SubjectEntry, 0, n),
+		accounts: make(map[string]*account, n),
 	}
 }
 
-// next is the index of the next statement.
-func (d *draft) next() int64 { return d.base.size + int64(len(d.statements)) }
+// begin opens a batch of that time.
+func (d *draft) begin(at time.Time) { d.at = at }
+
+// pending is how many statements the open batch has.
+func (d *draft) pending() int { return len(d.leaves) - d.closed }
+
+// next is the index of the next leaf.
+func (d *draft) next() int64 { return d.base.size + int64(len(d.leaves)) }
 
 // Root implements [View].
 func (d *draft) Root() *attest.TrustRoot { return rootBefore(d.roots, d.next()) }
@@ -54,59 +82,45 @@ func (d *draft) Find(iss, jti string) (int64, bool, error) {
 
 // Statement implements [View].
 func (d *draft) Statement(index int64) (*attest.Statement, error) {
-	if i := index - d.base.size; i >= 0 {
-		return d.statements[i], nil
+	if index >= d.base.size {
+		return d.opened[index-d.base.size], nil
 	}
 	return d.r.statement(d.base, index)
 }
 
-// History implements [View].
-func (d *draft) History(subject string) ([]HistoryEntry, error) {
-	h, ok := d.histories[subject]
-	if ok {
-		return h, nil
-	}
-	h, err := d.r.log.History(subject)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range d.entries {
-		if e.Subject == subject {
-			h = append(h, e.HistoryEntry)
-		}
-	}
-	d.histories[subject] = h
-	return h, nil
-}
-
-// add takes an admitted statement into the batch.
-func (d *draft) add(st *attest.Statement) error {
+// add takes an admitted statement, whose leaf has that hash, into the open
+// batch.
+func (d *draft) add(st *attest.Statement, leaf tlog.Hash) error {
 	c, index := st.Claims(), d.next()
 	tag, err := d.tag(c)
 	if err != nil {
 		return err
 	}
 	for _, subject := range c.Subjects() {
-		value, ok := d.values[subject]
-		if !ok {
-			if value, err = d.base.value(subject); err != nil {
-				return err
-			}
+		a, err := d.account(subject)
+		if err != nil {
+			return err
 		}
-		value = value.Next(index, d.at.UnixMilli(), st.LeafHash(), tag)
-		e := HistoryEntry{Index: index, Time: d.at, Tag: tag, LeafHash: st.LeafHash(), Chain: value.Chain}
-		d.values[subject] = value
-		d.entries = append(d.entries, SubjectEntry{subject, e, value})
-		if h, ok := d.histories[subject]; ok {
-			d.histories[subject] = append(h, e)
+		a.value = a.value.Next(index, d.at.UnixMilli(), leaf, tag)
+		e := HistoryEntry{Index: index, Time: d.at, Tag: tag, LeafHash: leaf, Chain: a.value.Chain}
+		a.history = append(a.history, e)
+		d.entries = append(d.entries, SubjectEntry{subject, e, a.value})
+		if !a.touched {
+			a.touched, d.touched = true, append(d.touched, a)
 		}
 	}
 	if root := st.TrustRoot(); root != nil {
 		d.roots = append(d.roots, rootAt{index, root})
 	}
-	d.names[[2]string{c.Head().Iss, c.Head().JTI}] = index
-	d.statements = append(d.statements, st)
+	head := c.Head()
+	d.names[[2]string{head.Iss, head.JTI}] = index
+	d.named = append(d.named, Named{head.Iss, head.JTI, Place{Index: index, LeafHash: leaf}})
+	d.append(st.Bytes(), leaf, st)
 	return nil
+}
+
+func (d *draft) append(leaf []byte, hash tlog.Hash, st *attest.Statement) {
+	d.leaves, d.hashes, d.opened = append(d.leaves, leaf), append(d.hashes, hash), append(d.opened, st)
 }
 
 // tag returns a statement's tag as [attest.Lineage] finds it in the history of
@@ -141,78 +155,49 @@ func (d *draft) tag(c attest.Claims) (attest.Tag, error) {
 	return h[i].Tag, nil
 }
 
-// finish closes the batch with its status leaf and returns it beside the
-// snapshot that follows, which nobody has cosigned.
-func (d *draft) finish() (Batch, *snapshot, error) {
-	size := d.next() + 1
-	s := &snapshot{size: size, at: d.at, roots: d.roots}
-	s.statuses = d.base.statuses.Set(func(yield func([32]byte, []byte) bool) {
-		for subject, v := range maps.All(d.values) {
-			if !yield(verify.MapKey(subject), v.Bytes()) {
+// close ends the open batch with its status leaf, which it returns.
+func (d *draft) close() []byte {
+	d.statuses = d.statuses.Set(func(yield func([32]byte, []byte) bool) {
+		for _, a := range d.touched {
+			if !yield(a.key, a.value.Bytes()) {
 				return
 			}
 		}
 	})
+	for _, a := range d.touched {
+		a.touched = false
+	}
+	d.touched = d.touched[:0]
+	index := d.next()
 	// An empty log's size less one is NoPrevious.
-	s.status = verify.StatusLeaf{Index: size - 1, Time: d.at, MapRoot: s.statuses.Root(), Previous: d.base.size - 1}.Marshal()
-	b := Batch{Start: d.base.size, Entries: d.entries}
-	for i, st := range d.statements {
-		head := st.Claims().Head()
-		b.Leaves = append(b.Leaves, st.Bytes())
-		b.Statements = append(b.Statements, Named{head.Iss, head.JTI, Place{d.base.size + int64(i), size, st.LeafHash()}})
+	previous := d.base.size + int64(d.closed) - 1
+	d.status = verify.StatusLeaf{Index: index, Time: d.at, MapRoot: d.statuses.Root(), Previous: previous}.Marshal()
+	for i := len(d.named) - d.pending(); i < len(d.named); i++ {
+		d.named[i].Size = index + 1
 	}
-	b.Leaves = append(b.Leaves, s.status)
-	reader := &growing{log: d.r.log, start: tlog.StoredHashCount(b.Start)}
-	for i, leaf := range b.Leaves {
-		hs, err := tlog.StoredHashes(b.Start+int64(i), leaf, reader)
-		if err != nil {
-			return Batch{}, nil, err
-		}
-		reader.added = append(reader.added, hs...)
-	}
-	b.Hashes = reader.added
+	d.append(d.status, tlog.RecordHash(d.status), nil)
+	d.closed, d.closedAt, d.entered = len(d.leaves), d.at, len(d.entries)
+	return d.status
+}
+
+// finish returns what is closed as one batch beside the snapshot that follows.
+// Both still lack their checkpoint. The tree is the base's, grown by the
+// draft's hashes.
+func (d *draft) finish(tree *growth) (Batch, *snapshot, error) {
+	size := d.next()
+	s := &snapshot{size: size, edge: tree.grown(), at: d.closedAt, roots: d.roots, statuses: d.statuses, status: d.status}
+	b := Batch{Start: d.base.size, Leaves: d.leaves, Hashes: tree.added, Entries: d.entries, Statements: d.named}
 	var err error
-	if s.hash, err = tlog.TreeHash(size, reader); err != nil {
-		return Batch{}, nil, err
-	}
-	if s.signed, err = d.r.sign(size, s.hash, s.root()); err != nil {
-		return Batch{}, nil, err
-	}
-	s.checkpoint, b.Checkpoint = s.signed, s.signed
-	return b, s, nil
+	s.hash, err = tlog.TreeHash(size, tree)
+	return b, s, err
 }
 
-// growing reads the hashes of a log and those added behind them.
-type growing struct {
-	log   tlog.HashReader
-	start int64
-	added []tlog.Hash
-}
-
-// ReadHashes implements [tlog.HashReader].
-func (g *growing) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	out := make([]tlog.Hash, len(indexes))
-	var old []int64
-	var at []int
-	for i, x := range indexes {
-		switch {
-		case x < g.start:
-			old, at = append(old, x), append(at, i)
-		case x-g.start < int64(len(g.added)):
-			out[i] = g.added[x-g.start]
-		default:
-			return nil, errors.New("a hash beyond the end of the batch was asked for")
+// keepOpened hands the opened statements to those who read what the draft
+// became.
+func (d *draft) keepOpened() {
+	for i, st := range d.opened {
+		if st != nil {
+			d.r.opened.put(d.base.size+int64(i), st)
 		}
 	}
-	if len(old) == 0 {
-		return out, nil
-	}
-	hs, err := g.log.ReadHashes(old)
-	if err != nil {
-		return nil, err
-	}
-	for i, h := range hs {
-		out[at[i]] = h
-	}
-	return out, nil
 }

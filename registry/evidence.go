@@ -13,21 +13,46 @@ import (
 )
 
 // Evidence returns the evidence that a decision on the request needs, in its
-// one byte form, at the newest checkpoint. Where the operator's cosignature of
-// that is missing or more than a minute old, it is cosigned first. It returns
-// ErrNoRoot for an empty log, ErrReadOnly where the checkpoint would have to be
-// cosigned and nothing is written any more, and [verify.ErrTooLarge] where more
-// is logged than evidence may hold.
-func (r *Registry) Evidence(ctx context.Context, req *policy.Request) ([]byte, error) {
-	s, err := r.fresh(ctx)
+// one byte form, at the published checkpoint. Where the operator's cosignature
+// of that is missing or more than a minute old, a register has it cosigned
+// first. It returns ErrNoRoot where nothing is published, ErrReadOnly where the
+// checkpoint would have to be cosigned and nothing is written any more, and
+// [verify.ErrTooLarge] where more is logged than evidence may hold.
+func (r *Reader) Evidence(ctx context.Context, req *policy.Request) ([]byte, error) {
+	return r.evidence(ctx, req, nil)
+}
+
+// CompactEvidence is like [Reader.Evidence] for a verifier whose trust allows
+// stubs ([verify.Trust.AllowsStubs]) and pins that version of the trust root
+// ([verify.Trust.RootVersion]; 1 where it is not known): entries that the
+// decision at those times does not rest on are stubs.
+func (r *Reader) CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error) {
+	return r.evidence(ctx, req, func(set *proven.Set) map[int64]bool {
+		return verify.Omissible(set, req, at, pinned)
+	})
+}
+
+// evidence makes evidence, with stubs at the log indexes that omissible
+// returns; nil omits nothing.
+func (r *Reader) evidence(ctx context.Context, req *policy.Request, omissible func(*proven.Set) map[int64]bool) ([]byte, error) {
+	s, err := r.exhibitable(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	set, err := r.touched(ctx, s, req)
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
 	}
 	e := exhibit{r: r, s: s, shown: make(map[int64]bool)}
-	e.Checkpoint = string(s.checkpoint)
-	if err := e.touched(ctx, req); err != nil {
-		return nil, fmt.Errorf("make evidence: %w", err)
+	if omissible != nil {
+		e.omit = omissible(set)
 	}
+	for _, subject := range set.Subjects() {
+		if err := e.add(subject, set); err != nil {
+			return nil, fmt.Errorf("make evidence: %w", err)
+		}
+	}
+	e.Checkpoint = string(s.checkpoint)
 	e.Status = verify.StatusProof{Index: s.size - 1, Leaf: string(s.status)}
 	if e.Status.Proof, err = tlog.ProveRecord(s.size, s.size-1, r.log); err != nil {
 		return nil, fmt.Errorf("make evidence: status leaf: %w", err)
@@ -35,14 +60,20 @@ func (r *Registry) Evidence(ctx context.Context, req *policy.Request) ([]byte, e
 	return e.Marshal()
 }
 
-// Decide decides the request at the newest checkpoint, on the evidence that it
+// Decide decides the request at the published checkpoint, on the evidence that it
 // returns beside the decision, with what everybody who holds that evidence
 // runs: [verify.Decide].
-func (r *Registry) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
+func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
 	if r.trust == nil {
-		return nil, nil, errors.New("decide: the register has no trust of its own")
+		return nil, nil, errors.New("decide: no trust of its own is configured")
 	}
-	evidence, err := r.Evidence(ctx, req)
+	evidenceOf := r.Evidence
+	if r.trust.AllowsStubs() {
+		evidenceOf = func(ctx context.Context, req *policy.Request) ([]byte, error) {
+			return r.CompactEvidence(ctx, req, at, r.trust.RootVersion())
+		}
+	}
+	evidence, err := evidenceOf(ctx, req)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,57 +84,56 @@ func (r *Registry) Decide(ctx context.Context, req *policy.Request, at policy.Ti
 	return d, evidence, nil
 }
 
-// An exhibit is evidence in the making, at one snapshot.
-type exhibit struct {
-	r     *Registry
-	s     *snapshot
-	shown map[int64]bool
-	// bytes are those of the statements.
-	bytes int
-	verify.Evidence
-}
-
-// touched adds the subjects that the decision touches: each history may lead
-// to others.
-func (e *exhibit) touched(ctx context.Context, req *policy.Request) error {
-	set := &proven.Set{Origin: e.r.origin, Size: e.s.size}
+// touched returns the histories of all subjects that the decision touches: each
+// may lead to others.
+func (r *Reader) touched(ctx context.Context, s *snapshot, req *policy.Request) (*proven.Set, error) {
+	set := &proven.Set{Origin: r.origin, Size: s.size}
 	for more := true; more; {
 		more = false
 		for _, subject := range policy.Touched(req, set) {
 			if _, ok := set.History(subject); ok {
 				continue
 			}
-			entries, err := e.add(ctx, subject)
+			entries, err := r.history(ctx, s, subject)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			set.Prove(subject, entries)
 			more = true
 		}
 	}
-	return nil
+	return set, nil
+}
+
+// An exhibit is evidence in the making, at one snapshot.
+type exhibit struct {
+	r *Reader
+	s *snapshot
+	// shown and omit are log indexes of statements.
+	shown, omit map[int64]bool
+	// bytes are those of the statements.
+	bytes int
+	verify.Evidence
 }
 
 // add adds a subject's history and the statements in it.
-func (e *exhibit) add(ctx context.Context, subject string) ([]proven.Entry, error) {
-	entries, err := e.r.history(ctx, e.s, subject)
-	if err != nil {
-		return nil, err
-	}
-	h := verify.History{Subject: subject, Proof: e.s.statuses.Prove(verify.MapKey(subject))}
+func (e *exhibit) add(subject string, set *proven.Set) error {
+	entries, _ := set.History(subject)
+	e.Histories = append(e.Histories, verify.NewHistory(subject, entries, e.s.statuses.Prove(verify.MapKey(subject)), e.omit))
 	for _, x := range entries {
-		h.Entries = append(h.Entries, verify.Entry{Index: x.Index, Time: x.Time.UnixMilli(), Tag: x.Tag})
+		if e.omit[x.Index] {
+			continue
+		}
 		if err := e.show(x); err != nil {
-			return nil, err
+			return err
 		}
 		// Marshal tells, too, but only when all has been proven.
 		if e.bytes > verify.MaxEvidence {
-			return nil, fmt.Errorf("%w: with the history of %s, of %d statements, it has more than %d bytes",
+			return fmt.Errorf("%w: with the history of %s, of %d statements, it has more than %d bytes",
 				verify.ErrTooLarge, subject, len(entries), verify.MaxEvidence)
 		}
 	}
-	e.Histories = append(e.Histories, h)
-	return entries, nil
+	return nil
 }
 
 // show adds a statement, once.

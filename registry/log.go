@@ -16,23 +16,53 @@ import (
 // the batch starts at: somebody else has written to it.
 var ErrHeadMoved = errors.New("the log does not end where the batch starts")
 
-// A Log keeps the durable order of leaves and what is derived from it. It is
-// implemented by package badgerlog. One goroutine at a time writes (Append,
-// SetCheckpoint); all other methods may be called concurrently with it, and
-// see whole batches only.
+// ErrFull is returned by [Order.Append] and [Log.SetCheckpoint], before
+// anything is written, where the store has no room left. Later calls may
+// succeed.
+var ErrFull = errors.New("the disk is full, or nearly so; nothing was written; make room")
+
+// An Order is the durable order of leaves: append if the head is where I left
+// it, read from n, head. One goroutine at a time appends; the other methods may
+// be called concurrently with it, and see whole batches only.
+type Order interface {
+	// Head returns where the log ends; the zero Head for an empty log.
+	Head() (Head, error)
+	// Append makes a batch durable, all or nothing. It returns [ErrHeadMoved]
+	// where the log's size is not batch.Start, and [ErrFull] where there is no
+	// room for it; after any other error it is unknown whether the batch is in
+	// the log.
+	Append(ctx context.Context, batch Batch) error
+	// Leaves yields the leaves from that index on, in order, up to the head as
+	// it stood at the call. The caller may keep a leaf and does not change it.
+	// A leaf that is missing or cannot be read is an error, and it ends after
+	// the first.
+	Leaves(from int64) iter.Seq2[[]byte, error]
+}
+
+// A Log is an order and what is derived from it, in one store. It is
+// implemented by package badgerlog. One goroutine at a time writes (Append and
+// the methods that begin with Set); all others may be called concurrently with
+// it.
 type Log interface {
+	Order
 	tlog.HashReader
 
-	// Append makes a batch durable, all or nothing. It returns [ErrHeadMoved]
-	// where the log's size is not batch.Start; after any other error it is
-	// unknown whether the batch is in the log.
-	Append(ctx context.Context, batch Batch) error
-	// SetCheckpoint replaces the newest checkpoint by one of the same size with
-	// more signatures.
+	// SetCheckpoint replaces the kept checkpoint of a size by one with other
+	// signatures. There has to be one: that of a batch appended. It returns
+	// [ErrFull] as Append does.
 	SetCheckpoint(ctx context.Context, size int64, checkpoint []byte) error
+	// Checkpoint returns the kept checkpoint of a size, or [ErrNotFound]. Every
+	// Batch.Checkpoint that was appended is kept.
+	Checkpoint(size int64) ([]byte, error)
+	// SetQuorate keeps the size of the newest checkpoint that satisfied the
+	// register's cosigning policy, Quorate returns it, 0 for none.
+	SetQuorate(ctx context.Context, size int64) error
+	Quorate() (int64, error)
+	// SetSize keeps the size that a cosigner last confirmed, by its verifier
+	// key; Sizes returns all that are kept.
+	SetSize(ctx context.Context, vkey string, size int64) error
+	Sizes() (map[string]int64, error)
 
-	// Head returns the newest checkpoint; the zero Head for an empty log.
-	Head() (Head, error)
 	// Leaf returns a leaf, or [ErrNotFound].
 	Leaf(index int64) ([]byte, error)
 	// Find returns where the statement stands that an issuer made under a jti.
@@ -54,11 +84,13 @@ type Head struct {
 }
 
 // A Batch is what is appended at once: statement leaves, the status leaf that
-// closes them, and all that is derived.
+// closes them, and all that is derived. A replica appends several batches of
+// its register as one.
 type Batch struct {
 	// Start is the index of the first leaf.
 	Start int64
-	// Leaves are the statements and, last, the status leaf.
+	// Leaves are statements and status leaves in log order, the last one a
+	// status leaf.
 	Leaves [][]byte
 	// Hashes are the tree's stored hashes (see [tlog.StoredHashes]) of all
 	// leaves, from stored index [tlog.StoredHashCount](Start) on.
@@ -69,6 +101,9 @@ type Batch struct {
 	Entries []SubjectEntry
 	// Checkpoint is the signed note for the size Start+len(Leaves).
 	Checkpoint []byte
+	// Kept are the signed notes of smaller sizes within the batch, ascending,
+	// as far as whoever appends has them. They are kept like Checkpoint.
+	Kept []Head
 }
 
 // Named is a statement's name and its place.

@@ -49,7 +49,7 @@ func (c *openedCache) add(index int64, s *attest.Statement) {
 }
 
 // leaf returns a leaf that is in the log.
-func (r *Registry) leaf(index int64) ([]byte, error) {
+func (r *Reader) leaf(index int64) ([]byte, error) {
 	leaf, err := r.log.Leaf(index)
 	if errors.Is(err, ErrNotFound) {
 		return nil, damaged(index, err)
@@ -65,7 +65,7 @@ func damaged(index int64, cause error) error {
 
 // statement returns the opened statement that the log says stands at an index
 // below the snapshot's size.
-func (r *Registry) statement(s *snapshot, index int64) (*attest.Statement, error) {
+func (r *Reader) statement(s *snapshot, index int64) (*attest.Statement, error) {
 	if st, ok := r.opened.get(index); ok {
 		return st, nil
 	}

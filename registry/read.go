@@ -28,8 +28,8 @@ func openLeaf(s *snapshot, index int64, leaf []byte) (*attest.Statement, error) 
 
 // Statement returns the statement at a log index, ErrNotFound where there is
 // none, such as where a status leaf stands.
-func (r *Registry) Statement(ctx context.Context, index int64) (*attest.Statement, error) {
-	s := r.snapshot()
+func (r *Reader) Statement(ctx context.Context, index int64) (*attest.Statement, error) {
+	s := r.shown()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -56,10 +56,10 @@ type Logged struct {
 	Statement *attest.Statement
 }
 
-// History returns the whole history of a subject at the newest checkpoint, in
-// log order, empty for a subject without statements.
-func (r *Registry) History(ctx context.Context, subject string) ([]Logged, error) {
-	entries, err := r.history(ctx, r.snapshot(), subject)
+// History returns the whole history of a subject at the published checkpoint,
+// in log order, empty for a subject without statements.
+func (r *Reader) History(ctx context.Context, subject string) ([]Logged, error) {
+	entries, err := r.history(ctx, r.shown(), subject)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (r *Registry) History(ctx context.Context, subject string) ([]Logged, error
 }
 
 // history returns a subject's history at a snapshot, with its statements.
-func (r *Registry) history(ctx context.Context, s *snapshot, subject string) ([]proven.Entry, error) {
+func (r *Reader) history(ctx context.Context, s *snapshot, subject string) ([]proven.Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -94,8 +94,8 @@ func (r *Registry) history(ctx context.Context, s *snapshot, subject string) ([]
 // Entities yields the ids of all entities that anything is logged of, each
 // once, the identifiers that registrations name beside the main one included.
 // It ends after the first error.
-func (r *Registry) Entities() iter.Seq2[string, error] {
-	s := r.snapshot()
+func (r *Reader) Entities() iter.Seq2[string, error] {
+	s := r.shown()
 	return func(yield func(string, error) bool) {
 		last := ""
 		for subject, err := range r.subjects(s, attest.EntitySubject("")) {
@@ -119,8 +119,8 @@ func (r *Registry) Entities() iter.Seq2[string, error] {
 
 // Sandboxes yields the ids of all sandboxes that were ever approved, sorted.
 // It ends after the first error.
-func (r *Registry) Sandboxes() iter.Seq2[string, error] {
-	s := r.snapshot()
+func (r *Reader) Sandboxes() iter.Seq2[string, error] {
+	s := r.shown()
 	return func(yield func(string, error) bool) {
 		for subject, err := range r.subjects(s, attest.SandboxSubject("")) {
 			if !yield(strings.TrimPrefix(subject, attest.SandboxSubject("")), err) || err != nil {
@@ -131,7 +131,7 @@ func (r *Registry) Sandboxes() iter.Seq2[string, error] {
 }
 
 // subjects yields the subjects with a prefix that a snapshot has.
-func (r *Registry) subjects(s *snapshot, prefix string) iter.Seq2[string, error] {
+func (r *Reader) subjects(s *snapshot, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for subject, err := range r.log.Subjects(prefix) {
 			if err != nil {

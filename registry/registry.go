@@ -14,9 +14,21 @@
 // status map; a submitter is answered once its batch is durable. What a batch
 // may hold is in [Admit], which a mirror runs again over the same log.
 //
-// Readers use a snapshot: one checkpoint, the version of the status map that
-// it commits to, and histories cut at its size. They never wait for a batch,
-// but for a checkpoint that has to be cosigned anew.
+// Readers (type [Reader], the read side of a [Registry] and of a replica) use a
+// snapshot: one checkpoint, the version of the status map that it commits to,
+// and histories cut at its size. They never wait for a batch, but for a
+// checkpoint that has to be cosigned anew.
+//
+// With a cosigning policy ([Cosigning]), what is logged is shown once witnesses
+// and mirrors have cosigned it and make the quorum; the sequencer goes on
+// meanwhile. At every start it waits until each of them has confirmed that it
+// holds no larger size than the log: one that was put back from an old copy is
+// not continued.
+//
+// A [Replica] is a copy that was derived anew from the leaves of a [Source],
+// with the very code that made the register's batches: it is what mirrors,
+// audits and restored backups are made of, and finds every [Divergence].
+// [Check] compares a log with itself, and [Rebuild] derives it anew.
 //
 // A storage error ends all writing until the register is opened again: what
 // the log holds is then unknown, and nothing may be signed on a guess.
@@ -33,7 +45,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/verify"
@@ -56,6 +67,16 @@ var (
 	ErrSigner = errors.New("the register could not sign its checkpoint; try again later")
 	// ErrClock: the clock stands too far behind the last batch.
 	ErrClock = errors.New("the register's clock stands behind its log; set it right")
+	// ErrNoQuorum: the newest checkpoint lacks cosignatures that the policy
+	// asks for; the error says whose. What is logged is durable, but not shown.
+	ErrNoQuorum = errors.New("the register's cosigners do not make its quorum")
+	// ErrUnconfirmed: a cosigner has not confirmed yet, since the register was
+	// started, that it holds no larger size than the log has. Nothing is logged
+	// before.
+	ErrUnconfirmed = errors.New("the register waits for its cosigners to confirm that its log is whole")
+	// ErrRolledBack: a cosigner holds a larger size than the log has, or another
+	// log. Nothing is logged until the register is started again.
+	ErrRolledBack = errors.New("the log is not whole: a cosigner holds more of it, or another one")
 	// ErrClosed: the register is closed.
 	ErrClosed = errors.New("the register is closed")
 )
@@ -70,7 +91,9 @@ type Config struct {
 	LogSigner note.Signer
 	// Cosigner is the operator's own; nil for none.
 	Cosigner *Cosigner
-	// Trust is what [Registry.Decide] trusts; nil makes it fail.
+	// Cosigning says who else cosigns, and when a checkpoint is published.
+	Cosigning Cosigning
+	// Trust is what [Reader.Decide] trusts; nil makes it fail.
 	Trust *verify.Trust
 	// Now is the clock; nil is time.Now. It is called concurrently.
 	Now func() time.Time
@@ -89,25 +112,30 @@ type Config struct {
 
 // A Registry is a running register. All methods may be called concurrently.
 type Registry struct {
-	log      Log
-	origin   string
+	*Reader
+
 	signer   note.Signer
 	cosigner *Cosigner
-	trust    *verify.Trust
-	now      func() time.Time
 	interval time.Duration
 	logger   *slog.Logger
 
 	// write is held while the log or its newest checkpoint changes.
 	write  sync.Mutex
-	state  atomic.Pointer[snapshot]
 	failed atomic.Pointer[error]
-	opened openedCache
+	// full says that the last batch found no room.
+	full atomic.Bool
+	// covered is the newest snapshot that the operator's cosigner has covered.
+	covered atomic.Pointer[snapshot]
+
+	// publisher is nil without a cosigning policy.
+	publisher *publisher
 
 	// intake guards closed, and queue against a send after it is closed.
 	intake sync.RWMutex
 	closed bool
 	queue  chan *submission
+	// lately is the sequencer's.
+	lately *roster
 	done   chan struct{}
 }
 
@@ -126,12 +154,11 @@ func New(c Config) (*Registry, error) {
 		return nil, fmt.Errorf("start the register: the log key is named %q; it has to be named as the origin, %q", c.LogSigner.Name(), c.Origin)
 	}
 	r := &Registry{
-		log: c.Log, origin: c.Origin, signer: c.LogSigner, cosigner: c.Cosigner, trust: c.Trust,
-		now: c.Now, interval: c.BatchInterval, logger: c.Logger, done: make(chan struct{}),
+		Reader: newReader(c.Log, c.Origin, c.Trust, c.Now),
+		signer: c.LogSigner, cosigner: c.Cosigner,
+		interval: c.BatchInterval, logger: c.Logger, done: make(chan struct{}),
 	}
-	if r.now == nil {
-		r.now = time.Now
-	}
+	r.refresh = r.fresh
 	if r.interval == 0 {
 		r.interval = time.Second
 	}
@@ -143,13 +170,52 @@ func New(c Config) (*Registry, error) {
 		size = 4096
 	}
 	r.queue = make(chan *submission, size)
-	s, err := r.load()
-	if err != nil {
+	if c.Cosigner != nil {
+		r.cosigners = []string{c.Cosigner.VKey()}
+	}
+	var err error
+	if r.publisher, err = newPublisher(r, c.Cosigning); err != nil {
 		return nil, fmt.Errorf("start the register: %w", err)
 	}
-	r.state.Store(s)
+	if err := r.start(); err != nil {
+		return nil, fmt.Errorf("start the register: %w", err)
+	}
+	if r.publisher != nil {
+		if err := r.publisher.start(); err != nil {
+			return nil, fmt.Errorf("start the register: %w", err)
+		}
+	}
 	go r.run()
 	return r, nil
+}
+
+// start loads what the log holds, and checks that this register may go on with
+// it.
+func (r *Registry) start() error {
+	published := int64(asNewest)
+	if r.publisher != nil {
+		var err error
+		if published, err = r.log.Quorate(); err != nil {
+			return err
+		}
+	}
+	if err := r.load(published); err != nil {
+		return err
+	}
+	s := r.newest()
+	r.lately = newRoster(s.size)
+	if s.size == 0 {
+		return nil
+	}
+	if err := r.listed(s.root()); err != nil {
+		return err
+	}
+	if !s.cosigned.Before(s.at) {
+		r.covered.Store(s)
+	}
+	// That the signer signs, before anybody waits for it.
+	_, err := r.sign(s.size, s.hash, s.root())
+	return err
 }
 
 // Init logs the first trust root, which nobody but its own officers vouch for,
@@ -157,7 +223,7 @@ func New(c Config) (*Registry, error) {
 // register, or does not list the log signer's key and the operator's cosigner. Where the log begins with
 // the same statement already, it returns that one's receipt.
 func (r *Registry) Init(ctx context.Context, root []byte) (Receipt, error) {
-	if r.snapshot().size > 0 {
+	if r.newest().size > 0 {
 		first, err := r.leaf(0)
 		if err != nil {
 			return Receipt{}, err
@@ -171,7 +237,7 @@ func (r *Registry) Init(ctx context.Context, root []byte) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	return r.enqueue(ctx, &submission{statement: st, first: true})
+	return r.enqueue(ctx, &submission{statement: st, hash: st.LeafHash(), first: true})
 }
 
 // Close stops taking statements, sequences those that wait, and returns when
@@ -184,11 +250,17 @@ func (r *Registry) Close() error {
 	}
 	r.intake.Unlock()
 	<-r.done
+	if r.publisher != nil {
+		r.publisher.close()
+	}
 	return nil
 }
 
 // Healthy returns nil while the register logs statements, and otherwise why it
-// does not.
+// does not: among others [ErrClock] where its clock stands too far behind its
+// last batch, [ErrFull] until a batch finds room again, [ErrUnconfirmed] and
+// [ErrRolledBack] while it may not go on, and [ErrNoQuorum] where what it logs
+// is not published.
 func (r *Registry) Healthy() error {
 	if err := r.failed.Load(); err != nil {
 		return *err
@@ -198,10 +270,18 @@ func (r *Registry) Healthy() error {
 	if r.closed {
 		return ErrClosed
 	}
-	if r.snapshot().size == 0 {
-		return ErrNoRoot
+	s := r.newest()
+	unconfirmed, missing := r.publisher.standing()
+	if s.size == 0 {
+		return errors.Join(ErrNoRoot, unconfirmed)
 	}
-	return nil
+	if r.full.Load() {
+		return ErrFull
+	}
+	if err := checkClock(r.now(), r.batchTime(r.now(), s), s); err != nil {
+		return err
+	}
+	return errors.Join(unconfirmed, missing)
 }
 
 // fail ends all writing; the first cause is kept.
@@ -209,65 +289,7 @@ func (r *Registry) fail(cause error) error {
 	err := fmt.Errorf("%w: %w", ErrReadOnly, cause)
 	if r.failed.CompareAndSwap(nil, &err) {
 		r.logger.Error("storage has failed; the register only reads until it is opened again", slog.Any("error", cause))
+		r.publisher.wake()
 	}
 	return *r.failed.Load()
-}
-
-// snapshot returns the newest one.
-func (r *Registry) snapshot() *snapshot { return r.state.Load() }
-
-// sign returns the checkpoint of the tree of that size with the log's own
-// signature. root is the trust root that must list the log's key.
-func (r *Registry) sign(size int64, hash tlog.Hash, root *attest.TrustRoot) ([]byte, error) {
-	v, ok := r.logKey(root)
-	if !ok {
-		return nil, fmt.Errorf("sign the checkpoint of size %d: %w", size, errLogKey)
-	}
-	signed, err := note.Sign(&note.Note{Text: checkpointText(r.origin, size, hash)}, r.signer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: size %d: %w", ErrSigner, size, err)
-	}
-	// A key that signs otherwise than the root says would make a checkpoint
-	// that nobody accepts.
-	if _, err := note.Open(signed, note.VerifierList(v)); err != nil {
-		return nil, fmt.Errorf("%w: size %d: the fresh signature: %w", ErrSigner, size, err)
-	}
-	return signed, nil
-}
-
-var errLogKey = errors.New("the trust root in force does not list the log signer's key")
-
-// logKey finds the log signer's key in a trust root.
-func (r *Registry) logKey(root *attest.TrustRoot) (note.Verifier, bool) {
-	for _, v := range logKeys(root) {
-		if v.Name() == r.signer.Name() && v.KeyHash() == r.signer.KeyHash() {
-			return v, true
-		}
-	}
-	return nil, false
-}
-
-// logKeys are the log keys that a trust root lists.
-func logKeys(root *attest.TrustRoot) []note.Verifier {
-	var out []note.Verifier
-	for _, k := range root.Root().LogKeys {
-		// attest has read every key already.
-		if v, err := note.NewVerifier(k); err == nil {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-// cosign adds the operator's cosignature, dated at, to a signed checkpoint.
-func (r *Registry) cosign(signed []byte, at time.Time) ([]byte, error) {
-	if r.cosigner == nil {
-		return signed, nil
-	}
-	text, _, _ := bytes.Cut(signed, []byte("\n\n"))
-	line, err := note.Sign(&note.Note{Text: string(text) + "\n"}, r.cosigner.at(at))
-	if err != nil {
-		return nil, fmt.Errorf("cosign the checkpoint: %w", err)
-	}
-	return append(bytes.Clone(signed), line[len(text)+2:]...), nil
 }

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/safeconduct/safeconduct/attest"
 )
 
@@ -63,8 +61,8 @@ func (r *Registry) run() {
 // checkpoint is cosigned, once the clock has come to the whole second that a
 // cosignature of it is dated.
 func (r *Registry) receive() (first *submission, ok bool) {
-	s := r.snapshot()
-	if r.interval < 0 || r.cosigner == nil || s.size == 0 || !s.cosigned.Before(s.at) {
+	s := r.newest()
+	if r.interval < 0 || r.cosigner == nil || r.publisher != nil || s.size == 0 || !s.cosigned.Before(s.at) {
 		first, ok = <-r.queue
 		return first, ok
 	}
@@ -87,7 +85,7 @@ func (r *Registry) receive() (first *submission, ok bool) {
 // cosignature. Batch times would else run ahead of the clock, by up to a second
 // for each batch that evidence is asked for.
 func (r *Registry) keepPace() {
-	if ahead := r.snapshot().cosigned.Sub(r.now()); r.interval >= 0 && ahead >= 0 {
+	if ahead := r.newest().cosigned.Sub(r.now()); r.interval >= 0 && ahead >= 0 {
 		time.Sleep(min(ahead+time.Millisecond, time.Second))
 	}
 }
@@ -154,61 +152,88 @@ func (r *Registry) sequence(batch []*submission) []answer {
 	if err := r.failed.Load(); err != nil {
 		return refuse(*err)
 	}
-	base := r.snapshot()
-	now := r.now()
-	at := batchTime(now, base)
-	if behind := at.Sub(now); behind > maxBehind {
-		return refuse(fmt.Errorf("%w: it is %s behind the time of the last batch, %s", ErrClock, behind, base.at.Format(time.RFC3339)))
+	if err, _ := r.publisher.standing(); err != nil {
+		return refuse(err)
 	}
-	d := r.newDraft(base, at)
+	base := r.newest()
+	now := r.now()
+	at := r.batchTime(now, base)
+	if err := checkClock(now, at, base); err != nil {
+		return refuse(err)
+	}
+	d := r.newDraft(base, len(batch))
+	d.begin(at)
 	for i, s := range batch {
 		answers[i] = r.take(d, s)
 		if err := answers[i].err; err != nil && !isRefusal(err) {
 			return refuse(r.fail(err))
 		}
 	}
-	if len(d.statements) == 0 {
+	if d.pending() == 0 {
 		return answers
 	}
-	next, err := r.commit(d)
+	done, err := r.commit(d)
 	if err != nil {
 		return refuse(err)
 	}
 	for i := range answers {
 		if a := &answers[i]; a.err == nil && a.place.Size == 0 {
-			a.place.Size, a.at, a.signed = next.size, next.at, next.signed
+			a.place.Size, a.batch = done.size, done
 		}
 	}
 	return answers
 }
 
-// commit makes a draft durable and publishes the snapshot that follows.
-func (r *Registry) commit(d *draft) (*snapshot, error) {
-	batch, next, err := d.finish()
-	if errors.Is(err, ErrSigner) || errors.Is(err, errLogKey) {
-		// Nothing is written yet: the next batch may be luckier.
-		return nil, err
-	}
+// commit makes a draft durable. The snapshot that follows is published, at once
+// or when it has been cosigned.
+func (r *Registry) commit(d *draft) (*batched, error) {
+	d.close()
+	tree, err := grow(d.base.edge, d.base.size, d.hashes)
 	if err != nil {
 		return nil, r.fail(err)
 	}
-	// Nobody's context ends what all submitters of the batch wait for.
-	if err := r.log.Append(context.Background(), batch); err != nil {
+	batch, next, err := d.finish(tree)
+	if err != nil {
 		return nil, r.fail(err)
 	}
-	for i, st := range d.statements {
-		r.opened.put(batch.Start+int64(i), st)
+	if next.signed, err = r.sign(next.size, next.hash, next.root()); err != nil {
+		// Nothing is written yet: the next batch may be luckier.
+		return nil, err
 	}
-	r.state.Store(next)
-	return next, nil
+	next.checkpoint, batch.Checkpoint = next.signed, next.signed
+	// Nobody's context ends what all submitters of the batch wait for.
+	if err := r.log.Append(context.Background(), batch); errors.Is(err, ErrFull) {
+		r.full.Store(true)
+		return nil, err
+	} else if err != nil {
+		return nil, r.fail(err)
+	}
+	r.full.Store(false)
+	d.keepOpened()
+	r.lately.add(batch.Start, batch.Statements)
+	r.advance(next)
+	if r.publisher != nil {
+		r.publisher.tell(d.base, next)
+	} else {
+		r.publish(next)
+	}
+	return &batched{next, tree}, nil
+}
+
+// checkClock refuses a batch time that the clock is too far behind.
+func checkClock(now, at time.Time, base *snapshot) error {
+	if behind := at.Sub(now); behind > maxBehind {
+		return fmt.Errorf("%w: it is %s behind the time of the last batch, %s", ErrClock, behind, base.at.Format(time.RFC3339))
+	}
+	return nil
 }
 
 // batchTime is the clock's, to the millisecond, but after the last batch and
 // after every cosignature held: what a cosigner has signed at T fixes what was
 // known at T.
-func batchTime(now time.Time, base *snapshot) time.Time {
+func (r *Registry) batchTime(now time.Time, base *snapshot) time.Time {
 	at := now.Truncate(time.Millisecond).UTC()
-	for _, before := range []time.Time{base.at, base.cosigned} {
+	for _, before := range []time.Time{base.at, base.cosigned, r.publisher.after()} {
 		if !at.After(before) {
 			at = before.Add(time.Millisecond)
 		}
@@ -228,8 +253,7 @@ func (r *Registry) take(d *draft, s *submission) answer {
 		return answer{err: err}
 	}
 	st := s.statement
-	head := st.Claims().Head()
-	if a, dup := r.duplicate(d, st); dup {
+	if a, dup := r.duplicate(d, s); dup {
 		return a
 	}
 	if s.first != (d.Root() == nil) {
@@ -248,31 +272,38 @@ func (r *Registry) take(d *draft, s *submission) answer {
 	if err := admit(d, st, d.at); err != nil {
 		return answer{err: err}
 	}
-	if err := d.add(st); err != nil {
+	index := d.next()
+	if err := d.add(st, s.hash); err != nil {
 		return answer{err: err}
 	}
-	return answer{place: Place{Index: d.names[[2]string{head.Iss, head.JTI}], LeafHash: st.LeafHash()}}
+	return answer{place: Place{Index: index, LeafHash: s.hash}}
 }
 
 // duplicate answers a statement whose name is taken: with the place of the
 // one that has the same payload, or with a conflict.
-func (r *Registry) duplicate(d *draft, st *attest.Statement) (a answer, dup bool) {
+func (r *Registry) duplicate(d *draft, s *submission) (a answer, dup bool) {
+	st := s.statement
 	head := st.Claims().Head()
 	if i, ok := d.names[[2]string{head.Iss, head.JTI}]; ok {
-		old := d.statements[i-d.base.size]
-		if err := samePayload(old.Bytes(), i, st.Bytes()); err != nil {
+		n := i - d.base.size
+		if err := samePayload(d.leaves[n], i, st.Bytes()); err != nil {
 			return answer{err: err}, true
 		}
-		return answer{place: Place{Index: i, LeafHash: old.LeafHash()}}, true
+		return answer{place: Place{Index: i, LeafHash: d.hashes[n]}}, true
 	}
-	place, ok, err := r.log.Find(head.Iss, head.JTI)
+	// It was not there when it was submitted.
+	place, ok, sure := r.lately.find(head.Iss, head.JTI, s.lookedUp)
+	var err error
+	if !sure {
+		place, ok, err = r.log.Find(head.Iss, head.JTI)
+	}
 	if err != nil {
 		return answer{err: err}, true
 	}
 	if !ok {
 		return answer{}, false
 	}
-	if place.LeafHash != tlog.RecordHash(st.Bytes()) {
+	if place.LeafHash != s.hash {
 		if err := r.samePayload(place, st.Bytes()); err != nil {
 			return answer{err: err}, true
 		}

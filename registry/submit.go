@@ -4,36 +4,19 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/verify"
 )
-
-// A Receipt says where a statement stands in the log, and proves it. The
-// receipt of a statement is the same whenever it is asked for.
-type Receipt struct {
-	// Index is its log index.
-	Index int64
-	// Time is when it was logged, to the millisecond.
-	Time time.Time
-	// LeafHash is the RFC 6962 leaf hash of what is logged. Where the same
-	// payload was submitted with other signatures before, it is of those.
-	LeafHash tlog.Hash
-	// Size is that of Checkpoint.
-	Size int64
-	// Proof is the inclusion proof of the leaf in the tree of that size.
-	Proof tlog.RecordProof
-	// Checkpoint is the one that closed the statement's batch, with the log's
-	// signature.
-	Checkpoint []byte
-}
 
 // A submission is a statement on its way through the sequencer.
 type submission struct {
 	statement *attest.Statement
+	// hash is that of its leaf.
+	hash tlog.Hash
+	// lookedUp is the size of the log in which its name was not found.
+	lookedUp int64
 	// root is what it was opened with; first says that it is the first root.
 	root   *attest.TrustRoot
 	first  bool
@@ -41,13 +24,19 @@ type submission struct {
 	answer chan answer
 }
 
-// An answer is a place and the checkpoint of its size, or why there is none.
-// Without the checkpoint, the place is one of an earlier batch.
+// An answer is a place and the batch that it is in, or why there is none.
+// Without the batch, the place is one of an earlier batch.
 type answer struct {
-	place  Place
-	at     time.Time
-	signed []byte
-	err    error
+	place Place
+	batch *batched
+	err   error
+}
+
+// batched is a batch that is durable: the snapshot at its end, and the tree,
+// which has the proofs of its leaves.
+type batched struct {
+	*snapshot
+	tree *growth
 }
 
 // Submit has a statement logged and returns its receipt when that is durable.
@@ -64,7 +53,7 @@ func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error
 		return Receipt{}, err
 	}
 	head := u.ClaimsUnsafe().Head()
-	s := r.snapshot()
+	s := r.newest()
 	if s.size == 0 {
 		return Receipt{}, ErrNoRoot
 	}
@@ -72,13 +61,14 @@ func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error
 	if err != nil {
 		return Receipt{}, err
 	}
-	if logged && place.LeafHash == tlog.RecordHash(statement) {
+	hash := tlog.RecordHash(statement)
+	if logged && place.LeafHash == hash {
 		return r.receipt(answer{place: place})
 	}
 	root := s.root()
 	if _, isRoot := u.ClaimsUnsafe().(*attest.Root); isRoot && logged {
 		// A root that is logged is signed by its predecessor's officers.
-		root = rootBefore(r.snapshot().roots, place.Index)
+		root = rootBefore(r.newest().roots, place.Index)
 	}
 	st, err := open(u, statement, root)
 	if err != nil {
@@ -90,7 +80,7 @@ func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error
 		}
 		return r.receipt(answer{place: place})
 	}
-	return r.enqueue(ctx, &submission{statement: st, root: root})
+	return r.enqueue(ctx, &submission{statement: st, hash: hash, lookedUp: s.size, root: root})
 }
 
 // open opens a statement; only the first root has none to be opened with.
@@ -131,6 +121,9 @@ func payload(statement []byte) []byte {
 
 // enqueue gives a submission to the sequencer and waits for its answer.
 func (r *Registry) enqueue(ctx context.Context, s *submission) (Receipt, error) {
+	if err := r.publisher.ready(ctx); err != nil {
+		return Receipt{}, err
+	}
 	s.ctx, s.answer = ctx, make(chan answer, 1)
 	if err := r.offer(s); err != nil {
 		return Receipt{}, err
@@ -160,37 +153,16 @@ func (r *Registry) offer(s *submission) error {
 	}
 }
 
-// receipt makes the receipt of an answer. It reads what is durable.
+// receipt makes the receipt of an answer: for a batch that is just durable of
+// what is in memory, else of what is stored, which is the same.
 func (r *Registry) receipt(a answer) (Receipt, error) {
 	if a.err != nil {
 		return Receipt{}, a.err
 	}
-	p := a.place
-	if a.signed == nil {
-		leaf, err := r.leaf(p.Size - 1)
-		if err != nil {
-			return Receipt{}, err
-		}
-		status, err := verify.ParseStatusLeaf(leaf)
-		if err != nil {
-			return Receipt{}, err
-		}
-		a.at = status.Time
-		hash, err := tlog.TreeHash(p.Size, r.log)
-		if err != nil {
-			return Receipt{}, err
-		}
-		// Signed anew, which gives the same bytes: Ed25519 is deterministic.
-		if a.signed, err = r.sign(p.Size, hash, r.snapshot().root()); err != nil {
-			return Receipt{}, err
-		}
+	if a.batch == nil {
+		return r.receiptAt(a.place)
 	}
-	proof, err := tlog.ProveRecord(p.Size, p.Index, r.log)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("prove index %d: %w", p.Index, err)
-	}
-	return Receipt{
-		Index: p.Index, Time: a.at, LeafHash: p.LeafHash, Size: p.Size,
-		Proof: proof, Checkpoint: a.signed,
-	}, nil
+	b := a.batch
+	receipt := Receipt{Index: a.place.Index, Time: b.at, LeafHash: a.place.LeafHash, Size: b.size, Checkpoint: b.signed}
+	return receipt, receipt.prove(b.tree)
 }

@@ -14,10 +14,11 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/registry"
@@ -26,66 +27,108 @@ import (
 
 // A Log is an open log. It may be used concurrently.
 type Log struct {
-	db *badger.DB
-	// write is held while the head is looked at and moved.
+	db     *badger.DB
+	dir    string
+	logger *slog.Logger
+	// memtable is the size of badger's tables in memory.
+	memtable int64
+	chunks   chunks
+	// write is held while the head is looked at and moved, and guards what
+	// follows.
 	write sync.Mutex
+	acked *acknowledged
+	// wal is the number of the newest write-ahead log that has its blocks.
+	wal int
 }
 
 var _ registry.Log = (*Log)(nil)
 
-// memtable is the size of badger's tables in memory. A transaction may have
-// some 15 % of it, which the largest batch (4 MiB of leaves and 4,096 entries
-// of histories) does not reach.
-const memtable = 64 << 20
-
 // Open opens the log in dir, which is made where it does not exist, and checks
-// that its end holds together: the checkpoint, the tree's edge and the last
-// leaves. Badger's own messages go to logger, nil for nowhere. It returns an
-// error that says what is wrong where another process has the log open, or
-// what is stored does not agree.
+// that all badger's files are whole, that nothing is missing that was
+// acknowledged, and that the end of the log holds together: the checkpoint, the
+// tree's edge and the last leaves. Badger's own messages go to logger, nil for
+// nowhere.
+//
+// Its error says what is wrong and what to do: where another process has the
+// log open, the disk is full ([registry.ErrFull]) or cannot be written to, or
+// what is stored is damaged. Of a damaged store it changes nothing that a
+// repair would need.
 func Open(dir string, logger *slog.Logger) (*Log, error) {
-	o := badger.DefaultOptions(dir).
-		WithSyncWrites(true).
-		// Badger's largest: every leaf has less and so stays in the LSM tree.
-		WithValueThreshold(1 << 20).
-		WithValueLogFileSize(64 << 20).
-		WithMemTableSize(memtable).
-		WithNumMemtables(3).
-		WithBlockCacheSize(64 << 20).
-		WithIndexCacheSize(64 << 20).
-		WithCompression(options.Snappy).
-		// Two compactors and a deep level 0 keep compaction from rewriting
-		// leaves while batches are written.
-		WithNumCompactors(2).
-		WithNumLevelZeroTables(20).
-		WithNumLevelZeroTablesStall(60).
-		// There is one writer.
-		WithDetectConflicts(false).
-		WithMetricsEnabled(false).
-		WithLogger(nil)
-	if logger != nil {
-		o = o.WithLogger(bridge{logger})
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
 	}
-	if err := whole(dir); err != nil {
+	l, err := open(dir, memtable, logger, (*Log).begin)
+	if err != nil {
 		return nil, fmt.Errorf("open the log in %s: %w", dir, err)
-	}
-	db, err := badger.Open(o)
-	if err != nil {
-		return nil, fmt.Errorf("open the log in %s (is another process using it?): %w", dir, err)
-	}
-	l := &Log{db: db}
-	if err = l.claim(); err == nil {
-		err = l.check()
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the log in %s: %w", dir, err), db.Close())
 	}
 	return l, nil
 }
 
-// Close closes the log. Whoever uses it has to be done before.
+// open opens badger and has begin look at what it has opened; wal is what stood
+// in the write-ahead logs.
+func open(dir string, memtable int64, logger *slog.Logger, begin func(l *Log, wal span) error) (*Log, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, full(err)
+	}
+	acked, err := openAcknowledged(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{dir: dir, memtable: memtable, logger: logger, acked: acked}
+	wal, err := inspect(dir, acked)
+	if err == nil {
+		err = roomToOpen(dir, memtable)
+	}
+	if err == nil {
+		l.wal, err = newestWAL(dir)
+	}
+	if err == nil {
+		l.db, err = badger.Open(settings(dir, memtable, logger))
+		if err != nil {
+			err = reason(err)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, acked.close())
+	}
+	if err := begin(l, wal); err != nil {
+		return nil, errors.Join(err, l.db.Close(), acked.close())
+	}
+	return l, nil
+}
+
+// begin looks at what badger has opened; wal is what stood in the write-ahead
+// logs. Where the MANIFEST was damaged, it is the leaves before it that are
+// missing.
+func (l *Log) begin(wal span) error {
+	if err := l.claim(); err != nil {
+		return err
+	}
+	head, err := l.check()
+	if err != nil {
+		return err
+	}
+	if err := l.checkLeaves(wal.first); err != nil {
+		return err
+	}
+	if err := l.checkAcknowledged(head); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(filepath.Join(l.dir, setAside)); err != nil {
+		return err
+	}
+	return l.allocate()
+}
+
+// Close closes the log. Whoever uses it has to be done before. Where the disk
+// has no room for what badger writes on closing it returns [registry.ErrFull]
+// and leaves the log open: make room and Close again, or end the process, and
+// the next [Open] has all of it.
 func (l *Log) Close() error {
-	if err := l.db.Close(); err != nil {
+	if err := roomToClose(l.dir); err != nil {
+		return fmt.Errorf("close the log: %w", err)
+	}
+	if err := errors.Join(l.db.Close(), l.acked.close()); err != nil {
 		return fmt.Errorf("close the log: %w", err)
 	}
 	return nil
@@ -105,86 +148,177 @@ func (l *Log) claim() error {
 	})
 }
 
-// checkedLeaves is how many of the last leaves are hashed on opening: more
+// checkedLeaves is how many leaves before an edge are hashed on opening: more
 // than the largest batch has.
-const checkedLeaves = 512
+const checkedLeaves = 4096
 
 // check compares the end of what is stored.
-func (l *Log) check() error {
-	head, err := l.Head()
-	if err != nil {
-		return err
+func (l *Log) check() (head registry.Head, err error) {
+	if head, err = l.Head(); err != nil {
+		return head, err
 	}
 	switch _, err := l.Leaf(head.Size); {
 	case err == nil:
-		return fmt.Errorf("there is a leaf at index %d, beyond the checkpoint of size %d", head.Size, head.Size)
+		return head, fmt.Errorf("there is a leaf at index %d, beyond the checkpoint of size %d: the store is damaged; %s", head.Size, head.Size, advice)
 	case !errors.Is(err, registry.ErrNotFound):
-		return err
+		return head, err
 	}
 	if head.Size == 0 {
-		return nil
+		return head, nil
 	}
 	c, err := verify.ParseCheckpoint(head.Checkpoint)
 	if err != nil {
-		return err
+		return head, err
 	}
-	got, err := tlog.TreeHash(head.Size, l)
+	if err := l.checkTree(c.Tree); err != nil {
+		return head, err
+	}
+	return head, l.checkLeaves(head.Size)
+}
+
+// checkTree compares a root with the stored hashes.
+func (l *Log) checkTree(want tlog.Tree) error {
+	got, err := tlog.TreeHash(want.N, l)
 	if err != nil {
-		return fmt.Errorf("read the edge of the tree: %w", err)
+		return fmt.Errorf("read the edge of the tree: %w: the store is damaged; %s", err, advice)
 	}
-	if want := c.Tree.Hash; got != want {
-		return fmt.Errorf("the tree of size %d has the root %v, its checkpoint %v: the store is damaged; restore a backup", head.Size, got, want)
+	if got != want.Hash {
+		return fmt.Errorf("the tree of size %d has the root %v, its checkpoint %v: the store is damaged; %s", want.N, got, want.Hash, advice)
 	}
-	for i := max(0, head.Size-checkedLeaves); i < head.Size; i++ {
-		leaf, err := l.Leaf(i)
-		if err != nil {
-			return fmt.Errorf("leaf %d: %w", i, err)
-		}
-		hs, err := l.ReadHashes([]int64{tlog.StoredHashIndex(0, i)})
+	return nil
+}
+
+// checkLeaves hashes the leaves before an index.
+func (l *Log) checkLeaves(end int64) error {
+	for i := max(0, end-checkedLeaves); i < end; {
+		leaves, err := l.leaves(i, end)
 		if err != nil {
 			return err
 		}
-		if hs[0] != tlog.RecordHash(leaf) {
-			return fmt.Errorf("leaf %d does not have the hash that the tree has: the store is damaged; restore a backup", i)
+		for _, leaf := range leaves {
+			hs, err := l.ReadHashes([]int64{tlog.StoredHashIndex(0, i)})
+			if err != nil {
+				return err
+			}
+			if hs[0] != tlog.RecordHash(leaf) {
+				return fmt.Errorf("leaf %d does not have the hash that the tree has: the store is damaged; %s", i, advice)
+			}
+			i++
 		}
 	}
 	return nil
 }
 
-// Append implements [registry.Log].
-func (l *Log) Append(ctx context.Context, b registry.Batch) error {
+// checkAcknowledged compares the store with what was acknowledged, and then
+// takes all of it for that: who asks will be answered from it.
+func (l *Log) checkAcknowledged(head registry.Head) error {
+	var writes int64
+	err := l.db.View(func(txn *badger.Txn) (err error) {
+		writes, err = getNumber(txn, writesKey)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if l.acked.known {
+		if writes < l.acked.writes || head.Size < l.acked.size {
+			return l.acked.missing(writes, head.Size)
+		}
+		if l.acked.size > 0 {
+			if err := l.checkTree(tlog.Tree{N: l.acked.size, Hash: l.acked.root}); err != nil {
+				return fmt.Errorf("what was acknowledged: %w", err)
+			}
+		}
+		if writes == l.acked.writes {
+			return nil
+		}
+	} else if head.Size > 0 {
+		l.logger.Warn("nothing says what was acknowledged before; what is stored is taken for it", "dir", l.dir, "size", head.Size)
+	}
+	root := tlog.Hash{}
+	if head.Size > 0 {
+		if root, err = tlog.TreeHash(head.Size, l); err != nil {
+			return err
+		}
+	}
+	return l.acked.set(writes, head.Size, root)
+}
+
+// update writes durably, where there is room.
+func (l *Log) update(ctx context.Context, change func(txn *badger.Txn) error) error {
 	l.write.Lock()
 	defer l.write.Unlock()
+	return l.commit(ctx, l.acked.size, l.acked.root, change)
+}
+
+// commit writes durably, and what the tree is then.
+func (l *Log) commit(ctx context.Context, size int64, root tlog.Hash, change func(txn *badger.Txn) error) error {
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := l.room(); err != nil {
 		return err
 	}
 	txn := l.db.NewTransaction(true)
 	defer txn.Discard()
-	head, err := headOf(txn)
-	if err != nil {
+	writes := l.acked.writes + 1
+	if err := errors.Join(change(txn), txn.Set(writesKey, number(nil, writes))); err != nil {
 		return err
 	}
-	if head.Size != b.Start {
-		return fmt.Errorf("append at %d: %w (size %d)", b.Start, registry.ErrHeadMoved, head.Size)
-	}
-	if err := put(txn, b); err != nil {
-		return fmt.Errorf("append at %d: %w", b.Start, err)
-	}
 	if err := txn.Commit(); err != nil {
-		return fmt.Errorf("append at %d: commit: %w", b.Start, err)
+		return fmt.Errorf("commit: %w", err)
+	}
+	return l.acked.set(writes, size, root)
+}
+
+// Append implements [registry.Log].
+func (l *Log) Append(ctx context.Context, b registry.Batch) error {
+	if err := l.append(ctx, b); err != nil {
+		return fmt.Errorf("append at %d: %w", b.Start, err)
 	}
 	return nil
 }
 
-// put writes a batch into a transaction.
+func (l *Log) append(ctx context.Context, b registry.Batch) error {
+	l.write.Lock()
+	defer l.write.Unlock()
+	head, err := l.Head()
+	if err != nil {
+		return err
+	}
+	if head.Size != b.Start {
+		return fmt.Errorf("%w (size %d)", registry.ErrHeadMoved, head.Size)
+	}
+	c, err := verify.ParseCheckpoint(b.Checkpoint)
+	if err != nil {
+		return err
+	}
+	if want := b.Start + int64(len(b.Leaves)); c.Tree.N != want {
+		return fmt.Errorf("the checkpoint is of size %d, the leaves end at %d", c.Tree.N, want)
+	}
+	var written map[int64][]byte
+	err = l.commit(ctx, c.Tree.N, c.Tree.Hash, func(txn *badger.Txn) (err error) {
+		if err := put(txn, b); err != nil {
+			return err
+		}
+		written, err = putHashes(txn, tlog.StoredHashCount(b.Start), b.Hashes)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for n, value := range written {
+		l.chunks.add(n, value)
+	}
+	return nil
+}
+
+// put writes a batch without its hashes into a transaction.
 func put(txn *badger.Txn, b registry.Batch) error {
 	for i, leaf := range b.Leaves {
 		if err := txn.Set(leafKey(b.Start+int64(i)), leaf); err != nil {
 			return err
 		}
-	}
-	if err := putHashes(txn, tlog.StoredHashCount(b.Start), b.Hashes); err != nil {
-		return err
 	}
 	for _, s := range b.Statements {
 		if err := txn.Set(nameKey(s.Iss, s.JTI), encodePlace(s.Place)); err != nil {
@@ -199,23 +333,32 @@ func put(txn *badger.Txn, b registry.Batch) error {
 			return err
 		}
 	}
+	for _, k := range b.Kept {
+		if err := putCheckpoint(txn, k.Size, k.Checkpoint); err != nil {
+			return err
+		}
+	}
+	if err := putCheckpoint(txn, b.Start+int64(len(b.Leaves)), b.Checkpoint); err != nil {
+		return err
+	}
 	return txn.Set(headKey, b.Checkpoint)
 }
 
 // SetCheckpoint implements [registry.Log].
 func (l *Log) SetCheckpoint(ctx context.Context, size int64, checkpoint []byte) error {
-	l.write.Lock()
-	defer l.write.Unlock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	err := l.db.Update(func(txn *badger.Txn) error {
+	err := l.update(ctx, func(txn *badger.Txn) error {
 		head, err := headOf(txn)
 		if err != nil {
 			return err
 		}
-		if head.Size != size {
-			return fmt.Errorf("%w (size %d)", registry.ErrHeadMoved, head.Size)
+		if _, err := get(txn, checkpointKey(size)); err != nil {
+			if errors.Is(err, badger.ErrKeyNotFound) {
+				return fmt.Errorf("no batch ended there: %w", registry.ErrNotFound)
+			}
+			return err
+		}
+		if err := putCheckpoint(txn, size, checkpoint); err != nil || head.Size != size {
+			return err
 		}
 		return txn.Set(headKey, checkpoint)
 	})

@@ -44,8 +44,8 @@ func TestAppendOnlyAtTheHead(t *testing.T) {
 	if !errors.Is(err, registry.ErrHeadMoved) {
 		t.Errorf("append beyond the head: %v, want ErrHeadMoved", err)
 	}
-	if err := log.SetCheckpoint(context.Background(), 7, []byte("x")); !errors.Is(err, registry.ErrHeadMoved) {
-		t.Errorf("checkpoint of another size: %v, want ErrHeadMoved", err)
+	if err := log.SetCheckpoint(context.Background(), 7, []byte("x")); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("checkpoint of a size that has none: %v, want ErrNotFound", err)
 	}
 	if head, err := log.Head(); err != nil || head.Size != 0 || head.Checkpoint != nil {
 		t.Errorf("head %+v, %v", head, err)

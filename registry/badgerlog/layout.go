@@ -14,24 +14,34 @@ import (
 // layout names how keys and values are written:
 //
 //	f                              layout
+//	w                              u64be(number of write transactions)
 //	c                              newest checkpoint
+//	k u64be(size)                  the checkpoint of a size
+//	q                              u64be(size) of the newest checkpoint with a full quorum
+//	s vkey                         u64be(size) that a cosigner last confirmed
 //	l u64be(index)                 leaf
 //	h u64be(n)                     stored hashes from n*chunk on, one after the other
 //	n iss 0x00 jti                 u64be(index) u64be(size) leaf hash
 //	e subject 0x00 u64be(index)    u64be(ms) tag, leaf hash, chain
 //	v subject                      value in the status map
 //
-// All but f, c, v and the last h are written once.
-const layout = "safeconduct/badgerlog/1"
+// All but f, w, c, k, q, s, v and the last h are written once.
+const layout = "safeconduct/badgerlog/2"
 
 var (
-	layoutKey = []byte("f")
-	headKey   = []byte("c")
+	layoutKey  = []byte("f")
+	writesKey  = []byte("w")
+	headKey    = []byte("c")
+	quorateKey = []byte("q")
 )
 
 func leafKey(index int64) []byte { return number([]byte("l"), index) }
 
 func hashKey(n int64) []byte { return number([]byte("h"), n) }
+
+func checkpointKey(size int64) []byte { return number([]byte("k"), size) }
+
+func sizeKey(vkey string) []byte { return []byte("s" + vkey) }
 
 func nameKey(iss, jti string) []byte { return []byte("n" + iss + "\x00" + jti) }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -16,15 +17,9 @@ const maxRequest = 1 << 20
 
 // check serves POST /v1/check.
 func (h *handler) check(r *http.Request, body []byte) (answer, error) {
-	withEvidence := false
-	switch v := r.URL.Query(); v.Get("evidence") {
-	case "true":
-		withEvidence = true
-	case "false":
-	default:
-		if v.Has("evidence") {
-			return answer{}, malformedQuery("has the parameter evidence=%q; want true or false", v.Get("evidence"))
-		}
+	withEvidence, err := flag(r, "evidence")
+	if err != nil {
+		return answer{}, err
 	}
 	req, err := parseRequest(body)
 	if err != nil {
@@ -47,17 +42,58 @@ func (h *handler) check(r *http.Request, body []byte) (answer, error) {
 	}{decision, string(evidence)})
 }
 
-// evidence serves POST /v1/evidence.
+// evidence serves POST /v1/evidence. With stubs=true, what the decision does
+// not rest on is shown as stubs, for a verifier who pins the version of the
+// trust root that root names.
 func (h *handler) evidence(r *http.Request, body []byte) (answer, error) {
+	stubs, err := flag(r, "stubs")
+	if err != nil {
+		return answer{}, err
+	}
+	pinned, err := pinnedVersion(r, stubs)
+	if err != nil {
+		return answer{}, err
+	}
 	req, err := parseRequest(body)
 	if err != nil {
 		return answer{}, err
 	}
-	evidence, err := h.reg.Evidence(r.Context(), req)
+	var evidence []byte
+	if stubs {
+		evidence, err = h.reg.CompactEvidence(r.Context(), req, req.Times(h.now()), pinned)
+	} else {
+		evidence, err = h.reg.Evidence(r.Context(), req)
+	}
 	if err != nil {
 		return answer{}, err
 	}
 	return answer{contentType: verify.MediaType, body: evidence}, nil
+}
+
+// flag reads a parameter that is true or false; absent says false.
+func flag(r *http.Request, name string) (bool, error) {
+	switch v := r.URL.Query(); {
+	case v.Get(name) == "true":
+		return true, nil
+	case v.Get(name) == "false" || !v.Has(name):
+		return false, nil
+	default:
+		return false, malformedQuery("has the parameter %s=%q; want true or false", name, v.Get(name))
+	}
+}
+
+// pinnedVersion reads the parameter root; absent says 1, which leaves no trust
+// root out.
+func pinnedVersion(r *http.Request, stubs bool) (int64, error) {
+	v := r.URL.Query()
+	if !v.Has("root") {
+		return 1, nil
+	}
+	n, err := strconv.ParseInt(v.Get("root"), 10, 64)
+	if err != nil || n < 1 || !stubs {
+		return 0, malformedQuery("has the parameter root=%q; want the version of the trust root that is pinned, beside stubs=true", v.Get("root"))
+	}
+	return n, nil
 }
 
 // parseRequest tells what is no JSON from what has mistakes.

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
@@ -46,6 +47,10 @@ func (b broken) Decide(context.Context, *policy.Request, policy.Times) (*policy.
 
 func (b broken) Evidence(context.Context, *policy.Request) ([]byte, error) { return nil, b.fail() }
 
+func (b broken) CompactEvidence(context.Context, *policy.Request, policy.Times, int64) ([]byte, error) {
+	return nil, b.fail()
+}
+
 func (b broken) History(context.Context, string) ([]registry.Logged, error) { return nil, b.fail() }
 
 func (b broken) Entities() iter.Seq2[string, error] {
@@ -66,6 +71,16 @@ func (b broken) Sandboxes() iter.Seq2[string, error] { return b.Entities() }
 func (b broken) Checkpoint() []byte { return nil }
 
 func (b broken) Root() *attest.TrustRoot { return nil }
+
+func (b broken) Origin() string { return "example.org/register" }
+
+func (b broken) Size() int64 { return 3 }
+
+func (b broken) CheckpointAt(int64) ([]byte, error) { return nil, b.fail() }
+
+func (b broken) Leaf(int64) ([]byte, error) { return nil, b.fail() }
+
+func (b broken) ReadHashes([]int64) ([]tlog.Hash, error) { return nil, b.fail() }
 
 func (b broken) Healthy() error { return b.fail() }
 
@@ -98,7 +113,7 @@ func everywhere(t *testing.T, url string) map[string]reply {
 		"/v1/check":      do(t, http.MethodPost, url+"/v1/check", jsonDoc, request("")),
 		"/v1/evidence":   do(t, http.MethodPost, url+"/v1/evidence", jsonDoc, request("")),
 	}
-	for _, path := range []string{"/v1/entities", "/v1/sandboxes", "/v1/entities/iec:0388012345", "/v1/sandboxes/SBX-1", "/healthz"} {
+	for _, path := range []string{"/v1/entities", "/v1/sandboxes", "/v1/entities/iec:0388012345", "/v1/sandboxes/SBX-1", "/healthz", "/checkpoint/3"} {
 		out[path] = do(t, http.MethodGet, url+path, "", "")
 	}
 	return out
@@ -113,7 +128,11 @@ func TestAFaultIsToldToTheLogOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var log logBuffer
 			url := listen(t, reg, httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-			for path, r := range everywhere(t, url) {
+			answers := everywhere(t, url)
+			for _, path := range []string{"/tile/0/000.p/3", "/tile/entries/000.p/3"} {
+				answers[path] = do(t, http.MethodGet, url+path, "", "")
+			}
+			for path, r := range answers {
 				refused(t, r, http.StatusInternalServerError, "internal")
 				if strings.Contains(string(r.body), "register:") {
 					t.Errorf("%s tells the fault: %s", path, r.body)
@@ -138,6 +157,7 @@ func TestARegisterThatCannotServeSaysSo(t *testing.T) {
 		{fmt.Errorf("make evidence: %w", registry.ErrNoRoot), 503, "unavailable", "no trust root", ""},
 		{fmt.Errorf("%w: by 3h", registry.ErrClock), 503, "unavailable", "clock", ""},
 		{fmt.Errorf("%w: size 7: %w", registry.ErrSigner, errors.New(secret)), 503, "unavailable", "could not sign its checkpoint; try again later", ""},
+		{fmt.Errorf("append: %w: %w", registry.ErrFull, errors.New(secret)), 503, "full", "make room", ""},
 		{registry.ErrClosed, 503, "unavailable", "closed", ""},
 		{fmt.Errorf("wait: %w", context.DeadlineExceeded), 503, "unavailable", "ended", ""},
 		{fmt.Errorf("statement 7: %w", registry.ErrNotFound), 404, "not-found", "not in the log", ""},
@@ -156,9 +176,15 @@ func TestARegisterThatCannotServeSaysSo(t *testing.T) {
 	}
 }
 
+func TestALeafThatIsMissingIsAFaultOfTheRegister(t *testing.T) {
+	url := listen(t, broken{err: registry.ErrNotFound}, httpapi.Options{})
+	refused(t, do(t, http.MethodGet, url+"/tile/entries/000.p/3", "", ""), http.StatusInternalServerError, "internal")
+	refused(t, do(t, http.MethodGet, url+"/tile/entries/000.p/4", "", ""), http.StatusNotFound, "not-found")
+}
+
 func TestAnEmptyRegisterHasNothingToShow(t *testing.T) {
 	url := listen(t, broken{}, httpapi.Options{})
-	for _, path := range []string{"/checkpoint", "/v1/trust-root"} {
+	for _, path := range []string{"/checkpoint", "/v1/trust-root", "/log.vkey"} {
 		refused(t, do(t, http.MethodGet, url+path, "", ""), http.StatusServiceUnavailable, "unavailable")
 	}
 	refused(t, do(t, http.MethodGet, url+"/v1/sandboxes/SBX-1", "", ""), http.StatusNotFound, "not-found")

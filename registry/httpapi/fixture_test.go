@@ -36,7 +36,7 @@ func newServer(t *testing.T) *server {
 	return &server{t, reg, listen(t, reg, httpapi.Options{Now: reg.Clock.Now})}
 }
 
-func listen(t *testing.T, reg httpapi.Register, o httpapi.Options) (url string) {
+func listen(t *testing.T, reg httpapi.Reader, o httpapi.Options) (url string) {
 	t.Helper()
 	s := httptest.NewServer(httpapi.NewHandler(reg, o))
 	t.Cleanup(s.Close)

@@ -1,6 +1,9 @@
-// Package httpapi serves a register over HTTP. [NewHandler] makes the handler:
+// Package httpapi serves a register or a mirror over HTTP. [NewHandler] makes
+// the handler:
 //
-//	POST /v1/statements       a statement (application/jose) -> its receipt
+//	POST /v1/statements       a statement (application/jose) -> its receipt;
+//	                          with ?wait=quorum the receipt is for a checkpoint
+//	                          that has a quorum of cosignatures
 //	POST /v1/check            a request document -> the decision;
 //	                          with ?evidence=true {"decision":…,"evidence":"…"}
 //	POST /v1/evidence         a request document -> the evidence
@@ -9,11 +12,28 @@
 //	GET  /v1/sandboxes        the ids of sandboxes, page by page
 //	GET  /v1/sandboxes/{id}   what is logged of one
 //	GET  /v1/trust-root       the newest trust root, as it was signed
-//	GET  /checkpoint          the newest checkpoint, a signed note
-//	GET  /healthz             whether statements are taken
+//	GET  /checkpoint          the published checkpoint, a signed note
+//	GET  /checkpoint/{size}   the kept checkpoint of a size
+//	GET  /tile/…              the log as C2SP tlog-tiles, see package tlogtiles
+//	GET  /log.vkey            the verifier key that the published checkpoint is
+//	                          signed with, one line
+//	GET  /healthz             {"status":"ok","origin":…,"size":…,"published":…},
+//	                          or the problem that keeps statements out
 //
-// A decision and its evidence are those of package verify, to the byte. What
-// the other pages say is the register's word alone, and proves nothing.
+// A mirror takes no statements: it has every route but the first.
+//
+// A decision and its evidence are those of package verify, to the byte.
+// Checkpoints, tiles and the trust root prove themselves; what the other pages
+// say is the register's word alone, and proves nothing. /log.vkey too is a
+// convenience: whoever checks signatures has the key from elsewhere.
+//
+// Everything is shown at the published checkpoint. Only tiles and the
+// checkpoints of a size go on to what is durable and not published yet, so that
+// a mirror can check what it is asked to cosign. Tiles never change, and may be
+// kept for good; checkpoints gain cosignatures, and may be kept for a few
+// seconds; nothing else is to be kept. Answers of two kilobytes and more are
+// packed with gzip for whoever accepts it, except hashes, which do not get
+// shorter. HEAD asks for the headers of a GET.
 //
 // What is refused is answered as application/problem+json (RFC 9457) with the
 // members type (urn:safeconduct:problem:<kind>), title, status and detail, and
@@ -21,7 +41,7 @@
 //
 //	400 malformed               cannot be read: not the one byte form, not JSON
 //	403 forbidden               the trust root does not let the signers say this
-//	404 not-found               no such route, target, entity or sandbox
+//	404 not-found               no such route, target, entity, sandbox or tile
 //	405 method-not-allowed      with the header Allow
 //	409 conflict                contradicts what is logged
 //	413 too-large               statements have 60 KiB, requests 1 MiB at most
@@ -32,6 +52,10 @@
 //	500 internal                a fault of the register, told to its log only
 //	503 overloaded              with the header Retry-After
 //	503 read-only               storage has failed
+//	503 full                    there is no room left; what is logged is safe
+//	503 no-quorum               the statement is logged, but too few cosigners
+//	                            have confirmed it as yet; submitting it again
+//	                            goes on waiting
 //	503 unavailable             closed, not yet begun, its clock is wrong, or it
 //	                            could not sign the checkpoint
 //
@@ -51,20 +75,42 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/tlogtiles"
 )
 
-// A Register is what the handler serves, a *[registry.Registry]. Its methods
-// are called concurrently.
-type Register interface {
-	Submit(ctx context.Context, statement []byte) (registry.Receipt, error)
+// A Reader is what the handler serves, a *[registry.Reader] such as a replica
+// has. Its methods are called concurrently.
+type Reader interface {
+	Origin() string
 	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
+	CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error)
 	History(ctx context.Context, subject string) ([]registry.Logged, error)
 	Entities() iter.Seq2[string, error]
 	Sandboxes() iter.Seq2[string, error]
-	Checkpoint() []byte
 	Root() *attest.TrustRoot
+	Checkpoint() []byte
+	CheckpointAt(size int64) ([]byte, error)
+	// Size is up to where tiles are served.
+	Size() int64
+	tlogtiles.Log
 	Healthy() error
+}
+
+// A Writer is a Reader that takes statements, a *[registry.Registry]. Where it
+// also has a method
+//
+//	WaitQuorum(ctx context.Context, size int64) error
+//
+// that returns once a checkpoint of that size or a larger one has a quorum of
+// cosignatures and is published, whoever submits may wait for that.
+type Writer interface {
+	Reader
+	Submit(ctx context.Context, statement []byte) (registry.Receipt, error)
+}
+
+type quorumWaiter interface {
+	WaitQuorum(ctx context.Context, size int64) error
 }
 
 // Options may be left zero.
@@ -75,18 +121,26 @@ type Options struct {
 	// Logger is told every request, by its route and never by what it asks
 	// for, and every fault; nil for nowhere.
 	Logger *slog.Logger
+	// QuorumTimeout bounds how long wait=quorum waits; zero is 30 seconds.
+	QuorumTimeout time.Duration
 }
 
 // handler has what the routes share.
 type handler struct {
-	reg    Register
+	reg    Reader
 	now    func() time.Time
 	logger *slog.Logger
+	// patience is how long to wait for a quorum.
+	patience time.Duration
 }
 
-// NewHandler returns the handler of the register's API.
-func NewHandler(reg Register, o Options) http.Handler {
-	h := &handler{reg: reg, now: o.Now, logger: o.Logger}
+// NewHandler returns the handler of the API of a register, or of a mirror. It
+// takes statements where reg is a [Writer].
+func NewHandler(reg Reader, o Options) http.Handler {
+	h := &handler{reg: reg, now: o.Now, logger: o.Logger, patience: o.QuorumTimeout}
+	if h.patience == 0 {
+		h.patience = 30 * time.Second
+	}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -101,7 +155,7 @@ func NewHandler(reg Register, o Options) http.Handler {
 	m.NotFoundHandler = h.serve("", func(http.ResponseWriter, *http.Request) (answer, error) {
 		return answer{}, &problem{kind: notFound, detail: "there is nothing at this path"}
 	})
-	return m
+	return packed(m)
 }
 
 // routes lists what is served.
@@ -113,15 +167,18 @@ func (h *handler) routes() []route {
 		return route{path, http.MethodPost, endpoint{accepts: "application/json", limit: maxRequest, params: params, serve: serve}}
 	}
 	return []route{
-		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, serve: h.submit}},
+		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, serve: h.submit}},
 		ask("/v1/check", []string{"evidence"}, h.check),
-		ask("/v1/evidence", nil, h.evidence),
+		ask("/v1/evidence", []string{"stubs", "root"}, h.evidence),
 		get("/v1/entities", []string{"after"}, h.entities),
 		get("/v1/entities/{id}", nil, h.entity),
 		get("/v1/sandboxes", []string{"after"}, h.sandboxes),
 		get("/v1/sandboxes/{id}", nil, h.sandbox),
 		get("/v1/trust-root", nil, h.trustRoot),
 		get("/checkpoint", nil, h.checkpoint),
+		get("/checkpoint/{size}", nil, h.checkpointAt),
+		get("/tile/{tile:.*}", nil, h.tile),
+		get("/log.vkey", nil, h.logVKey),
 		get("/healthz", nil, h.healthz),
 	}
 }

@@ -106,23 +106,3 @@ func (h *handler) trustRoot(*http.Request, []byte) (answer, error) {
 	}
 	return answer{contentType: "application/jose", body: root.Statement().Bytes()}, nil
 }
-
-// checkpoint serves GET /checkpoint.
-func (h *handler) checkpoint(*http.Request, []byte) (answer, error) {
-	c := h.reg.Checkpoint()
-	if len(c) == 0 {
-		return answer{}, registry.ErrNoRoot
-	}
-	// C2SP tlog-tiles asks for a short lifetime.
-	return answer{contentType: "text/plain; charset=utf-8", cache: "public, max-age=5", body: c}, nil
-}
-
-// healthz serves GET /healthz.
-func (h *handler) healthz(*http.Request, []byte) (answer, error) {
-	if err := h.reg.Healthy(); err != nil {
-		return answer{}, err
-	}
-	return jsonAnswer(struct {
-		Status string `json:"status"`
-	}{"ok"})
-}

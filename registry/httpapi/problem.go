@@ -34,6 +34,8 @@ var (
 	internal    = kind{"internal", "Internal error", http.StatusInternalServerError}
 	overloaded  = kind{"overloaded", "Overloaded", http.StatusServiceUnavailable}
 	readOnly    = kind{"read-only", "Read-only", http.StatusServiceUnavailable}
+	full        = kind{"full", "No room left", http.StatusServiceUnavailable}
+	noQuorum    = kind{"no-quorum", "Without a quorum", http.StatusServiceUnavailable}
 	unavailable = kind{"unavailable", "Unavailable", http.StatusServiceUnavailable}
 )
 
@@ -91,6 +93,14 @@ func problemOf(err error) *problem {
 	case errors.Is(err, registry.ErrReadOnly):
 		// What has failed is wrapped, and for the log only.
 		return &problem{kind: readOnly, detail: registry.ErrReadOnly.Error()}
+	case errors.Is(err, registry.ErrFull):
+		// Where the disk is, too, is for the log only.
+		return &problem{kind: full, detail: registry.ErrFull.Error()}
+	case errors.Is(err, registry.ErrUnconfirmed), errors.Is(err, registry.ErrRolledBack):
+		// Who has to do something is not only the asker, but all that rely on it.
+		return &problem{kind: unavailable, detail: err.Error()}
+	case errors.Is(err, registry.ErrNoQuorum):
+		return &problem{kind: noQuorum, detail: err.Error()}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{kind: unavailable, detail: "the exchange was ended before the answer"}
 	}

@@ -221,24 +221,11 @@ func TestTheTrustRootIsServedAsItWasSigned(t *testing.T) {
 	secured(t, r)
 }
 
-func TestTheCheckpointMayBeCachedForAMoment(t *testing.T) {
-	s := newServer(t)
-	r := s.get("/checkpoint")
-	if !bytes.Equal(r.body, s.Checkpoint()) {
-		t.Errorf("got %q, want %q", r.body, s.Checkpoint())
-	}
-	if got := r.header.Get("Cache-Control"); got != "public, max-age=5" {
-		t.Errorf("Cache-Control %q", got)
-	}
-	if got := r.header.Get("Content-Type"); got != "text/plain; charset=utf-8" {
-		t.Errorf("Content-Type %q", got)
-	}
-}
-
 func TestAHealthyRegisterSaysOK(t *testing.T) {
 	s := newServer(t)
-	if got := s.get("/healthz"); got.status != 200 || string(got.body) != `{"status":"ok"}` {
-		t.Errorf("got %d %s", got.status, got.body)
+	want := fmt.Sprintf(`{"status":"ok","origin":"example.org/register","size":%d,"published":%d}`, s.Size(), s.size())
+	if got := s.get("/healthz"); got.status != 200 || string(got.body) != want {
+		t.Errorf("got %d %s, want %s", got.status, got.body, want)
 	}
 	s.Stop()
 	refused(t, s.get("/healthz"), http.StatusServiceUnavailable, "unavailable")

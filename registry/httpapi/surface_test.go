@@ -28,7 +28,8 @@ func TestAnotherMethodIsRefusedWithThoseAllowed(t *testing.T) {
 		"/v1/statements": "POST", "/v1/check": "POST", "/v1/evidence": "POST",
 		"/v1/entities": "GET, HEAD", "/v1/entities/lei:1": "GET, HEAD",
 		"/v1/sandboxes": "GET, HEAD", "/v1/sandboxes/SBX-1": "GET, HEAD",
-		"/v1/trust-root": "GET, HEAD", "/checkpoint": "GET, HEAD", "/healthz": "GET, HEAD",
+		"/v1/trust-root": "GET, HEAD", "/checkpoint": "GET, HEAD", "/checkpoint/3": "GET, HEAD",
+		"/tile/0/000": "GET, HEAD", "/tile/x": "GET, HEAD", "/log.vkey": "GET, HEAD", "/healthz": "GET, HEAD",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			if strings.Contains(allowed, method) {
@@ -84,5 +85,10 @@ func TestAQueryThatIsNotUnderstoodIsRefused(t *testing.T) {
 	for _, query := range []string{"evidence", "evidence=", "evidence=1", "evidence=TRUE", "evidence=true&evidence=true", "evidnce=true", "evidence=true&x=1", "%zz", "a;b"} {
 		refused(t, s.post("/v1/check?"+query, jsonDoc, request("")), http.StatusBadRequest, "malformed")
 	}
-	refused(t, s.get("/checkpoint?size=1"), http.StatusBadRequest, "malformed")
+	for _, path := range []string{"/checkpoint?size=1", "/checkpoint/2?x=1", "/tile/0/000.p/1?v=2", "/log.vkey?a"} {
+		refused(t, s.get(path), http.StatusBadRequest, "malformed")
+	}
+	for _, query := range []string{"wait", "wait=", "wait=true", "wait=quorum&wait=quorum", "wait=Quorum", "await=quorum"} {
+		refused(t, s.post("/v1/statements?"+query, jose, "x"), http.StatusBadRequest, "malformed")
+	}
 }

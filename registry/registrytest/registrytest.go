@@ -279,6 +279,9 @@ func (r *Register) Stop() {
 	}
 }
 
+// Log returns the open log of the register.
+func (r *Register) Log() registry.Log { return r.log }
+
 // Restart stops the register and starts it on the same directory.
 func (r *Register) Restart() {
 	r.t.Helper()

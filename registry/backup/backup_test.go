@@ -1,0 +1,275 @@
+package backup_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/backup"
+	"github.com/safeconduct/safeconduct/registry/badgerlog"
+	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+func approval(i int) attest.Claims {
+	a := rt.Approval(fmt.Sprintf("TEA-%d", i), rt.IN, rt.Halcyon, "US")
+	a.ApprovedSites = nil
+	return a
+}
+
+func write(t testing.TB, log registry.Log) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := backup.Write(context.Background(), &b, log); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func open(data []byte) (*backup.Backup, error) {
+	return backup.Open(bytes.NewReader(data), int64(len(data)))
+}
+
+func emptyLog(t testing.TB) *badgerlog.Log {
+	t.Helper()
+	log, err := badgerlog.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	return log
+}
+
+func TestARestoredLogIsTheLog(t *testing.T) {
+	r := rt.New(t)
+	for i := range 20 {
+		r.MustSubmit(approval(i))
+		r.Clock.Add(time.Second)
+		if i%4 == 0 {
+			if err := r.Cosign(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	data := write(t, r.Log())
+	b, err := open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Size() != r.Size() || b.Checkpoints() != 21 || !bytes.Equal(b.Latest(), r.Checkpoint()) {
+		t.Errorf("%d leaves, %d checkpoints, latest\n%s", b.Size(), b.Checkpoints(), b.Latest())
+	}
+	log := emptyLog(t)
+	var progress []int64
+	if err := backup.Restore(context.Background(), b, log, func(size int64) { progress = append(progress, size) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(progress) == 0 || progress[len(progress)-1] != r.Size() {
+		t.Errorf("progress: %v", progress)
+	}
+	if diff := cmp.Diff(string(data), string(write(t, log))); diff != "" {
+		t.Errorf("a backup of the restored log (-before +after):\n%s", diff)
+	}
+	report, err := registry.Check(context.Background(), log, rt.Origin, r.Trust)
+	if err != nil || !report.OK() {
+		t.Errorf("%+v, %v", report, err)
+	}
+	// Restoring again changes nothing.
+	if err := backup.Restore(context.Background(), b, log, nil); err != nil {
+		t.Error(err)
+	}
+	// A register goes on with it, and gives the receipts that it gave.
+	want, err := r.Receipt(context.Background(), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, _ := rt.LogSigner()
+	reg, err := registry.New(registry.Config{
+		Log: log, Origin: rt.Origin, LogSigner: signer, Cosigner: rt.Cosigner(), Trust: r.Trust, Now: r.Clock.Now, BatchInterval: -1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := reg.Receipt(context.Background(), 4)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("receipt: %v (-before +after)\n%s", err, diff)
+	}
+	if err := reg.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABackupIsTakenWhileTheRegisterWrites(t *testing.T) {
+	r := rt.New(t)
+	statements := make([][]byte, 120)
+	for i := range statements {
+		statements[i] = r.Sign(approval(i))
+	}
+	var writing sync.WaitGroup
+	for w := range 4 {
+		writing.Go(func() {
+			for i := w; i < len(statements); i += 4 {
+				if _, err := r.Submit(context.Background(), statements[i]); err != nil {
+					t.Errorf("submit: %v", err)
+				}
+			}
+		})
+	}
+	for range 4 {
+		least := r.Size()
+		data := write(t, r.Log())
+		b, err := open(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := emptyLog(t)
+		if err := backup.Restore(context.Background(), b, log, nil); err != nil {
+			t.Fatal(err)
+		}
+		want, err := r.CheckpointAt(b.Size())
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := log.Head()
+		if err != nil || head.Size != b.Size() || head.Size < least {
+			t.Errorf("size %d of %d, at least %d (%v)", head.Size, b.Size(), least, err)
+		}
+		w, werr := verify.ParseCheckpoint(want)
+		g, gerr := verify.ParseCheckpoint(head.Checkpoint)
+		if diff := cmp.Diff(w.Tree, g.Tree); diff != "" || werr != nil || gerr != nil {
+			t.Errorf("tree (%v, %v) (-want +got):\n%s", werr, gerr, diff)
+		}
+	}
+	writing.Wait()
+}
+
+func TestATruncatedBackupIsRefused(t *testing.T) {
+	r := rt.New(t)
+	r.MustSubmit(approval(1))
+	data := write(t, r.Log())
+	whole := 0
+	for n := range data {
+		b, err := open(data[:n])
+		if err == nil {
+			// At the end of an earlier checkpoint it is a backup of that size.
+			whole++
+			if b.Size() >= r.Size() {
+				t.Errorf("%d of %d bytes are the whole log", n, len(data))
+			}
+			continue
+		}
+		if !strings.HasPrefix(err.Error(), "open the backup: ") || !strings.Contains(err.Error(), "cut short") && !strings.Contains(err.Error(), "no backup of this kind") {
+			t.Errorf("%d of %d bytes: %v", n, len(data), err)
+		}
+	}
+	if whole != 1 {
+		t.Errorf("%d shorter ones were accepted, want the one that ends with the first batch", whole)
+	}
+	for _, more := range [][]byte{{0}, []byte("L"), data} {
+		if _, err := open(append(bytes.Clone(data), more...)); err == nil {
+			t.Errorf("%d bytes behind the end were accepted", len(more))
+		}
+	}
+}
+
+func TestAFlippedBitIsFoundOut(t *testing.T) {
+	r := rt.New(t)
+	for i := range 3 {
+		r.MustSubmit(approval(i))
+	}
+	data := write(t, r.Log())
+	for at := 0; at < len(data); at += 1 + len(data)/60 {
+		bad := bytes.Clone(data)
+		bad[at] ^= 1 << (at % 8)
+		b, err := open(bad)
+		if err != nil {
+			continue
+		}
+		log := emptyLog(t)
+		if err := backup.Restore(context.Background(), b, log, nil); err == nil {
+			t.Errorf("bit %d of byte %d flipped, and it was restored", at%8, at)
+		}
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestABackupOfHostileFormIsRefused(t *testing.T) {
+	const magic = "safeconduct/backup/v1\n"
+	r := rt.New(t)
+	r.MustSubmit(approval(1))
+	good := write(t, r.Log())
+	leaf := func(n int) string { return "L\x00\x00\x00" + string(rune(n)) + strings.Repeat("x", n) }
+	status := string(verify.StatusLeaf{Index: 0, Previous: verify.NoPrevious, Time: rt.Start}.Marshal())
+	statusRecord := "L\x00\x00\x00" + string(rune(len(status))) + status
+	for name, test := range map[string]struct{ data, says string }{
+		"nothing":                          {"", "no backup of this kind"},
+		"another version":                  {"safeconduct/backup/v2\n", "no backup of this kind"},
+		"no record":                        {magic, "without a checkpoint"},
+		"leaves alone":                     {magic + leaf(3), "without a checkpoint"},
+		"an unknown kind":                  {magic + "X\x00\x00\x00\x00", "unknown kind"},
+		"a length without bounds":          {magic + "L\xff\xff\xff\xff", "at most"},
+		"a checkpoint first":               {magic + "C\x00\x00\x00\x00", "does not follow a status leaf"},
+		"a checkpoint behind a statement":  {magic + leaf(3) + "C\x00\x00\x00\x00", "does not follow a status leaf"},
+		"a checkpoint that is none":        {magic + statusRecord + "C\x00\x00\x00\x01x", "checkpoint"},
+		"a checkpoint of another size":     {magic + statusRecord + string(good[bytes.LastIndexByte(good, 'C'):]), "size"},
+		"a status leaf without checkpoint": {magic + statusRecord, "without a checkpoint"},
+	} {
+		if _, err := open([]byte(test.data)); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v, want that it says %q", name, err, test.says)
+		}
+	}
+}
+
+func TestALogThatIsEmptyOrFailsGivesNoBackup(t *testing.T) {
+	if err := backup.Write(context.Background(), new(bytes.Buffer), emptyLog(t)); err == nil {
+		t.Error("a backup of nothing was written")
+	}
+	r := rt.New(t)
+	full := errors.New("no space left on device")
+	if err := backup.Write(context.Background(), failing{full}, r.Log()); !errors.Is(err, full) {
+		t.Errorf("%v, want the cause", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := backup.Write(ctx, new(bytes.Buffer), r.Log()); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want context.Canceled", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+func FuzzOpen(f *testing.F) {
+	r := rt.New(f)
+	r.MustSubmit(approval(1))
+	f.Add(write(f, r.Log()))
+	f.Add([]byte("safeconduct/backup/v1\nC\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, err := open(data)
+		if err != nil {
+			return
+		}
+		n := int64(0)
+		for _, err := range b.Leaves(context.Background(), 0, b.Size()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if c, err := b.Checkpoint(context.Background(), b.Size()); n != b.Size() || err != nil || !bytes.Equal(c, b.Latest()) {
+			t.Errorf("%d leaves of %d, %v", n, b.Size(), err)
+		}
+	})
+}

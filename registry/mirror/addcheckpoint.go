@@ -1,0 +1,386 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// behind is how far behind the clock a cosignature is dated, so that a batch
+// that the register makes meanwhile, by a clock that is not quite ours, is no
+// lie.
+const behind = time.Minute
+
+// SizeType is the media type of the size that a 409 answer tells.
+const SizeType = "text/x.tlog.size"
+
+// Handler returns the mirror's handler: POST /add-checkpoint, GET /healthz where
+// the mirror does not follow the register, and at all other paths read. Where
+// the mirror has no key, add-checkpoint is one of those. It is answered, as C2SP
+// tlog-witness asks, with text/plain and
+//
+//	200  the mirror's signature line
+//	400  cannot be read, or old is larger than the checkpoint
+//	403  no log key in force has signed, or a signature is false
+//	404  another register's checkpoint
+//	405  another method, with the header Allow
+//	409  old is not the size that the mirror cosigned last; the body, of type
+//	     text/x.tlog.size, is that size
+//	422  the consistency proof does not hold
+//	503  with the header Retry-After: not checked that far yet, or the register
+//	     cannot be read; without it: the mirror has stopped
+func (m *Mirror) Handler(read http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/add-checkpoint" && m.Cosigner != nil:
+			m.serveAddCheckpoint(w, r)
+		case r.URL.Path == "/healthz" && m.sick() != nil:
+			serveSick(w, m.sick())
+		default:
+			read.ServeHTTP(w, r)
+		}
+	})
+}
+
+// serveSick says why the mirror does not follow the register.
+func serveSick(w http.ResponseWriter, why error) {
+	body, err := json.Marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{"urn:safeconduct:problem:unavailable", "Unavailable", http.StatusServiceUnavailable, printable(why)})
+	if err != nil {
+		body = []byte(`{"title":"Unavailable"}`)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = w.Write(body)
+}
+
+func (m *Mirror) serveAddCheckpoint(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "ask with POST", http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		http.Error(w, fmt.Sprintf("read the request: %v", err), http.StatusBadRequest)
+		return
+	}
+	line, err := m.AddCheckpoint(r.Context(), body)
+	if err == nil {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		// Who has gone does not hear it; it is kept, and asked for again.
+		_, _ = w.Write(line)
+		return
+	}
+	no, ok := errors.AsType[*Refusal](err)
+	if !ok {
+		m.Logger.Error("a checkpoint could not be cosigned", slog.Any("error", err))
+		http.Error(w, "the mirror's storage has failed", http.StatusInternalServerError)
+		return
+	}
+	if no.Status == http.StatusConflict {
+		w.Header().Set("Content-Type", SizeType)
+		w.WriteHeader(no.Status)
+		fmt.Fprintf(w, "%d\n", no.Size)
+		return
+	}
+	if no.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((no.RetryAfter+time.Second-1)/time.Second)))
+	}
+	http.Error(w, no.Error(), no.Status)
+}
+
+// A Refusal is why a checkpoint is not cosigned.
+type Refusal struct {
+	// Status is that of the HTTP answer.
+	Status int
+	// Size is what the mirror cosigned last, for the status 409.
+	Size int64
+	// RetryAfter is when it may be otherwise; zero says that it will not.
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns Err.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+func refuse(status int, format string, args ...any) error {
+	return &Refusal{Status: status, Err: fmt.Errorf(format, args...)}
+}
+
+func later(after time.Duration, format string, args ...any) error {
+	return &Refusal{Status: http.StatusServiceUnavailable, RetryAfter: max(after, time.Second), Err: fmt.Errorf(format, args...)}
+}
+
+// conflict: the asker thinks of another last size.
+func conflict(size int64) error {
+	return &Refusal{Status: http.StatusConflict, Size: size, Err: fmt.Errorf("the last size cosigned is %d", size)}
+}
+
+// AddCheckpoint answers the body of an add-checkpoint request with the
+// mirror's signature line: it checks everything up to the checkpoint, dates and
+// makes the cosignature, and keeps what it has cosigned. It returns a *[Refusal]
+// where it does not cosign, and another error where it cannot keep what it
+// would have cosigned.
+func (m *Mirror) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error) {
+	if m.Cosigner == nil {
+		return nil, refuse(http.StatusNotFound, "this mirror does not cosign")
+	}
+	req, err := ParseRequest(body)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "%w", err)
+	}
+	c := req.Checkpoint
+	if c.Origin != m.Trust.Origin() {
+		return nil, refuse(http.StatusNotFound, "this is a mirror of %s, not of %s", m.Trust.Origin(), c.Origin)
+	}
+	if s := m.stopped.Load(); s != nil {
+		return nil, refuse(http.StatusServiceUnavailable, "%w", s)
+	}
+	if c.Tree.N == 0 && req.Old == 0 && m.cosigned.Load().Size == 0 && m.replica.Size() == 0 {
+		// One that has read nothing knows no key of the register; that it holds
+		// nothing it can say.
+		return nil, refuse(http.StatusUnprocessableEntity, "%w", errNothing)
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.Wait)
+	defer cancel()
+	keys, err := m.logKeys(ctx, c.Tree.N)
+	if err != nil {
+		return nil, m.unreached(err)
+	}
+	if _, err := note.Open(req.Signed, note.VerifierList(keys...)); err != nil {
+		return nil, refuse(http.StatusForbidden, "the log keys in force: %w", err)
+	}
+	switch {
+	case req.Old > c.Tree.N:
+		return nil, refuse(http.StatusBadRequest, "old is %d, more than the checkpoint's size, %d", req.Old, c.Tree.N)
+	case req.Old != m.cosigned.Load().Size:
+		return nil, conflict(m.cosigned.Load().Size)
+	case c.Tree.N == 0:
+		return nil, refuse(http.StatusUnprocessableEntity, "%w", errNothing)
+	}
+	if err := m.reach(ctx, req.Signed, c, false); err != nil {
+		return nil, m.unreached(err)
+	}
+	return m.cosignWhenDue(ctx, req)
+}
+
+var errNothing = errors.New("an empty register has nothing that a mirror could check")
+
+// unreached says why everything up to a checkpoint could not be checked.
+func (m *Mirror) unreached(err error) error {
+	no, refused := errors.AsType[*Refusal](err)
+	switch s, stopped := errors.AsType[*Stopped](err); {
+	case stopped:
+		return refuse(http.StatusServiceUnavailable, "%w", s)
+	case refused:
+		return no
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return later(time.Second, "the mirror is still checking, at size %d; ask again", m.replica.Size())
+	default:
+		return later(m.Interval, "the register could not be checked: %w", err)
+	}
+}
+
+// logKeys are the log keys of the trust root in force at the last leaf of a
+// tree, as far as the mirror has read. A mirror that has read nothing looks at
+// the register's first leaf: a new register publishes nothing before its
+// mirrors have cosigned.
+func (m *Mirror) logKeys(ctx context.Context, size int64) ([]note.Verifier, error) {
+	leaf, err := m.rootLeaf(ctx, size)
+	if err != nil {
+		return nil, err
+	}
+	// One that the mirror has read was opened before it was kept. Another one is
+	// checked, with all that it leads to, before anything is cosigned.
+	u, err := attest.Parse(leaf)
+	if err != nil {
+		return nil, fmt.Errorf("read the trust root: %w", err)
+	}
+	root, ok := u.ClaimsUnsafe().(*attest.Root)
+	if !ok {
+		return nil, errors.New("read the trust root: the leaf is none")
+	}
+	var keys []note.Verifier
+	for _, vkey := range root.LogKeys {
+		v, err := note.NewVerifier(vkey)
+		if err != nil {
+			return nil, fmt.Errorf("read the trust root: %w", err)
+		}
+		keys = append(keys, v)
+	}
+	return keys, nil
+}
+
+// rootLeaf returns the last trust root before a size.
+func (m *Mirror) rootLeaf(ctx context.Context, size int64) ([]byte, error) {
+	history, err := m.log.History(attest.RootSubject)
+	if err != nil {
+		return nil, err
+	}
+	if len(history) == 0 {
+		for leaf, err := range m.Register.Leaves(ctx, 0, 1) {
+			return leaf, err
+		}
+		return nil, registry.ErrNoRoot
+	}
+	i := len(history) - 1
+	for i > 0 && history[i].Index >= size {
+		i--
+	}
+	return m.log.Leaf(history[i].Index)
+}
+
+// signedByLog opens a checkpoint with the log keys in force.
+func (m *Mirror) signedByLog(signed []byte, size int64) error {
+	keys, err := m.logKeys(m.ctx, size)
+	if err != nil {
+		return err
+	}
+	_, err = note.Open(signed, note.VerifierList(keys...))
+	return err
+}
+
+// cosignWhenDue cosigns a checkpoint that is checked, once the clock has come
+// to the second that its status leaf ends in.
+func (m *Mirror) cosignWhenDue(ctx context.Context, req Request) ([]byte, error) {
+	for {
+		if err := m.take(ctx); err != nil {
+			return nil, m.unreached(err)
+		}
+		line, err := m.cosign(ctx, req)
+		m.giveBack()
+		early, ok := errors.AsType[*tooEarly](err)
+		if !ok {
+			return line, err
+		}
+		wait := time.NewTimer(min(early.by, 100*time.Millisecond))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, later(early.by, "%w; ask again", early)
+		}
+	}
+}
+
+// cosign cosigns a checkpoint that is checked, for the one whose turn it is.
+func (m *Mirror) cosign(ctx context.Context, req Request) ([]byte, error) {
+	held := *m.cosigned.Load()
+	tree := req.Checkpoint.Tree
+	switch s := m.stopped.Load(); {
+	case s != nil:
+		return nil, refuse(http.StatusServiceUnavailable, "%w", s)
+	case req.Old != held.Size:
+		return nil, conflict(held.Size)
+	}
+	if err := req.follows(held.tree()); err != nil {
+		return nil, refuse(http.StatusUnprocessableEntity, "%w", err)
+	}
+	// The replica holds the tree already; that it is this very one is what the
+	// cosignature says, and so is looked at once more.
+	if hash, err := tlog.TreeHash(tree.N, m.log); err != nil {
+		return nil, err
+	} else if hash != tree.Hash {
+		return nil, fmt.Errorf("cosign: the mirror's tree of size %d has the root %v, the checkpoint %v", tree.N, hash, tree.Hash)
+	}
+	at, err := m.date(tree.N, held.Time)
+	if err != nil {
+		return nil, err
+	}
+	line, err := m.Cosigner.Cosign(req.Signed, at)
+	if err != nil {
+		return nil, err
+	}
+	held.Size, held.Hash, held.Time = tree.N, tree.Hash, at
+	// Whoever has asked and gone: from here on it is kept or not at all.
+	if err := keepCosigned(context.WithoutCancel(ctx), m.Dir, m.log, held); err != nil {
+		return nil, err
+	}
+	m.cosigned.Store(&held)
+	return line, nil
+}
+
+// tooEarly says that the clock has not come to when a cosignature may be dated.
+type tooEarly struct{ by time.Duration }
+
+func (e *tooEarly) Error() string {
+	return fmt.Sprintf("the status leaf is %s ahead of the mirror's clock", e.by.Round(time.Millisecond))
+}
+
+// date is when a cosignature of the tree of that size is dated: a minute
+// behind the clock, but not before its status leaf or the last cosignature, and
+// neither after the clock nor, where that is held, the next batch.
+func (m *Mirror) date(size int64, last time.Time) (time.Time, error) {
+	leaf, err := m.log.Leaf(size - 1)
+	if err != nil {
+		return time.Time{}, err
+	}
+	status, err := verify.ParseStatusLeaf(leaf)
+	if err != nil {
+		return time.Time{}, refuse(http.StatusUnprocessableEntity, "no batch ends at size %d: %w", size, err)
+	}
+	now := m.Now()
+	from := wholeSecond(status.Time)
+	if last.After(from) {
+		from = last
+	}
+	if from.After(now) {
+		return time.Time{}, &tooEarly{from.Sub(now)}
+	}
+	at := now.Add(-behind).Truncate(time.Second).UTC()
+	if at.Before(from) {
+		at = from
+	}
+	next, err := m.batchAfter(size)
+	if err != nil || next.IsZero() || at.Before(next) {
+		return at, err
+	}
+	if !from.Before(next) {
+		return time.Time{}, later(time.Second, "the batch after size %d is dated %s, in the same second: ask with a newer checkpoint", size, next.Format(time.RFC3339Nano))
+	}
+	return next.Add(-time.Millisecond).Truncate(time.Second), nil
+}
+
+// batchAfter is the time of the batch after a size, zero where none is held.
+func (m *Mirror) batchAfter(size int64) (time.Time, error) {
+	for leaf, err := range m.log.Leaves(size) {
+		if err != nil {
+			return time.Time{}, err
+		}
+		if verify.IsStatusLeaf(leaf) {
+			s, err := verify.ParseStatusLeaf(leaf)
+			return s.Time, err
+		}
+	}
+	return time.Time{}, nil
+}
+
+// wholeSecond is the first whole second that is not before t.
+func wholeSecond(t time.Time) time.Time {
+	s := t.Truncate(time.Second).UTC()
+	if s.Before(t) {
+		s = s.Add(time.Second)
+	}
+	return s
+}

@@ -1,0 +1,100 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/registry"
+)
+
+// cosignedFile is where a mirror keeps what it cosigned last.
+const cosignedFile = "cosigned.json"
+
+// cosigned is what a mirror cosigned last.
+type cosigned struct {
+	// VKey is the mirror's key, Origin the register's name.
+	VKey   string `json:"vkey"`
+	Origin string `json:"origin"`
+	// Size and Hash are the tree's, Time is that of the cosignature.
+	Size int64     `json:"size"`
+	Hash tlog.Hash `json:"hash"`
+	Time time.Time `json:"time"`
+}
+
+func (c cosigned) tree() tlog.Tree { return tlog.Tree{N: c.Size, Hash: c.Hash} }
+
+// loadCosigned reads what the key cosigned last; a key that has cosigned
+// nothing has the size 0. The log keeps the size as well, so that a file that
+// is gone or older is found.
+func loadCosigned(dir string, log registry.Log, vkey, origin string) (cosigned, error) {
+	name := filepath.Join(dir, cosignedFile)
+	none := cosigned{VKey: vkey, Origin: origin}
+	sizes, err := log.Sizes()
+	if err != nil {
+		return none, err
+	}
+	c := none
+	data, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return none, err
+	default:
+		if err := json.Unmarshal(data, &c, json.RejectUnknownMembers(true)); err != nil {
+			return none, fmt.Errorf("read %s, which says what this mirror cosigned last: %w; a mirror that forgets that gets a new key", name, err)
+		}
+	}
+	switch {
+	case c.VKey != vkey || c.Origin != origin:
+		return none, fmt.Errorf("%s is of the key %s for %s; this mirror has the key %s for %s: another key, or register, gets a directory of its own", name, c.VKey, c.Origin, vkey, origin)
+	case c.Size < sizes[vkey]:
+		return none, fmt.Errorf("%s says that this key cosigned size %d last, the log beside it says %d: it is lost or an older copy; put it back, or go on in a new directory with a new key", name, c.Size, sizes[vkey])
+	}
+	return c, nil
+}
+
+// keepCosigned makes durable what is about to be answered.
+func keepCosigned(ctx context.Context, dir string, log registry.Log, c cosigned) error {
+	data, err := json.Marshal(c, jsontext.WithIndent("  "))
+	if err != nil {
+		return fmt.Errorf("keep what was cosigned: %w", err)
+	}
+	if err := writeDurably(filepath.Join(dir, cosignedFile), append(data, '\n')); err != nil {
+		return fmt.Errorf("keep what was cosigned: %w", err)
+	}
+	if err := log.SetSize(ctx, c.VKey, c.Size); err != nil {
+		return fmt.Errorf("keep what was cosigned: %w", err)
+	}
+	return nil
+}
+
+// writeDurably replaces a file, whole or not at all; when it returns, the file
+// outlives a loss of power.
+func writeDurably(name string, data []byte) error {
+	dir := filepath.Dir(name)
+	tmp, err := os.CreateTemp(dir, ".mirror-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,264 @@
+// Package mirror follows a register that somebody else runs, believes nothing
+// of it, and cosigns what it has checked.
+//
+//	m, err := mirror.Open(mirror.Config{Dir: dir, Register: &tlogtiles.Client{BaseURL: url}, Trust: trust, Cosigner: key})
+//	go http.Serve(ln, m.Handler(httpapi.NewHandler(m.Reader(), options)))
+//	err = m.Follow(ctx)                           // until ctx is done or the register diverges
+//	err = m.Close()
+//
+// A mirror reads the register's leaves by tiles and does again all that the
+// register did (see [registry.Replica]): it opens every statement, admits it,
+// recomputes tree, histories and status map, and compares hash, checkpoint and
+// status leaf. It keeps what it has checked in a log of its own, and serves the
+// whole read API from there.
+//
+// # What its cosignature says
+//
+// The register asks a mirror to cosign as it asks a witness: the handler
+// answers C2SP tlog-witness add-checkpoint, under the mirror's own key. The
+// cosignature says more than a witness's: the mirror holds all leaves of the
+// tree, has admitted every statement, and has found the status map complete. A
+// trust root lists such a key with the role mirror.
+//
+// A cosignature dated T fixes for good what was known at T: every later batch
+// has to be dated after T. So it is dated a minute behind the mirror's clock,
+// but never before the status leaf that closes the tree, to whole seconds; never
+// before the mirror's last cosignature; and never after the mirror's clock or
+// the next batch, where the mirror has that already. What was cosigned last is
+// durable before it is answered.
+//
+// # Divergence
+//
+// A register that forks, rewinds, drops a statement, dates a batch before or
+// after what it may, lies in its map, logs what may not be logged, or signs with
+// another key makes the mirror stop for good: a [Report] is kept in the
+// mirror's directory with the signed checkpoints, the status leaf and the
+// proofs that show it to others, Follow and every later [Open] return it in a
+// *[Stopped], and nothing is cosigned any more. What was checked before is
+// still served. Whoever runs the mirror takes the file away when it is settled.
+//
+// What comes over the network may be damaged by others than the register: a
+// divergence counts only where the register says the same when it is asked anew.
+//
+// # Directory
+//
+//	db/              the log, in badger
+//	cosigned.json    what the mirror cosigned last
+//	divergence.json  the report, where the mirror has stopped
+//
+// A mirror that forgets what it cosigned could contradict itself: a directory
+// that is lost, or put back from a copy, gets a new key.
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/badgerlog"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// A Register is one that is followed, a *tlogtiles.Client. What it says is not
+// trusted.
+type Register interface {
+	registry.Source
+	// Latest returns the published checkpoint.
+	Latest(ctx context.Context) ([]byte, error)
+}
+
+// A Config says what a mirror is made of.
+type Config struct {
+	// Dir is the mirror's own directory. It is made where it is not there.
+	Dir string
+	// Register is followed.
+	Register Register
+	// Trust pins the register's trust root, and names the register.
+	Trust *verify.Trust
+	// Cosigner cosigns, under a key that nobody else has; nil for a mirror that
+	// does not.
+	Cosigner *registry.Cosigner
+	// Interval is the time between two looks at the register; zero is 10
+	// seconds.
+	Interval time.Duration
+	// Wait is how long an asker for a cosignature waits for the mirror to have
+	// checked the tree; zero is 8 seconds. It goes on checking after that.
+	Wait time.Duration
+	// Progress is told how many leaves of how many are checked; nil for nobody.
+	Progress func(size, target int64)
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Logger is told what goes wrong; nil for nowhere.
+	Logger *slog.Logger
+}
+
+// A Mirror is a running mirror. All methods may be called concurrently.
+type Mirror struct {
+	Config
+	log     *badgerlog.Log
+	replica *registry.Replica
+
+	// ctx ends when the mirror is closed, work is what runs until then.
+	ctx  context.Context //nolint:containedctx // it is the mirror's own, not a caller's
+	end  context.CancelFunc
+	work sync.WaitGroup
+	// turn is held by the one who changes log or cosigned.
+	turn chan struct{}
+	// cosigned is what was cosigned last.
+	cosigned atomic.Pointer[cosigned]
+	// stopped is set for good.
+	stopped atomic.Pointer[Stopped]
+	// trouble is why the last look at the register failed, nil where it did not.
+	trouble atomic.Pointer[error]
+	// rewound is since when the register shows less than before.
+	rewound time.Time
+	// versions are those that may yet be published, in order.
+	versions []registry.Version
+}
+
+// Open opens a mirror. It returns a *[Stopped] where the mirror has stopped
+// before. The caller closes it.
+func Open(c Config) (*Mirror, error) {
+	if c.Register == nil || c.Trust == nil || c.Dir == "" {
+		return nil, errors.New("open the mirror: a directory, a register and a trust file are needed: a mirror that pins no trust root would check one stranger by another")
+	}
+	c.Interval = orElse(c.Interval, 10*time.Second)
+	c.Wait = orElse(c.Wait, 8*time.Second)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	m, err := open(c)
+	if err != nil {
+		return nil, fmt.Errorf("open the mirror in %s: %w", c.Dir, err)
+	}
+	return m, nil
+}
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+func open(c Config) (*Mirror, error) {
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := hasStopped(c.Dir); err != nil {
+		return nil, err
+	}
+	log, err := badgerlog.Open(filepath.Join(c.Dir, "db"), c.Logger)
+	if err != nil {
+		return nil, err
+	}
+	m := &Mirror{Config: c, log: log, turn: make(chan struct{}, 1)}
+	m.ctx, m.end = context.WithCancel(context.Background())
+	if err := m.load(); err != nil {
+		m.end()
+		return nil, errors.Join(err, log.Close())
+	}
+	return m, nil
+}
+
+func (m *Mirror) load() error {
+	var err error
+	m.replica, err = registry.NewReplica(registry.ReplicaConfig{
+		Log: m.log, Origin: m.Trust.Origin(), Trust: m.Trust, Now: m.Now, Cosigners: policyKeys(m.Trust),
+		// What is shown is what the register has published, see check.
+		Quorate: func([]byte) error { return errUnpublished },
+	})
+	if err != nil {
+		return err
+	}
+	m.versions = []registry.Version{m.replica.Version()}
+	var held cosigned
+	if m.Cosigner != nil {
+		if held, err = loadCosigned(m.Dir, m.log, m.Cosigner.VKey(), m.Trust.Origin()); err != nil {
+			return err
+		}
+	}
+	m.cosigned.Store(&held)
+	return nil
+}
+
+var errUnpublished = errors.New("the register has not published it")
+
+// policyKeys are the verifier keys of the cosigners that a trust's policy
+// names. The policy was read before, and so has this form.
+func policyKeys(trust *verify.Trust) []string {
+	data, err := trust.MarshalJSON()
+	if err != nil {
+		return nil
+	}
+	var doc struct {
+		Policy string `json:"policy"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil
+	}
+	var vkeys []string
+	for line := range strings.Lines(doc.Policy) {
+		if f := strings.Fields(line); len(f) >= 3 && f[0] == "witness" {
+			vkeys = append(vkeys, f[2])
+		}
+	}
+	return vkeys
+}
+
+// Close ends what the mirror does and closes its log.
+func (m *Mirror) Close() error {
+	m.end()
+	m.work.Wait()
+	return m.log.Close()
+}
+
+// Reader returns what the mirror has checked, as it is served.
+func (m *Mirror) Reader() *registry.Reader { return m.replica.Reader }
+
+// Healthy returns nil while the mirror follows the register, and otherwise why
+// it does not: a *[Stopped], or what went wrong when it last looked.
+func (m *Mirror) Healthy() error {
+	if err := m.sick(); err != nil {
+		return err
+	}
+	return m.replica.Healthy()
+}
+
+// sick says why the register is not followed.
+func (m *Mirror) sick() error {
+	if s := m.stopped.Load(); s != nil {
+		return s
+	}
+	if err := m.trouble.Load(); err != nil {
+		return fmt.Errorf("the register is not followed: %w", *err)
+	}
+	return nil
+}
+
+// take waits for the turn to change something; who has taken it gives it back.
+func (m *Mirror) take(ctx context.Context) error {
+	select {
+	case m.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-m.ctx.Done():
+		return registry.ErrClosed
+	}
+}
+
+func (m *Mirror) giveBack() { <-m.turn }

@@ -1,0 +1,589 @@
+package mirror_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/httpapi"
+	"github.com/safeconduct/safeconduct/registry/mirror"
+	"github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// noteKey makes the skey of a fixed key under a name.
+func cosigner(t testing.TB) *registry.Cosigner {
+	t.Helper()
+	skey, _, err := note.GenerateKey(zeroes{}, "mirror.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := registry.NewCosigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// zeroes are the randomness of a key that is nobody's.
+type zeroes struct{}
+
+func (zeroes) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// root is the signed trust root, which lists the mirror.
+func root(t testing.TB) []byte {
+	t.Helper()
+	r := registrytest.Root(registrytest.Start)
+	r.Cosigners = append(r.Cosigners, attest.Cosigner{VKey: cosigner(t).VKey(), Role: attest.Mirror})
+	st, err := registrytest.Sign(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// trust asks for the mirror's cosignature, and is insecure in nothing.
+func trust(t testing.TB, signed []byte) *verify.Trust {
+	t.Helper()
+	st, err := attest.OpenRoot(signed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := verify.TrustFor(st, "witness mirror "+cosigner(t).VKey()+"\nquorum mirror\n", 24*time.Hour, verify.Insecure{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// A scene is a register, what it logs first, and a mirror of it.
+type scene struct {
+	*testing.T
+	clock  *registrytest.Clock
+	liar   *liar
+	url    string
+	dir    string
+	mirror *mirror.Mirror
+}
+
+// play sets a scene: a trust root and a registration in two batches, a second
+// apart, that the mirror has checked.
+func play(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{T: t, clock: registrytest.NewClock(registrytest.Start), liar: newLiar(t), dir: t.TempDir()}
+	server := httptest.NewServer(s.liar)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	s.liar.batch(s.clock.Now(), lie{}, root(t))
+	s.clock.Add(time.Second)
+	s.liar.batch(s.clock.Now(), lie{}, s.registration("reg-1", registrytest.Halcyon))
+	s.clock.Add(time.Second)
+	s.open()
+	t.Cleanup(func() { s.mirror.Close() })
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *scene) config() mirror.Config {
+	return mirror.Config{
+		Dir: s.dir, Register: &tlogtiles.Client{BaseURL: s.url}, Trust: trust(s.T, root(s.T)), Cosigner: cosigner(s.T),
+		Now: s.clock.Now, Wait: 300 * time.Millisecond, Interval: 10 * time.Millisecond,
+	}
+}
+
+func (s *scene) open() {
+	s.Helper()
+	m, err := mirror.Open(s.config())
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.mirror = m
+}
+
+func (s *scene) registration(jti, entity string) []byte {
+	s.Helper()
+	return statement(s.T, registrytest.Registration(jti, registrytest.US, entity, "US"), s.clock.Now())
+}
+
+// log has the register log one more registration, honestly or not, a second
+// later.
+func (s *scene) log(jti string, x lie) []byte {
+	s.Helper()
+	s.clock.Add(time.Second)
+	defer s.clock.Add(time.Second)
+	return s.liar.batch(s.clock.Now(), x, statement(s.T, registrytest.Approval(jti, registrytest.US, registrytest.Varuna, "IN"), s.clock.Now()))
+}
+
+// ask asks the mirror to cosign.
+func (s *scene) ask(old int64, proof tlog.TreeProof, signed []byte) *httptest.ResponseRecorder {
+	s.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "old %d\n", old)
+	for _, h := range proof {
+		b.WriteString(base64.StdEncoding.EncodeToString(h[:]) + "\n")
+	}
+	b.WriteString("\n" + string(signed))
+	return s.post(b.String())
+}
+
+func (s *scene) post(body string) *httptest.ResponseRecorder {
+	s.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(s.Context(), http.MethodPost, "/add-checkpoint", strings.NewReader(body))
+	s.handler().ServeHTTP(w, r)
+	return w
+}
+
+func (s *scene) get(path string) *httptest.ResponseRecorder {
+	s.Helper()
+	w := httptest.NewRecorder()
+	s.handler().ServeHTTP(w, httptest.NewRequestWithContext(s.Context(), http.MethodGet, path, nil))
+	return w
+}
+
+func (s *scene) handler() http.Handler {
+	return s.mirror.Handler(httpapi.NewHandler(s.mirror.Reader(), httpapi.Options{Now: s.clock.Now}))
+}
+
+// stops expects that the mirror stops with this kind of divergence, and returns
+// the report as it is kept.
+func (s *scene) stops(kind registry.DivergenceKind) mirror.Report {
+	s.Helper()
+	held := s.mirror.Reader().Size()
+	err := s.mirror.CatchUp(s.Context())
+	stopped, ok := errors.AsType[*mirror.Stopped](err)
+	if !ok {
+		s.Fatalf("the mirror goes on: %v", err)
+	}
+	s.stopped(held)
+	data, err := os.ReadFile(filepath.Join(s.dir, "divergence.json"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	var r mirror.Report
+	if err := json.Unmarshal(data, &r, json.RejectUnknownMembers(true)); err != nil {
+		s.Fatal(err)
+	}
+	if r.Kind != kind || stopped.Report.Kind != kind || r.Origin != registrytest.Origin {
+		s.Fatalf("stopped for %q (%s), want %q", r.Kind, r.Cause, kind)
+	}
+	if text := r.Text(); !strings.Contains(text, r.Cause) || strings.Contains(text, "diverges (") {
+		s.Errorf("the text does not say what happened:\n%s", text)
+	}
+	s.Logf("%v", stopped)
+	return r
+}
+
+// stopped expects a mirror that neither follows nor cosigns any more, and goes
+// on serving.
+func (s *scene) stopped(held int64) {
+	s.Helper()
+	if w := s.get("/healthz"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "this mirror has stopped") {
+		s.Errorf("healthz answers %d: %s", w.Code, w.Body)
+	}
+	if w := s.get("/checkpoint"); w.Code != http.StatusOK {
+		s.Errorf("what was checked is not served any more: %d", w.Code)
+	}
+	if size := s.mirror.Reader().Size(); size != held {
+		s.Errorf("the mirror holds %d leaves, %d before", size, held)
+	}
+	signed, err := s.mirror.Reader().CheckpointAt(held)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if w := s.ask(0, nil, signed); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "" {
+		s.Errorf("asked to cosign, it answers %d: %s", w.Code, w.Body)
+	}
+	if err := s.mirror.Follow(s.Context()); !isStopped(err) {
+		s.Errorf("it follows on: %v", err)
+	}
+	if err := s.mirror.Close(); err != nil {
+		s.Error(err)
+	}
+	if m, err := mirror.Open(s.config()); !isStopped(err) {
+		s.Errorf("it starts again: %v, %v", m, err)
+	}
+	s.mirror = reopened(s)
+}
+
+// reopened takes the report away and opens the mirror again, as whoever runs it
+// does.
+func reopened(s *scene) *mirror.Mirror {
+	s.Helper()
+	name := filepath.Join(s.dir, "divergence.json")
+	if err := os.Rename(name, name+".settled"); err != nil {
+		s.Fatal(err)
+	}
+	m, err := mirror.Open(s.config())
+	if err != nil {
+		s.Fatalf("with the report taken away: %v", err)
+	}
+	if err := os.Rename(name+".settled", name); err != nil {
+		s.Fatal(err)
+	}
+	return m
+}
+
+func isStopped(err error) bool {
+	_, ok := errors.AsType[*mirror.Stopped](err)
+	return ok
+}
+
+// signed expects that the log key has signed, and returns what.
+func (s *scene) signed(checkpoint string) verify.Checkpoint {
+	s.Helper()
+	_, vkey := registrytest.LogSigner()
+	v, err := note.NewVerifier(vkey)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if _, err := note.Open([]byte(checkpoint), note.VerifierList(v)); err != nil {
+		s.Fatalf("the report's checkpoint: %v", err)
+	}
+	c, err := verify.ParseCheckpoint([]byte(checkpoint))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return c
+}
+
+// proves expects that the report shows its status leaf, and the statement where
+// it has one, to whoever has the log key alone.
+func (s *scene) proves(r mirror.Report, statement bool) {
+	s.Helper()
+	if len(r.Checkpoints) != 1 {
+		s.Fatalf("%d checkpoints, want one", len(r.Checkpoints))
+	}
+	tree := s.signed(r.Checkpoints[0]).Tree
+	status, err := verify.ParseStatusLeaf([]byte(r.StatusLeaf))
+	index := tree.N - 1
+	if err == nil && status.Index < tree.N {
+		index = status.Index
+	}
+	if err := tlog.CheckRecord(r.StatusProof, tree.N, tree.Hash, index, tlog.RecordHash([]byte(r.StatusLeaf))); err != nil {
+		s.Errorf("the status leaf is not proven: %v", err)
+	}
+	if (r.Statement != "") != statement {
+		s.Fatalf("the statement shown is %q", r.Statement)
+	}
+	if statement {
+		if err := tlog.CheckRecord(r.Proof, tree.N, tree.Hash, r.Index, tlog.RecordHash([]byte(r.Statement))); err != nil {
+			s.Errorf("the statement is not proven: %v", err)
+		}
+	}
+}
+
+// contradict expects two signed checkpoints of different trees of one size.
+func (s *scene) contradict(r mirror.Report) {
+	s.Helper()
+	if len(r.Checkpoints) != 2 {
+		s.Fatalf("%d checkpoints, want two", len(r.Checkpoints))
+	}
+	a, b := s.signed(r.Checkpoints[0]), s.signed(r.Checkpoints[1])
+	if a.Tree.N != b.Tree.N || a.Tree.Hash == b.Tree.Hash {
+		s.Errorf("the checkpoints do not contradict each other:\n%s\n%s", r.Checkpoints[0], r.Checkpoints[1])
+	}
+}
+
+func TestAForkAtTheSameSizeStopsTheMirror(t *testing.T) {
+	s := play(t)
+	f := s.liar.fork()
+	s.log("app-1", lie{})
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.batch(s.clock.Now(), lie{}, s.registration("reg-2", registrytest.Corvus))
+	s.liar.become(f)
+	s.contradict(s.stops(registry.Fork))
+}
+
+func TestAForkThatHasGrownStopsTheMirror(t *testing.T) {
+	s := play(t)
+	f := s.liar.fork()
+	s.log("app-1", lie{})
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.batch(s.clock.Now(), lie{}, s.registration("reg-2", registrytest.Corvus))
+	s.clock.Add(time.Second)
+	f.batch(s.clock.Now(), lie{}, s.registration("reg-3", registrytest.Varuna))
+	s.liar.become(f)
+	s.contradict(s.stops(registry.Fork))
+}
+
+// Asked to cosign the other branch, the mirror sees both.
+func TestAForkThatIsOnlySubmittedStopsTheMirror(t *testing.T) {
+	s := play(t)
+	f := s.liar.fork()
+	s.log("app-1", lie{})
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := f.batch(s.clock.Now(), lie{}, s.registration("reg-2", registrytest.Corvus))
+	if w := s.ask(0, nil, other); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "has stopped") {
+		t.Errorf("answers %d: %s", w.Code, w.Body)
+	}
+	s.contradict(s.stops(registry.Fork))
+}
+
+func TestARewindStopsTheMirror(t *testing.T) {
+	s := play(t)
+	before := s.liar.size()
+	s.log("app-1", lie{})
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.liar.show(before)
+	// A cache may lag.
+	for range 3 {
+		if err := s.mirror.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.clock.Add(2 * time.Minute)
+	r := s.stops(registry.Rewind)
+	if len(r.Checkpoints) != 2 {
+		t.Fatalf("%d checkpoints, want two", len(r.Checkpoints))
+	}
+	if a, b := s.signed(r.Checkpoints[0]), s.signed(r.Checkpoints[1]); a.Tree.N <= b.Tree.N {
+		t.Errorf("sizes %d and then %d are no rewind", a.Tree.N, b.Tree.N)
+	}
+}
+
+func TestACacheThatLagsIsNoRewind(t *testing.T) {
+	s := play(t)
+	before := s.liar.size()
+	s.log("app-1", lie{})
+	for range 3 {
+		s.liar.show(s.liar.size())
+		if err := s.mirror.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.clock.Add(50 * time.Second)
+		s.liar.show(before)
+		if err := s.mirror.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAStatementLeftOutOfTheMapStopsTheMirror(t *testing.T) {
+	s := play(t)
+	s.log("app-1", lie{omit: true})
+	r := s.stops(registry.Dropped)
+	s.proves(r, true)
+	if want := s.liar.size() - 2; r.Index != want {
+		t.Errorf("the statement stands at %d, the report says %d", want, r.Index)
+	}
+}
+
+func TestAFalseMapStopsTheMirror(t *testing.T) {
+	s := play(t)
+	s.log("app-1", lie{status: func(l *verify.StatusLeaf) { l.MapRoot[7] ^= 1 }})
+	s.proves(s.stops(registry.FalseMap), false)
+}
+
+func TestAPostdatedBatchStopsTheMirror(t *testing.T) {
+	s := play(t)
+	s.liar.batch(s.clock.Now().Add(5*time.Minute+time.Second), lie{}, s.registration("reg-2", registrytest.Corvus))
+	s.proves(s.stops(registry.Postdated), false)
+}
+
+func TestABatchBeforeTheOneBeforeStopsTheMirror(t *testing.T) {
+	s := play(t)
+	s.liar.batch(registrytest.Start.Add(time.Second), lie{}, s.registration("reg-2", registrytest.Corvus))
+	s.proves(s.stops(registry.Backdated), false)
+}
+
+func TestABatchNotAfterAnOwnCosignatureStopsTheMirror(t *testing.T) {
+	s := play(t)
+	s.clock.Add(2 * time.Minute)
+	size := s.liar.size()
+	at := s.cosigned(s.ask(0, nil, s.liar.checkpoints[size]))
+	if want := s.clock.Now().Add(-time.Minute); !at.Equal(want) {
+		t.Fatalf("cosigned %s, want %s", at, want)
+	}
+	// After the batch before, and after any cosignature that is not known.
+	s.liar.batch(at, lie{}, s.registration("reg-2", registrytest.Corvus))
+	s.proves(s.stops(registry.Backdated), false)
+}
+
+func TestABatchJustAfterAnOwnCosignatureIsFollowed(t *testing.T) {
+	s := play(t)
+	s.clock.Add(2 * time.Minute)
+	at := s.cosigned(s.ask(0, nil, s.liar.checkpoints[s.liar.size()]))
+	s.liar.batch(at.Add(time.Millisecond), lie{}, s.registration("reg-2", registrytest.Corvus))
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAStatementThatMayNotBeLoggedStopsTheMirror(t *testing.T) {
+	for name, make := range map[string]func(*scene) []byte{
+		"by whom it is not for": func(s *scene) []byte {
+			return statement(s.T, registrytest.Registration("reg-2", registrytest.US, registrytest.Varuna, "IN"), s.clock.Now())
+		},
+		"with too few signers": func(s *scene) []byte {
+			return statement(s.T, registrytest.Registration("reg-2", registrytest.US, registrytest.Corvus, "US"), s.clock.Now(), registrytest.SignerNamed("us-1"))
+		},
+		"written long before": func(s *scene) []byte {
+			return statement(s.T, registrytest.Registration("reg-2", registrytest.US, registrytest.Corvus, "US"), s.clock.Now().AddDate(0, 0, -15))
+		},
+		"under a name that is taken": func(s *scene) []byte { return s.registration("reg-1", registrytest.Corvus) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := play(t)
+			s.liar.batch(s.clock.Now(), lie{}, make(s))
+			r := s.stops(registry.Inadmissible)
+			s.proves(r, true)
+			if want := s.liar.size() - 2; r.Index != want {
+				t.Errorf("the statement stands at %d, the report says %d", want, r.Index)
+			}
+		})
+	}
+}
+
+func TestAnotherKeyStopsTheMirror(t *testing.T) {
+	s := play(t)
+	skey, _, err := note.GenerateKey(zeroes{}, registrytest.Origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := s.log("app-1", lie{signer: other})
+	r := s.stops(registry.Unsigned)
+	if len(r.Checkpoints) != 1 || r.Checkpoints[0] != string(signed) {
+		t.Errorf("the report holds %q", r.Checkpoints)
+	}
+}
+
+func TestWhatIsNoLogOfThisKindStopsTheMirror(t *testing.T) {
+	for name, x := range map[string]lie{
+		"a status leaf at another place":        {status: func(l *verify.StatusLeaf) { l.Index++ }},
+		"a status leaf that skips one":          {status: func(l *verify.StatusLeaf) { l.Previous = 1 }},
+		"a status leaf that forgets the others": {status: func(l *verify.StatusLeaf) { l.Previous = verify.NoPrevious }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := play(t)
+			s.log("app-1", x)
+			s.proves(s.stops(registry.Misformed), false)
+		})
+	}
+}
+
+// Whatever stands between register and mirror may damage what is read.
+func TestALeafThatIsServedWronglyOnceIsNoDivergence(t *testing.T) {
+	s := play(t)
+	s.log("app-1", lie{})
+	before := s.mirror.Reader().Size()
+	wrong := 1
+	s.liar.served = func(index int64, leaf []byte) []byte {
+		if index != before || wrong == 0 {
+			return leaf
+		}
+		wrong--
+		return append(leaf[:len(leaf)-1:len(leaf)-1], 'x')
+	}
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if wrong != 0 || s.mirror.Reader().Size() != s.liar.size() {
+		t.Errorf("holds %d of %d", s.mirror.Reader().Size(), s.liar.size())
+	}
+}
+
+func TestALeafThatIsServedOtherwiseThanSignedStopsTheMirror(t *testing.T) {
+	s := play(t)
+	s.log("app-1", lie{})
+	before := s.mirror.Reader().Size()
+	other := statement(t, registrytest.Approval("app-1", registrytest.US, registrytest.Corvus, "AU"), s.clock.Now())
+	s.liar.served = func(index int64, leaf []byte) []byte {
+		if index == before {
+			return other
+		}
+		return leaf
+	}
+	r := s.stops(registry.Fork)
+	for _, c := range r.Checkpoints {
+		s.signed(c)
+	}
+}
+
+func TestARegisterThatIsNotThereIsTriedAgain(t *testing.T) {
+	s := play(t)
+	s.log("app-1", lie{})
+	s.liar.show(999)
+	if err := s.mirror.CatchUp(t.Context()); err == nil || isStopped(err) {
+		t.Fatalf("a checkpoint that is not there: %v", err)
+	}
+	if w := s.get("/healthz"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "not followed") {
+		t.Errorf("healthz answers %d: %s", w.Code, w.Body)
+	}
+	s.liar.show(s.liar.size())
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w := s.get("/healthz"); w.Code != http.StatusOK {
+		t.Errorf("healthz answers %d: %s", w.Code, w.Body)
+	}
+}
+
+func TestAnotherRootThanThePinnedOneIsNotMirrored(t *testing.T) {
+	l := newLiar(t)
+	other := registrytest.Root(registrytest.Start)
+	st, err := registrytest.Sign(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.batch(registrytest.Start, lie{}, st)
+	server := httptest.NewServer(l)
+	defer server.Close()
+	m, err := mirror.Open(mirror.Config{
+		Dir: t.TempDir(), Register: &tlogtiles.Client{BaseURL: server.URL}, Trust: trust(t, root(t)), Now: registrytest.NewClock(registrytest.Start).Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.CatchUp(t.Context()); err == nil || !strings.Contains(err.Error(), "pins") {
+		t.Errorf("it is mirrored: %v", err)
+	}
+	if m.Reader().Checkpoint() != nil {
+		t.Error("it is shown")
+	}
+}
+
+func TestFollowEndsWithItsContext(t *testing.T) {
+	s := play(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.mirror.Follow(ctx) }()
+	s.log("app-1", lie{})
+	for s.mirror.Reader().Size() < s.liar.size() {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Follow returns %v", err)
+	}
+}
