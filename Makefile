@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 TEST  := go test -race -shuffle=on -timeout 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check fmt lint vet tidy interop cover fuzz clean
+.PHONY: help build demo test check fmt lint vet tidy interop smoke bench cover fuzz crash clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ test: ## every test, with the race detector
 interop: ## tests against other people's vectors, in a module of their own
 	cd interop && $(TEST) ./...
 
-check: fmt lint vet test tidy ## what CI runs: format, lint, vet, every test, tidy
+check: fmt lint vet test smoke tidy ## what CI runs: format, lint, vet, every test, tidy
 
 fmt: ## fail where gofmt would change something
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
@@ -43,6 +43,13 @@ vet: ## go vet
 tidy: ## fail where go mod tidy would change something
 	go mod tidy -diff
 	cd interop && go mod tidy -diff
+	cd bench && go mod tidy -diff
+
+smoke: ## the benchmarks' own tests, and that they run
+	cd bench && go vet ./... && go test ./... && go run . -quick -results ""
+
+bench: ## measure beside our peers and the limit; BENCH='-full' for 10^6 subjects
+	cd bench && go run . $(BENCH)
 
 cover: ## coverage of the decision
 	go test -coverprofile=cover.out ./policy && go tool cover -func=cover.out | tail -1
@@ -51,6 +58,9 @@ fuzz: ## every parser, 30 s each
 	@set -e; for p in $$(go list ./...); do \
 	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s -fuzzminimizetime 50x $$p; done; done
+
+crash: ## 500 kills of a writing log
+	CRASH_ROUNDS=500 go test -run SurvivesAKill -timeout 60m ./registry/badgerlog
 
 clean: ## remove what was built
 	rm -rf bin cover.out

@@ -43,7 +43,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(usage)
 	root.AddCommand(
 		keygenCommand(), rootCommand(), newCommand(), signCommand(),
-		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), demoCommand(),
+		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), proofCommand(), demoCommand(),
+		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
 	)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

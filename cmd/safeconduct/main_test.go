@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -22,7 +23,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params("testdata"))
 }
 
-// params runs scripts beside the examples, with $ADDR free to listen at.
+// params runs scripts beside the examples, with $ADDR and $ADDR2 free to listen
+// at.
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir,
@@ -31,15 +33,17 @@ func params(dir string) testscript.Params {
 			if err != nil {
 				return err
 			}
-			addr, err := freeAddr()
-			if err != nil {
-				return err
+			for _, name := range []string{"ADDR", "ADDR2"} {
+				addr, err := freeAddr()
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, addr)
 			}
-			e.Setenv("ADDR", addr)
 			return os.Symlink(filepath.Join(wd, "../../examples"), filepath.Join(e.WorkDir, "examples"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"waitfor": waitFor, "flip": flip, "status": exitStatus,
+			"waitfor": waitFor, "waitsick": waitSick, "eventually": eventually, "flip": flip, "status": exitStatus,
 		},
 	}
 }
@@ -66,6 +70,35 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(25 * time.Millisecond)
 	}
 	ts.Fatalf("no register answers at %s", args[0])
+}
+
+// waitSick ADDR TEXT waits until what answers there says that it is not well,
+// and why.
+func waitSick(ts *testscript.TestScript, _ bool, args []string) {
+	for range 200 {
+		resp, err := http.Get("http://" + args[0] + "/healthz")
+		if err == nil {
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err == nil && resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), args[1]) {
+				return
+			}
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("nothing at %s says %q", args[0], args[1])
+}
+
+// eventually COMMAND… runs a command until it succeeds.
+func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	var err error
+	for range 100 {
+		if err = ts.Exec(args[0], args[1:]...); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s goes on failing: %v", strings.Join(args, " "), err)
 }
 
 // flip FILE TEXT changes the character after the first TEXT in FILE.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -23,12 +24,18 @@ import (
 
 func serveCommand() *cobra.Command {
 	var dir, listen string
+	var policy string
+	var without []string
+	var acceptRollback bool
 	c := &cobra.Command{
-		Use:   "serve --dir DIR --listen ADDR",
+		Use:   "serve --dir DIR --listen ADDR [--policy FILE]",
 		Short: "Run the register",
 		Long: "Runs the register of DIR, which root init made and root.jws, the signed trust root,\n" +
 			"lies in. At the first start the trust root is logged, and DIR/trust.yaml is written:\n" +
-			"what this register's own answers trust. Ctrl-C ends it.",
+			"what this register's own answers trust. Ctrl-C ends it.\n" +
+			"With a policy (C2SP tlog-policy, by default DIR/" + policyFile + " where that is), the witnesses and\n" +
+			"mirrors that it names are asked to cosign, and a checkpoint is published when they make\n" +
+			"its quorum. Nothing is logged before each has confirmed that it holds no more of the log.",
 		Example: "  safeconduct serve --dir register --listen 127.0.0.1:8080",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -36,7 +43,14 @@ func serveCommand() *cobra.Command {
 				return usage(c, errors.New("serve: --dir is missing: say where the register lies"))
 			}
 			logger := slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
-			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger})
+			cosigning, err := readCosigning(dir, policy, without)
+			if err == nil {
+				err = acceptRestored(dir, cosigning, acceptRollback)
+			}
+			if err != nil {
+				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
+			}
+			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning})
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
@@ -51,10 +65,58 @@ func serveCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "dir", "", "directory of the register")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen at")
+	c.Flags().StringVar(&policy, "policy", "", "who cosigns, with URLs, and how many are enough")
+	c.Flags().StringArrayVar(&without, "without-cosigner", nil, "do not wait for this cosigner of the policy to confirm the log's size")
+	c.Flags().BoolVar(&acceptRollback, "accept-rollback", false, "go on after a restore although nobody can confirm that nothing was logged since")
 	return c
 }
 
+// policyFile in a register's directory says who cosigns.
+const policyFile = "cosigning.policy"
+
+// readCosigning reads the policy that is named, or that of the directory.
+func readCosigning(dir, name string, without []string) (registry.Cosigning, error) {
+	c := registry.Cosigning{Without: without}
+	asked := name != ""
+	if !asked {
+		name = filepath.Join(dir, policyFile)
+	}
+	b, err := readFile(name)
+	if !asked && errors.Is(err, os.ErrNotExist) {
+		return c, nil
+	}
+	c.Policy = string(b)
+	if err == nil && strings.TrimSpace(c.Policy) == "" {
+		err = fmt.Errorf("the policy %s is empty", name)
+	}
+	return c, err
+}
+
+var errRestored = errors.New("its log was put back from a backup, and nobody can confirm that nothing was logged since")
+
+// acceptRestored refuses a log that was put back from a backup where nobody
+// confirms its size, unless that is accepted.
+func acceptRestored(dir string, c registry.Cosigning, accept bool) error {
+	marker := filepath.Join(dir, restoredFile)
+	if _, err := os.Lstat(marker); errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if c.Policy == "" && !accept {
+		return errRestored
+	}
+	// The cosigners of a policy are asked at every start.
+	return os.Remove(marker)
+}
+
 func serveHint(err error) string {
+	switch {
+	case errors.Is(err, errRestored):
+		return "what was logged after the backup contradicts what is logged from now on, for everybody who holds it; --accept-rollback goes on all the same"
+	case errors.Is(err, registry.ErrFull):
+		return "make room on the disk; nothing is lost"
+	}
 	if errors.Is(err, errLost) {
 		return "put the log back from a copy; a new register needs new keys: safeconduct root init with another --dir"
 	}
@@ -70,6 +132,8 @@ type service struct {
 	store   *badgerlog.Log
 	reg     *registry.Registry
 	handler http.Handler
+	// begin logs the first trust root; nil where that is done.
+	begin func(ctx context.Context) error
 }
 
 // serviceOptions are a service's clock, its batch interval (zero: the
@@ -78,6 +142,8 @@ type serviceOptions struct {
 	now      func() time.Time
 	interval time.Duration
 	logger   *slog.Logger
+	// cosigning says who cosigns beside the operator's own cosigner.
+	cosigning registry.Cosigning
 }
 
 // openService opens the register of a directory and logs its trust root where
@@ -117,13 +183,13 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 		return nil, err
 	}
 	reg, err := registry.New(registry.Config{
-		Log: store, Origin: origin, LogSigner: signer, Cosigner: cosigner, Trust: t,
+		Log: store, Origin: origin, LogSigner: signer, Cosigner: cosigner, Cosigning: opt.cosigning, Trust: t,
 		Now: opt.now, BatchInterval: opt.interval, Logger: opt.logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	s := &service{origin, store, reg, httpapi.NewHandler(reg, httpapi.Options{Now: opt.now, Logger: opt.logger})}
+	s := &service{origin: origin, store: store, reg: reg, handler: httpapi.NewHandler(reg, httpapi.Options{Now: opt.now, Logger: opt.logger})}
 	if !errors.Is(reg.Healthy(), registry.ErrNoRoot) {
 		return s, nil
 	}
@@ -131,14 +197,36 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	if started {
 		return nil, errors.Join(fmt.Errorf("%w: %s holds no log, but this register has been started before", errLost, filepath.Join(dir, storeDir)), s.Close())
 	}
-	if _, err := reg.Init(ctx, root.Bytes()); err != nil {
-		return nil, errors.Join(fmt.Errorf("log the trust root: %w", err), s.Close())
+	s.begin = func(ctx context.Context) error { return begin(ctx, reg, dir, root, trust) }
+	if opt.cosigning.Policy != "" {
+		// Its cosigners are asked first, which may read what is served.
+		return s, nil
 	}
-	// Last, so that a first start that was cut short is one again.
-	if err := writeFile(filepath.Join(dir, trustFile), []byte(trust)); err != nil {
+	if err := s.begin(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.begin = nil
 	return s, nil
+}
+
+// begin logs the first trust root, as soon as the cosigners have confirmed that
+// they hold nothing of the log.
+func begin(ctx context.Context, reg *registry.Registry, dir string, root *attest.Statement, trust string) error {
+	for {
+		_, err := reg.Init(ctx, root.Bytes())
+		if !errors.Is(err, registry.ErrUnconfirmed) {
+			if err != nil {
+				return fmt.Errorf("log the trust root: %w", err)
+			}
+			// Last, so that a first start that was cut short is one again.
+			return writeFile(filepath.Join(dir, trustFile), []byte(trust))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("log the trust root: %w", err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // Close waits for what has been submitted.
@@ -166,15 +254,34 @@ func ownTrust(dir string, root *attest.Statement) (text string, started bool, er
 	return text, false, err
 }
 
+// memoryLimit is where the garbage collector begins to work hard, in bytes:
+// without a limit, compaction of a large log leaves gigabytes of garbage lying.
+// The environment's GOMEMLIMIT goes before it.
+const memoryLimit = 1100 << 20
+
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}
+
 // serveUntilDone serves until ctx is done, then lets requests end.
 func serveUntilDone(ctx context.Context, s *service, addr string, started func(url string)) error {
+	limitMemory()
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
 	srv := newServer(s.handler)
-	end := make(chan error, 1)
+	end := make(chan error, 2)
 	go func() { end <- srv.Serve(ln) }()
+	if s.begin != nil {
+		go func() {
+			if err := s.begin(ctx); err != nil && ctx.Err() == nil {
+				end <- err
+			}
+		}()
+	}
 	started("http://" + ln.Addr().String())
 	select {
 	case err := <-end:
