@@ -12,16 +12,18 @@ import (
 // A Report is what a check has found.
 type Report struct {
 	// Origin and Size are those of the newest checkpoint.
-	Origin string
-	Size   int64
+	Origin string `json:"origin"`
+	Size   int64  `json:"size"`
 	// Statements, Batches and Subjects are how many were replayed.
-	Statements, Batches, Subjects int64
+	Statements int64 `json:"statements"`
+	Batches    int64 `json:"batches"`
+	Subjects   int64 `json:"subjects"`
 	// Replayed is how many leaves were admitted anew: all, unless a difference
 	// says why no more.
-	Replayed int64
+	Replayed int64 `json:"replayed"`
 	// Differences are what does not agree, Unlisted how many more there are.
-	Differences []Difference
-	Unlisted    int
+	Differences []Difference `json:"differences"`
+	Unlisted    int          `json:"unlisted,omitzero"`
 }
 
 // OK reports that nothing was found.
@@ -40,9 +42,10 @@ func (r *Report) Healable() bool {
 // A Difference is something that does not agree with what was signed.
 type Difference struct {
 	// Derived says that it follows from the leaves, and that [Rebuild] heals it.
-	Derived bool
+	Derived bool `json:"derived"`
 	// Text says what is wrong, Advice what to do.
-	Text, Advice string
+	Text   string `json:"text"`
+	Advice string `json:"advice"`
 }
 
 // maxDifferences bounds a report.
