@@ -1,0 +1,524 @@
+package vectors
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// EvidenceFile is evidence.json.
+type EvidenceFile struct {
+	About string `json:"about"`
+	// Trusts are trust documents by name.
+	Trusts  map[string]jsontext.Value `json:"trusts"`
+	Vectors []Evidence                `json:"vectors"`
+}
+
+// Evidence is checked with a trust and at a time.
+type Evidence struct {
+	Name      string    `json:"name"`
+	Trust     string    `json:"trust"`
+	CheckedAt time.Time `json:"checked_at"`
+	// Step is where it is refused, "" where it stands.
+	Step string `json:"step"`
+	// Found is what a check finds where it stands.
+	Found    *Found `json:"found,omitzero"`
+	Evidence Text   `json:"evidence"`
+}
+
+// Found is what evidence proves.
+type Found struct {
+	Size        int64 `json:"size"`
+	RootVersion int64 `json:"root_version"`
+	// LastBatch is the time of the status leaf, ProvenUntil is E.
+	LastBatch      time.Time `json:"last_batch"`
+	ProvenUntil    time.Time `json:"proven_until"`
+	Warnings       []string  `json:"warnings,omitempty"`
+	TrustDigest    string    `json:"trust_digest"`
+	EvidenceDigest string    `json:"evidence_digest"`
+	// Subjects have the number of their statements, and of those that are stubs.
+	Subjects map[string][2]int `json:"subjects"`
+}
+
+// FoundIn returns what a report says.
+func FoundIn(r *verify.Report) *Found {
+	f := &Found{r.Size, r.RootVersion, r.LastBatch, r.ProvenUntil, r.Warnings, r.TrustDigest, r.EvidenceDigest, make(map[string][2]int)}
+	for _, s := range r.Subjects {
+		f.Subjects[s.Subject] = [2]int{s.Statements, s.Stubs}
+	}
+	return f
+}
+
+// An exhibition makes evidence vectors.
+type exhibition struct {
+	file   EvidenceFile
+	trusts map[string]*verify.Trust
+}
+
+func evidenceFile() EvidenceFile {
+	x := &exhibition{trusts: make(map[string]*verify.Trust)}
+	x.file.About = "Evidence with the trust and the time that it is checked with, and the step at which it is refused; \"\" where it stands, with what it proves. Steps: parse, root, checkpoint, quorum, status-leaf, map, history, signatures."
+	x.trust("usual", trustOf(rootV1, policyOf(usMirror), verify.Insecure{}))
+	x.good()
+	x.parse()
+	x.root()
+	x.checkpoint()
+	x.quorum()
+	x.statusLeaf()
+	x.statusMap()
+	x.history()
+	x.signatures()
+	x.stubs()
+	x.file.Trusts = make(map[string]jsontext.Value)
+	for name, t := range x.trusts {
+		x.file.Trusts[name] = must(json.Marshal(t))
+	}
+	return x.file
+}
+
+func (x *exhibition) trust(name string, t *verify.Trust) string {
+	x.trusts[name] = t
+	return name
+}
+
+// stands adds evidence that stands.
+func (x *exhibition) stands(name, trust string, e *verify.Evidence) {
+	data := must(e.Marshal())
+	report := must(verify.Check(data, x.trusts[trust], asked))
+	x.file.Vectors = append(x.file.Vectors, Evidence{name, trust, asked, "", FoundIn(report), Text(data)})
+}
+
+// fails adds evidence that is refused at a step.
+func (x *exhibition) fails(step, name, trust string, e *verify.Evidence) {
+	x.refuse(step, name, trust, string(must(e.Marshal())))
+}
+
+func (x *exhibition) refuse(step, name, trust, data string) {
+	x.file.Vectors = append(x.file.Vectors, Evidence{step + ": " + name, trust, asked, step, nil, Text(data)})
+}
+
+func small() *verify.Evidence { return tiny().evidence("root") }
+
+func large() *verify.Evidence { return story().evidence(touched()...) }
+
+// changed changes what evidence shows.
+func changed(e *verify.Evidence, change func(*verify.Evidence)) *verify.Evidence {
+	change(e)
+	return e
+}
+
+func historyOf(e *verify.Evidence, subject string) *verify.History {
+	return &e.Histories[slices.IndexFunc(e.Histories, func(h verify.History) bool { return h.Subject == subject })]
+}
+
+// drop removes the statement at an index.
+func drop(e *verify.Evidence, index int64) {
+	e.Statements = slices.DeleteFunc(e.Statements, func(s verify.LoggedStatement) bool { return s.Index == index })
+}
+
+// dropHistory removes a history, and the statements that no other one has.
+func dropHistory(e *verify.Evidence, subject string) {
+	e.Histories = slices.DeleteFunc(e.Histories, func(h verify.History) bool { return h.Subject == subject })
+	e.Statements = slices.DeleteFunc(e.Statements, func(s verify.LoggedStatement) bool {
+		return !slices.ContainsFunc(e.Histories, func(h verify.History) bool {
+			return slices.ContainsFunc(h.Entries, func(x verify.Entry) bool { return x.Index == s.Index })
+		})
+	})
+}
+
+func (x *exhibition) good() {
+	x.stands("a trust root alone", "usual", small())
+	x.stands("a programme", "usual", large())
+	x.stands("other subjects than a request touches", "usual", story().evidence("root", "sandbox:"+sandbox, "consent:auth-us/C-1"))
+	many := trustOf(rootV1, "log "+logKey.vkey()+"\nwitness us "+usMirror.vkey()+"\nwitness w "+aWitness.vkey()+"\ngroup g all us w\nquorum g\n", verify.Insecure{})
+	r := story()
+	e := r.evidence("root")
+	e.Checkpoint = r.checkpoint(logKey, usMirror.at(cosigned), aWitness.at(cosigned.Add(-time.Second)), ownMirror.at(asked))
+	x.stands("a mirror and a witness, and one that does not count", x.trust("a mirror and a witness", many), e)
+	e = small()
+	e.Checkpoint = tiny().checkpoint(logKey, aWitness.at(cosigned))
+	x.stands("a witness alone, and the trust says so", x.trust("unmirrored", trustOf(rootV1, policyOf(aWitness), verify.Insecure{Unmirrored: true})), e)
+	e = small()
+	e.Checkpoint = tiny().checkpoint(logKey, ownMirror.at(cosigned))
+	x.stands("the operator's own, and the trust says so", x.trust("operator", trustOf(rootV1, policyOf(ownMirror), verify.Insecure{OperatorClock: true, Unmirrored: true})), e)
+	e = small()
+	e.Checkpoint = tiny().checkpoint(quorum(asked.Add(5 * time.Minute))...)
+	x.stands("cosigned 5 minutes after checked_at", "usual", e)
+	e = r.evidence("root")
+	e.Checkpoint = r.checkpoint(quorum(logged.Add(-5 * time.Minute))...)
+	x.stands("a status leaf 5 minutes ahead of the cosignatures", "usual", e)
+	v2 := must(attest.OpenRoot([]byte(rootV2), nil))
+	x.stands("a pin in the middle of the roots", x.trust("version 2", must(verify.TrustFor(v2, policyOf(usMirror), 24*time.Hour, verify.Insecure{}))), large())
+	x.stands("a registration shown under its alias alone", "usual", aliased().evidence("root", "entity:"+alias))
+	x.stands("a registration shown under both its identifiers", "usual", aliased().evidence("root", "entity:"+halcyon, "entity:"+alias))
+}
+
+// aliased is a register where a second registration has an alias.
+func aliased() *register {
+	r := newRegister()
+	r.batch(begin.Add(-time.Hour), rootV1)
+	again := registration("auth-us", halcyon, "REG-US-2", "US")
+	again.Supersedes, again.Identifiers = "REG-US-1", []string{alias}
+	r.batch(begin.Add(-time.Minute), regUS)
+	r.batch(logged, sign(again, us1))
+	return r
+}
+
+func (x *exhibition) parse() {
+	const step = verify.StepParse
+	good := string(must(small().Marshal()))
+	no := func(name, data string) { x.refuse(step, name, "usual", data) }
+	swap := func(name, from, to string) {
+		if !strings.Contains(good, from) {
+			panic("evidence of " + name + " does not change")
+		}
+		no(name, strings.Replace(good, from, to, 1))
+	}
+	no("nothing", "")
+	no("not JSON", "evidence")
+	no("cut short", good[:len(good)-1])
+	no("a newline behind", good+"\n")
+	no("two documents", good+good)
+	swap("white space", `,"histories"`, `, "histories"`)
+	swap("another type", "evidence/v1", "evidence/v2")
+	swap("no type", `,"type":"safeconduct/evidence/v1"`, "")
+	swap("an unknown member", `,"type"`, `,"typ":"x","type"`)
+	swap("a member of another case", `"type":`, `"Type":`)
+	swap("a member twice", `,"type"`, `,"type":"safeconduct/evidence/v1","type"`)
+	swap("members out of order", `"index":1,"leaf"`, `"leaf":"x","index":1,"leaf"`)
+	swap("a needless escape", `root"`, `roo\u0074"`)
+	swap("a null", `"histories":[`, `"histories":null,"x":[`)
+	swap("an index with a fraction", `"index":1,`, `"index":1.0,`)
+	swap("a negative index", `"index":1,`, `"index":-1,`)
+	swap("an index beyond 2^53-1", `"index":1,`, `"index":9007199254740992,`)
+	swap("an empty array of entries", `{"entries":[{"index":0,"time":`, `{"entries":[],"x":[{"index":0,"time":`)
+	swap("a zero tag", `"index":0,"time"`, `"index":0,"tag":"`+b64(make([]byte, 32))+`","time"`)
+	swap("a subject that is none", `"subject":"root"`, `"subject":"Root"`)
+	swap("a subject with a space", `"subject":"root"`, `"subject":"entity: x"`)
+	swap("base64 without padding", `="]`, `"]`)
+	unused := strings.Index(good, `="]`) - 1
+	no("base64 with unused bits", good[:unused]+nextLetter(good[unused])+good[unused+1:])
+	no("invalid UTF-8", strings.Replace(good, "safeconduct/status", "safeconduct\xff/status", 1))
+
+	// Put together by hand, since nothing marshals it.
+	hand := func(name string, change func(*verify.Evidence), from, to string) {
+		data := string(must(changed(large(), change).Marshal()))
+		if !strings.Contains(data, from) {
+			panic("evidence of " + name + " does not change")
+		}
+		no(name, strings.Replace(data, from, to, 1))
+	}
+	same := func(*verify.Evidence) {}
+	data := string(must(large().Marshal()))
+	from := strings.Index(data, `{"entries":[`)
+	first := data[from : from+strings.Index(data[from:], `,"subject":`)]
+	first += data[from+len(first) : from+len(first)+strings.Index(data[from+len(first):], "}")+1]
+	hand("a history twice", same, first, first+","+first)
+	entry := first[strings.Index(first, `{"index"`) : strings.Index(first, "}")+1]
+	hand("an entry twice", same, entry, entry+","+entry)
+	hand("a stub twice", hideLineage("TEA-US-2", 0), `"stubs":"`, `"stubs":"`+b64(append(make([]byte, 1), make([]byte, 239)...)))
+	hand("stubs that are not whole", hideLineage("TEA-US-2", 0), `"stubs":"`, `"stubs":"AAAA`)
+	hand("an empty string of stubs", same, `,"subject":"root"`, `,"stubs":"","subject":"root"`)
+	hand("a stub where there is an entry", same, `,"subject":"root"`, `,"stubs":"`+b64(make([]byte, 80))+`","subject":"root"`)
+	hand("subjects out of order", same, `"subject":"`+approvals+`"`, `"subject":"aaa"`)
+	statement := data[strings.Index(data, `"statements":[`)+14:]
+	statement = statement[:strings.Index(statement, "}")+1]
+	hand("a statement twice", same, statement, statement+","+statement)
+	hand("a proof of 65 hashes", same, `"proof":["`, `"proof":[`+strings.Repeat(`"`+b64(make([]byte, 32))+`",`, 65)+`"`)
+}
+
+func (x *exhibition) root() {
+	const step = verify.StepRoot
+	no := func(name, trust string, e *verify.Evidence) { x.fails(step, name, trust, e) }
+	pin := func(name string, r *attest.Root, by ...officer) string {
+		return x.trust(name, trustOf(sign(r, by...), policyOf(usMirror), verify.Insecure{}))
+	}
+	no("no histories", "usual", changed(small(), func(e *verify.Evidence) { e.Histories = nil }))
+	no("no history of root", "usual", changed(large(), func(e *verify.Evidence) { dropHistory(e, "root") }))
+	no("a root without its statement", "usual", changed(large(), func(e *verify.Evidence) { drop(e, 0) }))
+	// no("no statements", "usual", changed(small(), func(e *verify.Evidence) { e.Statements = nil }))
+	other := smallRoot(1, "")
+	other.IAT++
+	no("another root is pinned", pin("another root", other, root1), small())
+	no("a newer root is pinned", pin("version 3", smallRoot(3, rootV2), root1), large())
+	elsewhere := smallRoot(1, "")
+	elsewhere.Aud = "example.com/other"
+	elsewhere.LogKeys = []string{noteKey{name: elsewhere.Aud, seed: "log", typ: 1}.vkey()}
+	no("the root of another register", pin("another register", elsewhere, root1), small())
+
+	log := func(name string, statements ...string) {
+		r := newRegister()
+		r.batch(begin, statements...)
+		no(name, "usual", r.evidence("root"))
+	}
+	bad := smallRoot(2, rootV1)
+	bad.Officers = []attest.Officer{{ID: "x", Keys: []attest.JWK{mallory.jwk()}}}
+	log("a version that the one before did not sign", rootV1, sign(bad, mallory))
+	log("a version that its own officers did not sign", rootV1, sign(bad, root1))
+	log("a version left out", rootV1, sign(smallRoot(3, rootV2), root1))
+	log("a version twice", rootV1, rootV1)
+	log("another version before", rootV1, sign(smallRoot(2, "other"), root1))
+	log("the first version is not 1", rootV2)
+	log("a false signature", rootV1[:len(rootV1)-10]+"AAAAAAAAAA")
+	r := newRegister()
+	r.batch(begin, regUS, rootV1)
+	no("the first root is not leaf 0", "usual", r.evidence("root"))
+	r = newRegister()
+	r.enter(rootV1, begin, attest.Tag{}, "root")
+	r.enter(regUS, begin, attest.Tag{}, "root")
+	r.close(begin)
+	no("another statement in the history of root", "usual", r.evidence("root"))
+}
+
+func (x *exhibition) checkpoint() {
+	const step = verify.StepCheckpoint
+	r := tiny()
+	text := r.text(r.size())
+	no := func(name, checkpoint string) {
+		x.fails(step, name, "usual", changed(small(), func(e *verify.Evidence) { e.Checkpoint = checkpoint }))
+	}
+	log, cosig := lineOf(logKey, text), lineOf(usMirror.at(cosigned), text)
+	note2 := func(text string) string { return signNote(text, quorum(cosigned)...) }
+	no("not a note", "x")
+	no("no signature line", text+"\n")
+	no("of another log", note2(strings.Replace(text, Origin, "example.com/log", 1)))
+	no("an extension line", note2(text+"more\n"))
+	no("a size with a leading zero", note2(strings.Replace(text, "\n2\n", "\n02\n", 1)))
+	no("of an empty log", note2(Origin+"\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"))
+	no("not signed by the log", text+"\n"+cosig)
+	no("signed by another key of the log's name", text+"\n"+lineOf(nextLogKey, text)+cosig)
+	no("a line of an unknown key", text+"\n"+log+lineOf(stranger.at(cosigned), text)+cosig)
+	no("a false log signature", text+"\n"+spoil(log, 20)+cosig)
+	no("a false cosignature", text+"\n"+log+spoil(cosig, 20))
+	no("a cosignature dated otherwise", text+"\n"+log+spoil(cosig, 11))
+	no("a cosignature dated 0", text+"\n"+log+lineOf(usMirror.at(time.Unix(0, 0)), text))
+	no("a cosignature dated after 9999", text+"\n"+log+lineOf(usMirror.at(time.Unix(253402300800, 0)), text))
+	no("a line twice", text+"\n"+log+cosig+cosig)
+	no("a line twice, once false", text+"\n"+log+cosig+spoil(cosig, 20))
+	no("two cosignatures of one key", text+"\n"+log+cosig+lineOf(usMirror.at(cosigned.Add(time.Second)), text))
+	no("a cosignature before the log's", text+"\n"+cosig+log)
+	no("cosignatures not by name", text+"\n"+log+lineOf(ownMirror.at(cosigned), text)+cosig)
+	no("a carriage return", text+"\n"+strings.Replace(log, "\n", "\r\n", 1)+cosig)
+	no("unused bits", text+"\n"+unusedBits(log)+cosig)
+	no("a hyphen for the dash", text+"\n"+log+strings.Replace(cosig, "—", "-", 1))
+	listed := trustOf(rootV1, "log "+nextLogKey.vkey()+"\n"+policyOf(usMirror), verify.Insecure{})
+	x.fails(step, "none of the policy's log keys has signed", x.trust("another log key", listed), small())
+
+	// The root in force is that of size-1: a key that only a later or an earlier
+	// one lists does not sign.
+	next := smallRoot(2, rootV1)
+	next.LogKeys = []string{nextLogKey.vkey()}
+	moved := tiny()
+	moved.batch(logged, sign(next, root1))
+	x.fails(step, "signed by the log key of an earlier root", "usual", moved.evidence("root"))
+	e := moved.evidence("root")
+	e.Checkpoint = moved.checkpoint(nextLogKey, usMirror.at(cosigned))
+	x.stands("signed by the log key of the root in force", "usual", e)
+}
+
+// unusedBits sets the unused bits of a signature line's base64.
+func unusedBits(line string) string {
+	i := strings.IndexByte(line, '=') - 1
+	return line[:i] + nextStandard(line[i]) + line[i+1:]
+}
+
+func nextStandard(c byte) string {
+	return strings.NewReplacer("-", "+", "_", "/").Replace(nextLetter(strings.NewReplacer("+", "-", "/", "_").Replace(string(c))[0]))
+}
+
+func (x *exhibition) quorum() {
+	const step = verify.StepQuorum
+	r := tiny()
+	no := func(name, trust string, signers ...note.Signer) {
+		x.fails(step, name, trust, changed(small(), func(e *verify.Evidence) { e.Checkpoint = r.checkpoint(signers...) }))
+	}
+	trust := func(name, policy string, insecure verify.Insecure) string {
+		return x.trust(name, trustOf(rootV1, policy, insecure))
+	}
+	no("nobody has cosigned", "usual", logKey)
+	no("another one has cosigned", "usual", logKey, aWitness.at(cosigned))
+	no("cosigned more than 5 minutes after checked_at", "usual", logKey, usMirror.at(asked.Add(5*time.Minute+time.Second)))
+	no("one of two", "a mirror and a witness", logKey, usMirror.at(cosigned))
+	all := []note.Signer{logKey, usMirror.at(cosigned), aWitness.at(cosigned), ownMirror.at(cosigned)}
+	no("the operator's own does not count", trust("the operator's own", policyOf(ownMirror), verify.Insecure{Unmirrored: true}), all...)
+	no("a witness is no mirror", trust("a witness", policyOf(aWitness), verify.Insecure{}), all...)
+	no("the operator's mirror is no mirror", trust("the operator's mirror", policyOf(ownMirror), verify.Insecure{OperatorClock: true}), all...)
+	either := "witness us " + usMirror.vkey() + "\nwitness w " + aWitness.vkey() + "\ngroup g any us w\nquorum g\n"
+	no("a policy that can do without its mirror", trust("either", either, verify.Insecure{}), all...)
+	no("a mirror that the root does not list", trust("a stranger", policyOf(stranger), verify.Insecure{}), append(slices.Clone(all), stranger.at(cosigned))...)
+}
+
+func (x *exhibition) statusLeaf() {
+	const step = verify.StepStatusLeaf
+	r := story()
+	no := func(name string, change func(*verify.Evidence)) {
+		x.fails(step, name, "usual", changed(r.evidence("root"), change))
+	}
+	no("ahead of the cosignatures", func(e *verify.Evidence) {
+		e.Checkpoint = r.checkpoint(quorum(logged.Add(-5*time.Minute - time.Second))...)
+	})
+	no("the one before", func(e *verify.Evidence) {
+		i := e.Status.Index - 2
+		e.Status = verify.StatusProof{Index: i, Leaf: r.leaves[i], Proof: r.prove(i)}
+	})
+	no("the one before in the last place", func(e *verify.Evidence) { e.Status.Leaf = r.leaves[e.Status.Index-2] })
+	no("one that is not logged", func(e *verify.Evidence) {
+		s := must(verify.ParseStatusLeaf([]byte(e.Status.Leaf)))
+		s.MapRoot[0] ^= 1
+		e.Status.Leaf = string(s.Marshal())
+	})
+	no("no proof", func(e *verify.Evidence) { e.Status.Proof = nil })
+	no("a hash too many", func(e *verify.Evidence) { e.Status.Proof = append(e.Status.Proof, tlog.Hash{}) })
+	no("a statement in its place", func(e *verify.Evidence) { e.Status.Leaf = regUS })
+	no("not in its one byte form", func(e *verify.Evidence) { e.Status.Leaf += "\n" })
+	open := tiny()
+	open.leaf(regUS)
+	x.fails(step, "a log that ends in a statement", "usual", open.evidence("root"))
+}
+
+func (x *exhibition) statusMap() {
+	const step = verify.StepMap
+	no := func(name, subject string, change func(*verify.History)) {
+		x.fails(step, name, "usual", changed(large(), func(e *verify.Evidence) { change(historyOf(e, subject)) }))
+	}
+	gone := "entity:" + varuna
+	r := story()
+	no("a proof cut short", "root", func(h *verify.History) { h.Proof = h.Proof[:len(h.Proof)-1] })
+	no("indices that do not decrease", "root", func(h *verify.History) { h.Proof = append(slices.Clone(h.Proof), h.Proof...) })
+	no("an index of 256", "root", func(h *verify.History) { h.Proof = append([]byte{0x80, 0x02}, h.Proof[1:]...) })
+	no("a proof of absence of what has entries", "root", func(h *verify.History) { h.Proof = r.statuses.Prove(verify.MapKey(gone)) })
+	no("an absence in another map", gone, func(h *verify.History) { h.Proof = tiny().statuses.Prove(verify.MapKey(gone)) })
+	no("another subject's absence", gone, func(h *verify.History) {
+		h.Proof = r.statuses.Prove(verify.MapKey("entity:" + halcyon + "/auth-us"))
+		h.Proof = append(h.Proof[:1:1], append(slices.Repeat([]byte{7}, 32), h.Proof[33:]...)...)
+	})
+	no("an absence by the subject's own leaf", "entity:"+halcyon, func(h *verify.History) {
+		key := verify.MapKey(h.Subject)
+		h.Proof = slices.Concat([]byte{32}, key[:], []byte{40}, r.values[h.Subject].Bytes(), h.Proof)
+		h.Entries = nil
+	})
+	no("an absence with a byte too many", gone, func(h *verify.History) { h.Proof = append(h.Proof, 0) })
+}
+
+func (x *exhibition) history() {
+	const step = verify.StepHistory
+	no := func(name string, change func(*verify.Evidence)) {
+		x.fails(step, name, "usual", changed(large(), change))
+	}
+	at := func(e *verify.Evidence) *verify.History { return historyOf(e, approvals) }
+	no("the revocation is left out", func(e *verify.Evidence) {
+		h := at(e)
+		drop(e, h.Entries[2].Index)
+		h.Entries = h.Entries[:2]
+	})
+	no("the newest trust root is left out", func(e *verify.Evidence) {
+		h := historyOf(e, "root")
+		drop(e, h.Entries[1].Index)
+		h.Entries = h.Entries[:1]
+	})
+	no("all entries are left out", func(e *verify.Evidence) {
+		h := at(e)
+		for _, x := range h.Entries {
+			drop(e, x.Index)
+		}
+		h.Entries = nil
+	})
+	no("an empty proof and no entries", func(e *verify.Evidence) { historyOf(e, "entity:"+varuna).Proof = nil })
+	no("an entry's time is changed", func(e *verify.Evidence) { at(e).Entries[1].Time++ })
+	no("an entry's tag is changed", func(e *verify.Evidence) { at(e).Entries[1].Tag[0] ^= 1 })
+	no("an entry's tag is left out", func(e *verify.Evidence) { at(e).Entries[1].Tag = attest.Tag{} })
+	no("an entry after the status leaf", func(e *verify.Evidence) { at(e).Entries[2].Time = logged.UnixMilli() + 1 })
+	no("another subject's proof", func(e *verify.Evidence) { at(e).Proof = historyOf(e, "root").Proof })
+	no("an index of the proof in more bytes than it needs", func(e *verify.Evidence) {
+		h := historyOf(e, "root")
+		h.Proof = append([]byte{h.Proof[0] | 0x80, 0}, h.Proof[1:]...)
+	})
+	no("another statement", func(e *verify.Evidence) {
+		e.Statements[1].Statement = sign(registration("auth-us", halcyon, "REG-US-7", "US"), us1)
+	})
+	no("a statement that is not shown", func(e *verify.Evidence) { drop(e, at(e).Entries[0].Index) })
+	no("a statement of no history", func(e *verify.Evidence) {
+		e.Histories = slices.DeleteFunc(e.Histories, func(h verify.History) bool { return h.Subject == approvals })
+	})
+	no("a statement without its proof", func(e *verify.Evidence) { e.Statements[1].Proof = nil })
+	no("a statement with another's proof", func(e *verify.Evidence) { e.Statements[1].Proof = e.Statements[2].Proof })
+
+	r := tiny()
+	r.enter(tea1, begin, attest.TagOf("auth-us", "TEA-US-1"), approvals)
+	r.enter(tea2, begin.Add(-time.Millisecond), attest.TagOf("auth-us", "TEA-US-2"), approvals)
+	r.close(logged)
+	x.fails(step, "an entry before the one before", "usual", r.evidence("root", approvals))
+	r = tiny()
+	tag := attest.TagOf("auth-us", "TEA-US-1")
+	r.enter(tea1, begin, tag, approvals)
+	r.list("entity:"+halcyon, verify.Entry{Index: r.histories[approvals][0].Index, Time: begin.UnixMilli() + 1, Tag: tag})
+	r.close(logged)
+	x.fails(step, "two histories give a statement two times", "usual", r.evidence("root", approvals, "entity:"+halcyon))
+}
+
+func (x *exhibition) signatures() {
+	const step = verify.StepSignatures
+	log := func(name string, subjects []string, statements ...string) {
+		r := story()
+		r.batch(logged.Add(time.Second), statements...)
+		x.fails(step, name, "usual", r.evidence(append([]string{"root"}, subjects...)...))
+	}
+	own := []string{approvals}
+	log("signed by a stranger", own, sign(approval("TEA-US-3", "VTZ-1"), mallory))
+	good := sign(approval("TEA-US-3", "VTZ-1"), us1)
+	parts := strings.Split(good, ".")
+	log("a false signature", own, parts[0]+"."+parts[1]+"."+strings.Split(tea1, ".")[2])
+	elsewhere := approval("TEA-US-3", "VTZ-1")
+	elsewhere.Aud = "example.com/other"
+	log("for another register", own, sign(elsewhere, us1))
+	in := registration("auth-in", varuna, "REG-IN-1", "IN")
+	log("of an unknown authority", []string{"entity:" + varuna}, sign(in, in1))
+	log("outside the jurisdiction", []string{"entity:" + varuna}, sign(registration("auth-us", varuna, "REG-US-2", "IN"), us1))
+	over := func(jti, before string) string {
+		a := approval(jti, "BLR-1")
+		a.Supersedes = before
+		return sign(a, us1)
+	}
+	log("a statement twice", own, tea1)
+	log("a second version after an old one", own, over("TEA-US-3", "TEA-US-1"), over("TEA-US-4", "TEA-US-1"))
+	log("supersedes what is not there", own, over("TEA-US-3", "TEA-US-9"))
+	log("an event without its target", own, sign(event(attest.Revoke, "TEA-US-9", "REV-US-9"), us1))
+	enter := func(name, statement string, tag attest.Tag, subjects ...string) {
+		r := tiny()
+		r.enter(statement, logged, tag, subjects...)
+		r.close(logged)
+		x.fails(step, name, "usual", r.evidence(append([]string{"root"}, subjects...)...))
+	}
+	enter("the tag of another lineage", tea1, attest.TagOf("auth-us", "TEA-US-2"), approvals)
+	enter("no tag", tea1, attest.Tag{}, approvals)
+	enter("not about the subject", tea1, attest.TagOf("auth-us", "TEA-US-1"), "entity:"+varuna)
+	enter("not a statement", "hello", attest.Tag{}, approvals)
+	enter("a trust root in another history", rootV2, attest.Tag{}, approvals)
+
+	// The root in force at its index judges a statement.
+	next := smallRoot(2, rootV1)
+	next.Authorities[0].Officers[0].Keys = []attest.JWK{us3.jwk()}
+	at := func(statement string) *verify.Evidence {
+		r := tiny()
+		r.batch(logged, sign(next, root1), statement)
+		return r.evidence("root", approvals)
+	}
+	x.fails(step, "signed by the key of an earlier root", "usual", at(tea1))
+	x.stands("signed by the key of the root of the same batch", "usual", at(sign(approval("TEA-US-1", "VTZ-1"), us3)))
+	gone := smallRoot(2, rootV1)
+	gone.Authorities[0].Compromised = []attest.Compromised{{Kid: us1.Key().ID(), Since: 1 << 40}}
+	r := tiny()
+	r.batch(logged, sign(gone, root1), tea1)
+	x.fails(step, "signed by a key that the root declares compromised", "usual", r.evidence("root", approvals))
+	r = tiny()
+	r.batch(logged, tea1, sign(gone, root1))
+	x.stands("signed by a key that a later root declares compromised", "usual", r.evidence("root", approvals))
+}

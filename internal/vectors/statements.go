@@ -1,0 +1,479 @@
+package vectors
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// StatementFile is statements.json.
+type StatementFile struct {
+	About string `json:"about"`
+	// Roots are the trust roots that the others are opened with.
+	Roots   []RootVersion `json:"roots"`
+	Valid   []Statement   `json:"valid"`
+	Refused []Refused     `json:"refused"`
+}
+
+// A RootVersion is a trust root, opened with the one named Previous.
+type RootVersion struct {
+	Name      string `json:"name"`
+	Previous  string `json:"previous,omitzero"`
+	Statement string `json:"statement"`
+	LeafHash  string `json:"leaf_hash"`
+}
+
+// A Statement opens with a root.
+type Statement struct {
+	Name      string `json:"name"`
+	Root      string `json:"root"`
+	Statement string `json:"statement"`
+	// Kind is one of root, registration, entity, domain, event.
+	Kind     string   `json:"kind"`
+	Payload  string   `json:"payload"`
+	LeafHash string   `json:"leaf_hash"`
+	Subjects []string `json:"subjects"`
+	Kids     []string `json:"kids"`
+	// TermsDigest is of a domain approval.
+	TermsDigest string `json:"terms_digest,omitzero"`
+}
+
+// A Refused statement does not open with a root.
+type Refused struct {
+	Name      string `json:"name"`
+	Root      string `json:"root"`
+	Statement Text   `json:"statement"`
+	// Class is malformed, invalid, forbidden, conflict or too-large.
+	Class string `json:"class"`
+	// Pointer is that of a member of the payload at fault, where there is one.
+	Pointer string `json:"pointer,omitzero"`
+}
+
+// The roots of statements.json.
+var (
+	largeV1 = sign(largeRoot(1, ""), root1, root2)
+	largeV2 = sign(secondRoot(), root1, root2, root3)
+)
+
+// secondRoot replaces auth-in's key, needs all three officers, and no longer
+// lists auth-us.
+func secondRoot() *attest.Root {
+	r := largeRoot(2, largeV1)
+	r.Threshold = 3
+	r.Authorities = r.Authorities[1:]
+	r.Authorities[0].Officers[0].Keys = []attest.JWK{us9.jwk(), us3.jwk()}
+	return r
+}
+
+func statementFile() StatementFile {
+	f := StatementFile{About: "Statements, opened with the root that they name. Refused ones name the class of the refusal; where it is by a member, its JSON pointer."}
+	f.Roots = []RootVersion{
+		{"v1", "", largeV1, leafHash(largeV1)},
+		{"v2", "v1", largeV2, leafHash(largeV2)},
+	}
+	f.valid()
+	f.forms()
+	f.payloads()
+	f.claims()
+	f.openings()
+	f.roots()
+	return f
+}
+
+func (f *StatementFile) add(name string, c attest.Claims, by ...officer) {
+	f.addWith("v1", name, c, by...)
+}
+
+func (f *StatementFile) addWith(root, name string, c attest.Claims, by ...officer) {
+	s := Statement{Name: name, Root: root, Statement: sign(c, by...), Kind: string(c.Kind()), Payload: payload(c), Subjects: c.Subjects(), Kids: []string{}}
+	s.LeafHash = leafHash(s.Statement)
+	for _, o := range by {
+		s.Kids = append(s.Kids, o.Key().ID())
+	}
+	slices.Sort(s.Kids)
+	if d, ok := c.(*attest.DomainApproval); ok {
+		sum := d.Terms.Digest()
+		s.TermsDigest = b64(sum[:])
+	}
+	f.Valid = append(f.Valid, s)
+}
+
+func (f *StatementFile) refuse(name, class, pointer, statement string) {
+	f.refuseWith("v1", name, class, pointer, statement)
+}
+
+func (f *StatementFile) refuseWith(root, name, class, pointer, statement string) {
+	f.Refused = append(f.Refused, Refused{name, root, Text(statement), class, pointer})
+}
+
+func inRegistration() *attest.Registration { return registration("auth-in", varuna, "REG-IN-1", "IN") }
+
+func inApproval() *attest.EntityApproval {
+	a := approval("TEA-IN-1", "NPT-1")
+	a.Iss, a.Sub, a.Country, a.Programme = "auth-in", "entity:"+halcyon+"/auth-in", "US", "GAICT"
+	a.EligibleItems = []attest.Item{{List: "IN_SCOMET", Entry: "8A501.b.1"}}
+	return a
+}
+
+func (f *StatementFile) valid() {
+	f.add("a registration, one signature", inRegistration(), in1)
+	full := inRegistration()
+	full.JTI, full.FormerNames, full.Identifiers = "REG-IN-2", []string{"Varuna", "Värüna & Söhne"}, []string{alias}
+	full.Supersedes, full.Retroactive, full.RetroactiveReason, full.LegalBasis = "REG-IN-1", true, "found late", "Act 1"
+	full.Publication = &attest.Publication{Citation: "74 FR 31620", URL: "https://example.org/1"}
+	full.Sites = []attest.Site{{ID: "VTZ-1", Name: "Yard", Address: "1 Street", Country: "IN"}}
+	full.EXP = 0
+	f.add("a registration with every member but exp", full, in1)
+	f.add("two officers, EdDSA and ES256", approval("TEA-US-1", "VTZ-1"), us1, us2)
+	f.add("two officers, EdDSA and ES384", approval("TEA-US-1", "VTZ-1"), us1, us2b)
+	f.add("three signatures of two officers", approval("TEA-US-1", "VTZ-1"), us1, us2, us2b)
+	entity := approval("TEA-US-2", "VTZ-1")
+	entity.AuthorisedRoles = []attest.Role{attest.Transferee, attest.EndUser, attest.Transferor, attest.Via}
+	entity.EligibleItems = []attest.Item{{List: "US_CCL", Entry: "5A001.b.1", Limitation: "below 10 kHz", Sites: []string{"VTZ-1"}}, {List: "US_USML", Entry: "XI(a)(3)(ii)"}}
+	entity.LegalEffect = attest.Eligibility
+	f.add("an entity approval with every member", entity, us1, us3)
+	f.add("within a jurisdiction", inApproval(), in1)
+	joint := domain("auth-us", "PDA-US-1")
+	joint.Programme, joint.Terms.Concurrence = "JCP", 1
+	joint.Terms.Limits = attest.Limits{
+		InScope: attest.Scope{"US_CCL": {"5A001.b.1"}, "IN_SCOMET": {"8A501.b.1"}}, Excluded: attest.Scope{"US_CCL": {"5A001.b.1.a"}},
+		AllowedEndUses: []string{"civil", "joint_research"}, Activities: []string{"manufacture"}, MaxClassification: "RESTRICTED",
+		Nationality: &attest.Nationality{Permitted: []string{"IN", "US"}, Prohibited: []string{"KP"}},
+		Value:       &attest.ValueCeiling{Currency: "USD", PerTransaction: "250000.5", Cumulative: "1000000"},
+		Quantity:    &attest.QuantityCeiling{Unit: "pieces", Cumulative: "12"},
+	}
+	joint.Caveats = &attest.Limits{MaxClassification: "UNCLASSIFIED"}
+	f.add("a domain approval with every member", joint, us1, us2)
+	f.add("a domain approval within a jurisdiction", domain("auth-in", "PDA-IN-1"), in1)
+	f.add("a revocation, by the revoking threshold", event(attest.Revoke, "TEA-US-1", "REV-US-1"), us3)
+	suspend := event(attest.Suspend, "TEA-US-1", "SUS-US-1")
+	suspend.Until, suspend.Cause, suspend.CauseText, suspend.LegalBasis = numeric(asked), "audit", "An audit.", "Act 1"
+	f.add("a suspension with every member", suspend, us1)
+	f.add("a withdrawal of a registration", withdraw(), in1)
+	lift := event(attest.Lift, "TEA-US-1", "LIF-US-1")
+	lift.Retroactive, lift.RetroactiveReason = true, "the audit found nothing"
+	f.add("a lift, by the granting threshold", lift, us1, us2)
+	f.addWith("v1", "the next trust root, by the thresholds of both", secondRoot(), root1, root2, root3)
+	f.addWith("v2", "under the key of the next root", inRegistration(), us3)
+}
+
+func withdraw() *attest.Event {
+	e := event(attest.Withdraw, "REG-IN-1", "WIT-IN-1")
+	e.Iss, e.Sub = "auth-in", "entity:"+varuna
+	return e
+}
+
+// forms: what is not a statement in its byte form.
+func (f *StatementFile) forms() {
+	const form = "malformed"
+	good, p := sign(inRegistration(), in1), payload(inRegistration())
+	parts := strings.Split(good, ".")
+	two := strings.Split(sign(approval("TEA-US-1", "VTZ-1"), us1, us2), "\n")
+	other := strings.Split(sign(approval("TEA-US-3", "VTZ-1"), us1, us2), "\n")
+	h := func(name, header string) { f.refuse("header: "+name, form, "", forge(header, p, in1)) }
+
+	f.refuse("nothing", form, "", "")
+	f.refuse("a newline behind", form, "", good+"\n")
+	f.refuse("a newline before", form, "", "\n"+good)
+	f.refuse("a carriage return between lines", form, "", strings.Join(two, "\r\n"))
+	f.refuse("two parts", form, "", parts[0]+"."+parts[1])
+	f.refuse("four parts", form, "", good+".AA")
+	f.refuse("no signature", form, "", parts[0]+"."+parts[1]+".")
+	f.refuse("detached", form, "", parts[0]+".."+parts[2])
+	f.refuse("padded", form, "", parts[0]+"."+parts[1]+"."+parts[2]+"==")
+	f.refuse("a space within", form, "", parts[0]+". "+parts[1]+"."+parts[2])
+	f.refuse("the standard alphabet", form, "", parts[0]+"."+parts[1]+".+"+parts[2][1:])
+	f.refuse("unused bits", form, "", good[:len(good)-1]+nextLetter(good[len(good)-1]))
+	f.refuse("JSON serialization", form, "", fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`, parts[1], parts[0], parts[2]))
+	f.refuse("lines out of order", form, "", two[1]+"\n"+two[0])
+	f.refuse("a line twice", form, "", two[0]+"\n"+two[0])
+	f.refuse("lines over different payloads", form, "", two[0]+"\n"+other[1])
+	f.refuse("lines of different typ", form, "", two[0]+"\n"+strings.Split(forge(header(registrationTyp), payload(approval("TEA-US-1", "VTZ-1")), us1, us2), "\n")[1])
+	f.refuse("33 signatures", form, "", thirtyThree(p))
+
+	h("other order", `{"kid":"%k","alg":"%a","typ":"`+registrationTyp+`"}`)
+	h("a space", `{"alg":"%a", "kid":"%k","typ":"`+registrationTyp+`"}`)
+	h("one more member", `{"alg":"%a","crit":["b64"],"kid":"%k","typ":"`+registrationTyp+`"}`)
+	h("the key itself", `{"alg":"%a","jwk":`+string(must(in1.Key().MarshalJSON()))+`,"kid":"%k","typ":"`+registrationTyp+`"}`)
+	h("a member twice", `{"alg":"%a","alg":"%a","kid":"%k","typ":"`+registrationTyp+`"}`)
+	h("no kid", `{"alg":"%a","typ":"`+registrationTyp+`"}`)
+	h("no typ", `{"alg":"%a","kid":"%k"}`)
+	h("unknown typ", `{"alg":"%a","kid":"%k","typ":"JWT"}`)
+	h("typ as a media type", `{"alg":"%a","kid":"%k","typ":"application/`+registrationTyp+`"}`)
+	h("alg none", `{"alg":"none","kid":"%k","typ":"`+registrationTyp+`"}`)
+	h("alg HS256", `{"alg":"HS256","kid":"%k","typ":"`+registrationTyp+`"}`)
+	h("alg Ed25519", `{"alg":"Ed25519","kid":"%k","typ":"`+registrationTyp+`"}`)
+	h("an escape", `{"alg":"\u0045dDSA","kid":"%k","typ":"`+registrationTyp+`"}`)
+	f.refuse("the typ of another kind", form, "/country", forge(header("safeconduct-event+jwt"), p, in1))
+}
+
+func nextLetter(c byte) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_A"
+	i := strings.IndexByte(alphabet, c) + 1
+	return alphabet[i : i+1]
+}
+
+func thirtyThree(payload string) string {
+	var by []officer
+	for i := range 33 {
+		by = append(by, officer{fmt.Sprintf("officer-%d", i), "EdDSA"})
+	}
+	return forge(header(registrationTyp), payload, by...)
+}
+
+// payloads: what is not a payload in its byte form, well signed.
+func (f *StatementFile) payloads() {
+	p := payload(inRegistration())
+	full := inRegistration()
+	full.Identifiers = []string{alias, "duns:123456789"}
+	sets := payload(full)
+	for _, c := range []struct{ name, pointer, from, to string }{
+		{"a space", "", `,"country"`, `, "country"`},
+		{"members out of order", "", `{"aud":"` + Origin + `","country":"IN"`, `{"country":"IN","aud":"` + Origin + `"`},
+		{"a member twice", "/aud", `{"aud"`, `{"aud":"x","aud"`},
+		{"an unknown member", "/colour", `"country"`, `"colour":"red","country"`},
+		{"a member of another case", "/Country", `{"aud"`, `{"Country":"IN","aud"`},
+		{"null", "/exp", `"exp":1861920000`, `"exp":null`},
+		{"zero", "/exp", `"exp":1861920000`, `"exp":0`},
+		{"a fraction", "/exp", `"exp":1861920000`, `"exp":1861920000.5`},
+		{"an exponent", "/exp", `"exp":1861920000`, `"exp":1e9`},
+		{"a large integer", "/exp", `"exp":1861920000`, `"exp":9007199254740992`},
+		{"a time in text", "/exp", `"exp":1861920000`, `"exp":"2029"`},
+		{"false", "/retroactive", `,"sub"`, `,"retroactive":false,"sub"`},
+		{"an empty string", "/legal_name", `"legal_name":"` + full.LegalName + `"`, `"legal_name":""`},
+		{"an empty object", "/publication", `,"sub"`, `,"publication":{},"sub"`},
+		{"an empty array", "/sites", `,"sub"`, `,"sites":[],"sub"`},
+		{"not in NFC", "/legal_name", `Company`, "Compan\u0079\u0301"},
+		{"a line feed", "/legal_name", `Company`, `Comp\nany`},
+		{"a lone surrogate", "/legal_name", `Company`, `\ud800`},
+		{"invalid UTF-8", "/legal_name", `Company`, "\xff"},
+	} {
+		f.refuse("payload: "+c.name, "malformed", c.pointer, forge(header(registrationTyp), strings.Replace(p, c.from, c.to, 1), in1))
+	}
+	ids := `["` + alias + `","duns:123456789"]`
+	f.refuse("payload: a set out of order", "malformed", "/identifiers/1", forge(header(registrationTyp), strings.Replace(sets, ids, `["duns:123456789","`+alias+`"]`, 1), in1))
+	f.refuse("payload: a set with one element twice", "malformed", "/identifiers/1", forge(header(registrationTyp), strings.Replace(sets, ids, `["`+alias+`","`+alias+`"]`, 1), in1))
+	f.refuse("payload: not JSON", "malformed", "", forge(header(registrationTyp), "hello", in1))
+	f.refuse("payload: an array", "malformed", "", forge(header(registrationTyp), `["x"]`, in1))
+}
+
+// claims: what no statement may say, well signed and well formed.
+func (f *StatementFile) claims() {
+	say := func(name, pointer, typ, from, to string, c attest.Claims, by ...officer) {
+		before := payload(c)
+		after := strings.Replace(before, from, to, 1)
+		if before == after {
+			panic("claims of " + name + " do not change")
+		}
+		f.refuse("claims: "+name, "invalid", pointer, forge(header(typ), after, by...))
+	}
+	reg := func(name, pointer, from, to string) {
+		say(name, pointer, registrationTyp, from, to, inRegistration(), in1)
+	}
+	reg("no jti", "/jti", `"jti":"REG-IN-1",`, "")
+	reg("no iat", "/iat", `"iat":1769904000,`, "")
+	reg("no nbf", "/nbf", `"nbf":1769904000,`, "")
+	reg("a negative time", "/nbf", `"nbf":1769904000`, `"nbf":-1`)
+	reg("a time after 9999", "/exp", `"exp":1861920000`, `"exp":253402300800`)
+	reg("exp not after nbf", "/exp", `"exp":1861920000`, `"exp":1769904000`)
+	reg("an aud with a scheme", "/aud", Origin, "https://"+Origin)
+	reg("the issuer root", "/iss", `"iss":"auth-in"`, `"iss":"root"`)
+	reg("a sub of another kind", "/sub", `"sub":"entity:`+varuna+`"`, `"sub":"sandbox:X"`)
+	reg("a sub with a false check digit", "/sub", varuna, "lei:999900VARUNADEEP0175")
+	reg("a sub of approvals", "/sub", varuna, varuna+"/auth-in")
+	reg("a reserved country", "/country", `"country":"IN"`, `"country":"UK"`)
+	reg("its own id among identifiers", "/identifiers/0", `,"iss"`, `,"identifiers":["`+varuna+`"],"iss"`)
+	reg("supersedes itself", "/supersedes", `"sub":"entity:`+varuna+`"`, `"sub":"entity:`+varuna+`","supersedes":"REG-IN-1"`)
+	reg("retroactive without a reason", "/retroactive_reason", `,"sub"`, `,"retroactive":true,"sub"`)
+	reg("a reason without retroactive", "/retroactive_reason", `,"sub"`, `,"retroactive_reason":"x","sub"`)
+	reg("a publication without citation", "/publication/citation", `,"sub"`, `,"publication":{"url":"x"},"sub"`)
+	reg("a site without address", "/sites/0/address", `,"sub"`, `,"sites":[{"country":"IN","id":"A"}],"sub"`)
+	reg("a site id twice", "/sites/1/id", `,"sub"`, `,"sites":[{"address":"1","country":"IN","id":"A"},{"address":"2","country":"IN","id":"A"}],"sub"`)
+
+	const entityTyp = "dc+sd-jwt"
+	entity := func(name, pointer, from, to string) {
+		say(name, pointer, entityTyp, from, to, approval("TEA-US-1", "VTZ-1"), us1, us2)
+	}
+	entity("no vct", "/vct", `,"vct":"`+attest.VCT+`"`, "")
+	entity("another vct", "/vct", attest.VCT, "urn:safeconduct:entity-approval:2")
+	entity("a sub of another authority", "/sub", varuna+"/auth-us", varuna+"/auth-in")
+	entity("a sub without authority", "/sub", varuna+"/auth-us", varuna)
+	entity("an unknown legal effect", "/legal_effect", `"authorization"`, `"licence"`)
+	entity("an entry of no list", "/eligible_items/0/entry", `"list":"US_CCL"`, `"list":"XX"`)
+	entity("an entry with a leading zero", "/eligible_items/0/entry", `5A001.b.1`, `5A001.b.01`)
+	entity("an item's site that is not approved", "/eligible_items/0/sites/0", `"list":"US_CCL"`, `"list":"US_CCL","sites":["X"]`)
+	entity("a programme with a space", "/programme", `"VEU"`, `"V EU"`)
+
+	const domainTyp = "safeconduct-domain+jwt"
+	dom := func(name, pointer, from, to string) {
+		say(name, pointer, domainTyp, from, to, domain("auth-us", "PDA-US-1"), us1, us2)
+	}
+	dom("terms without the issuer", "/terms/authorities", `["auth-in","auth-us"]`, `["auth-in","auth-uk"]`)
+	dom("nine authorities", "/terms/authorities", `["auth-in","auth-us"]`, `["a","auth-us","b","c","d","e","f","g","h"]`)
+	dom("more concurrence than authorities", "/terms/concurrence", `"concurrence":2`, `"concurrence":3`)
+	dom("no scope", "/terms/in_scope", `,"in_scope":{"US_CCL":["5A001.b.1"]}`, "")
+	dom("a ceiling without amounts", "/terms/value", `}},"title"`, `},"value":{"currency":"USD"}},"title"`)
+	dom("an amount with a zero too many", "/terms/value/cumulative", `}},"title"`, `},"value":{"cumulative":"1.50","currency":"USD"}},"title"`)
+	dom("a currency that is none", "/terms/value/currency", `}},"title"`, `},"value":{"cumulative":"1","currency":"XAU"}},"title"`)
+	dom("a nationality both ways", "/terms/nationality/permitted/0", `}},"title"`, `},"nationality":{"permitted":["IN"],"prohibited":["IN"]}},"title"`)
+	dom("an unknown level", "/terms/max_classification", `}},"title"`, `},"max_classification":"TOP_SECRET"},"title"`)
+
+	const eventTyp = "safeconduct-event+jwt"
+	ev := func(name, pointer, from, to string) {
+		say(name, pointer, eventTyp, from, to, event(attest.Revoke, "TEA-US-1", "REV-US-1"), us1)
+	}
+	ev("an unknown event", "/event", `"revoke"`, `"annul"`)
+	ev("no target", "/target", `,"target":"TEA-US-1"`, "")
+	ev("until on a revocation", "/until", `"TEA-US-1"`, `"TEA-US-1","until":1777885200`)
+	ev("a retroactive revocation", "/retroactive", `,"sub"`, `,"retroactive":true,"retroactive_reason":"x","sub"`)
+	ev("on another issuer's approvals", "/sub", varuna+"/auth-us", varuna+"/auth-in")
+	ev("a cause that is no code", "/cause", `,"effective_at"`, `,"cause":"No Code","effective_at"`)
+	f.refuse("claims: a text of more than 4096 bytes", "invalid", "/legal_name", forge(header(registrationTyp), strings.Replace(payload(inRegistration()), "Company", strings.Repeat("x", 4097), 1), in1))
+}
+
+// openings: what a root does not let its signers say.
+func (f *StatementFile) openings() {
+	no := func(name, pointer string, c attest.Claims, by ...officer) {
+		f.refuse("open: "+name, "forbidden", pointer, sign(c, by...))
+	}
+	elsewhere := inRegistration()
+	elsewhere.Aud = "example.com/other"
+	no("for another register", "/aud", elsewhere, in1)
+	unknown := registration("auth-uk", "lei:213800KUD8LAJWSQ9D15", "REG-UK-1", "GB")
+	no("of an unknown authority", "/iss", unknown, in1)
+	no("signed by a stranger", "", inRegistration(), mallory)
+	no("signed by another authority too", "", inRegistration(), in1, us1)
+	no("signed by a root officer", "", inRegistration(), root1)
+	no("one officer of two", "", approval("TEA-US-1", "VTZ-1"), us1)
+	no("two keys of one officer", "", approval("TEA-US-1", "VTZ-1"), us2, us2b)
+	no("a compromised key", "", approval("TEA-US-1", "VTZ-1"), us1, us9)
+	no("a compromised key beside enough others", "", approval("TEA-US-1", "VTZ-1"), us1, us2, us9)
+	no("a lift by the revoking threshold", "", event(attest.Lift, "TEA-US-1", "LIF-US-1"), us1)
+	abroad := registration("auth-in", halcyon, "REG-IN-9", "US")
+	no("a registration abroad", "/country", abroad, in1)
+	country := inApproval()
+	country.Country = "GB"
+	no("an approval outside the countries", "/country", country, in1)
+	programme := inApproval()
+	programme.Programme = "VEU"
+	no("an approval outside the programmes", "/programme", programme, in1)
+	programme = inApproval()
+	programme.Programme = ""
+	no("an approval without programme where they are bounded", "/programme", programme, in1)
+	items := inApproval()
+	items.EligibleItems = append(items.EligibleItems, attest.Item{List: "US_CCL", Entry: "5A001"})
+	no("an approval outside the lists", "/eligible_items/0/list", items, in1)
+	items = inApproval()
+	items.EligibleItems = nil
+	no("an approval without items where lists are bounded", "/eligible_items", items, in1)
+	d := domain("auth-in", "PDA-IN-1")
+	d.Sub = "sandbox:OTHER"
+	no("a domain approval outside the sandboxes", "/sub", d, in1)
+	d = domain("auth-in", "PDA-IN-1")
+	d.Caveats = &attest.Limits{Excluded: attest.Scope{"US_CCL": {"5A001"}}}
+	no("caveats outside the lists", "/caveats/excluded/US_CCL", d, in1)
+
+	c, p := inRegistration(), payload(inRegistration())
+	parts := strings.Split(sign(c, in1), ".")
+	sig := must(base64.RawURLEncoding.DecodeString(parts[2]))
+	sig[40] ^= 1
+	f.refuse("open: a false signature", "forbidden", "", parts[0]+"."+parts[1]+"."+b64url(string(sig)))
+	f.refuse("open: a short signature", "forbidden", "", parts[0]+"."+parts[1]+"."+b64url(string(sig[:63])))
+	f.refuse("open: S not reduced", "forbidden", "", parts[0]+"."+parts[1]+"."+b64url(string(plusOrder(must(base64.RawURLEncoding.DecodeString(parts[2]))))))
+	f.refuse("open: another algorithm than the key's", "forbidden", "", forge(`{"alg":"ES256","kid":"%k","typ":"`+registrationTyp+`"}`, p, in1))
+	f.refuse("open: a kid of no key", "forbidden", "", forge(`{"alg":"%a","kid":"k","typ":"`+registrationTyp+`"}`, p, in1))
+
+	// The ES256 line of two, spoilt.
+	lines := strings.Split(sign(approval("TEA-US-1", "VTZ-1"), us1, us2), "\n")
+	i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, b64url(`{"alg":"ES256`)[:12]) })
+	cut := strings.LastIndexByte(lines[i], '.')
+	input := lines[i][:cut]
+	r, _, err := us2.signRS([]byte(input))
+	s := new(big.Int).SetBytes(must(us2.Sign(context.Background(), []byte(input)))[32:])
+	key, _ := us2.ecdsa()
+	with := func(name string, r, s *big.Int) {
+		b := append(must(r, err).FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+		l := slices.Clone(lines)
+		l[i] = input + "." + b64url(string(b))
+		f.refuse("open: "+name, "forbidden", "", strings.Join(l, "\n"))
+	}
+	with("high s", r, new(big.Int).Sub(key.Params().N, s))
+	with("s zero", r, new(big.Int))
+	with("r zero", new(big.Int), s)
+	f.refuseWith("v2", "open: a key declared compromised by an authority that the root no longer lists", "forbidden", "", sign(inRegistration(), us9))
+	f.refuseWith("v2", "open: an authority that the root no longer lists", "forbidden", "/iss", sign(event(attest.Revoke, "TEA-US-1", "REV-US-1"), us3))
+	f.refuseWith("v2", "open: a key that the root no longer lists", "forbidden", "", sign(inRegistration(), in1))
+}
+
+// plusOrder adds the group's order to S of an Ed25519 signature.
+func plusOrder(sig []byte) []byte {
+	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
+	s := slices.Clone(sig[32:])
+	slices.Reverse(s)
+	more := new(big.Int).Add(new(big.Int).SetBytes(s), order).FillBytes(make([]byte, 32))
+	slices.Reverse(more)
+	return append(slices.Clone(sig[:32]), more...)
+}
+
+// roots: trust roots after v1.
+func (f *StatementFile) roots() {
+	next := func(change func(*attest.Root)) *attest.Root {
+		r := largeRoot(2, largeV1)
+		change(r)
+		return r
+	}
+	same := func(*attest.Root) {}
+	f.refuse("root: one officer of two", "forbidden", "", sign(next(same), root1))
+	f.refuse("root: signed by an authority's officer too", "forbidden", "", sign(next(same), root1, root2, us1))
+	f.refuse("root: signed by the new officers alone", "forbidden", "", sign(next(func(r *attest.Root) {
+		r.Threshold, r.Officers = 1, []attest.Officer{{ID: "x", Keys: []attest.JWK{mallory.jwk()}}}
+	}), mallory))
+	f.refuse("root: signed by the old officers alone", "forbidden", "", sign(next(func(r *attest.Root) {
+		r.Threshold, r.Officers = 1, []attest.Officer{{ID: "x", Keys: []attest.JWK{mallory.jwk()}}}
+	}), root1, root2))
+	f.refuse("root: a version left out", "conflict", "/version", sign(next(func(r *attest.Root) { r.Version, r.JTI = 3, "root-3" }), root1, root2))
+	f.refuse("root: the same version", "conflict", "/version", sign(largeRoot(1, ""), root1, root2))
+	f.refuse("root: another version before", "conflict", "/previous", sign(next(func(r *attest.Root) { r.Previous = leafHash("other") }), root1, root2))
+	f.refuse("root: of another register", "forbidden", "/aud", sign(next(func(r *attest.Root) {
+		k := logKey
+		k.name = "example.com/other"
+		r.Aud, r.LogKeys = k.name, []string{k.vkey()}
+	}), root1, root2))
+	p := payload(largeRoot(2, largeV1))
+	say := func(name, pointer, from, to string) {
+		after := strings.Replace(p, from, to, 1)
+		if after == p {
+			panic("claims of " + name + " do not change")
+		}
+		f.refuse("root: "+name, "invalid", pointer, forge(header("safeconduct-root+jwt"), after, root1, root2))
+	}
+	say("a jti of another version", "/jti", `"root-2"`, `"root-3"`)
+	say("no previous", "/previous", `"previous":"`+leafHash(largeV1)+`",`, "")
+	say("previous that is no hash", "/previous", leafHash(largeV1), "x")
+	say("more to sign than officers", "/threshold", `"threshold":2`, `"threshold":4`)
+	say("no threshold", "/threshold", `"threshold":2,`, "")
+	say("an authority without country", "/authorities/1/countries", `"countries":["IN"],"id":"auth-in"`, `"id":"auth-in"`)
+	say("an authority called root", "/authorities/1/id", `"id":"auth-in"`, `"id":"root"`)
+	say("a log key of another name", "/log_keys/0", logKey.vkey(), noteKey{name: "example.com/other", seed: "log", typ: 1}.vkey())
+	say("a log key that is a cosigner's", "/log_keys/0", logKey.vkey(), noteKey{name: Origin, seed: "log", typ: 4}.vkey())
+	say("a log key of small order", "/log_keys/0", logKey.vkey(), smallOrderVKey(Origin, 1))
+	say("an officer's key of small order", "/officers/0/keys/0", root1.jwk().X, b64url(smallOrderPoint))
+	say("one key of two officers", "/officers/1/keys/0", root2.jwk().X, root1.jwk().X)
+	say("a key with an alg that is not its own", "/officers/0/keys/0", `"alg":"EdDSA","crv":"Ed25519","kty":"OKP","x":"`+root1.jwk().X, `"alg":"ES256","crv":"Ed25519","kty":"OKP","x":"`+root1.jwk().X)
+	say("a kid that is no thumbprint", "/authorities/0/compromised/0", us9.Key().ID(), "k")
+	say("an unknown list in a jurisdiction", "/authorities/1/jurisdiction/lists/0", `"IN_SCOMET"`, `"SCOMET"`)
+}
+
+// smallOrderPoint is the neutral element of Curve25519.
+const smallOrderPoint = "\x01" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+func smallOrderVKey(name string, typ byte) string {
+	k := append([]byte{typ}, smallOrderPoint...)
+	sum := keyHash(name, k)
+	return fmt.Sprintf("%s+%08x+%s", name, sum, b64(k))
+}
