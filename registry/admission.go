@@ -28,6 +28,24 @@ type View interface {
 	History(subject string) ([]HistoryEntry, error)
 }
 
+// precedents are a view that has a subject's record.
+type precedents interface {
+	View
+	record(subject string) (*record, error)
+}
+
+// unread is a view whose records are read anew whenever they are asked for.
+type unread struct{ View }
+
+func (v unread) record(subject string) (*record, error) {
+	h, err := v.History(subject)
+	if err != nil {
+		return nil, err
+	}
+	var r *record
+	return r.follow(v, subject, h)
+}
+
 // Admit decides whether a statement may be logged in a batch of that time. It
 // is a pure function of what the view shows: the register and every mirror
 // come to the same answer. A first trust root is admitted on its own officers'
@@ -44,7 +62,7 @@ func Admit(v View, statement []byte, at time.Time) (*attest.Statement, error) {
 	if err := unused(v, st); err != nil {
 		return nil, err
 	}
-	return st, admit(v, st, at)
+	return st, admit(unread{v}, st, at)
 }
 
 // unused refuses a statement whose issuer has made another one under its jti.
@@ -59,7 +77,7 @@ func unused(v View, st *attest.Statement) error {
 
 // admit is Admit for a statement that was opened with the root in force, and
 // whose name is not taken.
-func admit(v View, st *attest.Statement, at time.Time) error {
+func admit(v precedents, st *attest.Statement, at time.Time) error {
 	c := st.Claims()
 	if v.Root() == nil {
 		if r, ok := c.(*attest.Root); !ok || r.Version != 1 {
@@ -135,7 +153,7 @@ func checkTimes(c attest.Claims, at time.Time) (p attest.Problems) {
 
 // admitEvent: the target exists, is the issuer's, is of the same subject, and
 // is no event itself.
-func admitEvent(v View, e *attest.Event) error {
+func admitEvent(v precedents, e *attest.Event) error {
 	target, err := findOwn(v, e, e.Target, "/target")
 	if err != nil {
 		return err
@@ -179,7 +197,7 @@ func findOwn(v View, c attest.Claims, jti, pointer string) (*attest.Statement, e
 
 // admitSuccessor: what is superseded exists, is the issuer's, of the same
 // subject and kind, and is the newest version of its lineage.
-func admitSuccessor(v View, c attest.Claims) error {
+func admitSuccessor(v precedents, c attest.Claims) error {
 	before := attest.GrantOf(c).Supersedes
 	if before == "" {
 		return nil
@@ -206,7 +224,7 @@ func admitSuccessor(v View, c attest.Claims) error {
 
 // newestVersion returns the jti of the last version of the lineage that an
 // approval or registration belongs to.
-func newestVersion(v View, iss, sub, jti string) (string, error) {
+func newestVersion(v precedents, iss, sub, jti string) (string, error) {
 	index, _, err := v.Find(iss, jti)
 	if err != nil {
 		return "", err
@@ -215,28 +233,20 @@ func newestVersion(v View, iss, sub, jti string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	at := slices.IndexFunc(entries, func(e HistoryEntry) bool { return e.Index == index })
-	if at < 0 {
+	e, ok := entryAt(entries, index)
+	if !ok {
 		return "", fmt.Errorf("the history of %s does not have the statement at index %d", sub, index)
 	}
-	for _, e := range slices.Backward(entries) {
-		if e.Tag != entries[at].Tag {
-			continue
-		}
-		st, err := v.Statement(e.Index)
-		if err != nil {
-			return "", err
-		}
-		if attest.GrantOf(st.Claims()) != nil {
-			return st.Claims().Head().JTI, nil
-		}
+	r, err := v.record(sub)
+	if err != nil {
+		return "", err
 	}
-	return jti, nil
+	return r.newest[e.Tag], nil
 }
 
 // admitTerms: the authorities exist, and they and their concurrence are those
 // of the sandbox's first approval.
-func admitTerms(v View, d *attest.DomainApproval) error {
+func admitTerms(v precedents, d *attest.DomainApproval) error {
 	var p attest.Problems
 	for i, a := range d.Terms.Authorities {
 		if _, ok := v.Root().Authority(a); !ok {
@@ -246,19 +256,16 @@ func admitTerms(v View, d *attest.DomainApproval) error {
 	if len(p) > 0 {
 		return attest.Refuse(attest.Invalid, p)
 	}
-	for first, err := range standing[*attest.DomainApproval](v, d.Sub) {
-		if err != nil {
-			return err
-		}
-		if !slices.Equal(first.Terms.Authorities, d.Terms.Authorities) {
-			return conflict("/terms/authorities", "are %s; sandbox %s was first logged with %s (%s of %s)",
-				strings.Join(d.Terms.Authorities, ", "), d.Sandbox(), strings.Join(first.Terms.Authorities, ", "), first.JTI, first.Iss)
-		}
-		if first.Terms.Concurrence != d.Terms.Concurrence {
-			return conflict("/terms/concurrence", "is %d; sandbox %s was first logged with %d (%s of %s)",
-				d.Terms.Concurrence, d.Sandbox(), first.Terms.Concurrence, first.JTI, first.Iss)
-		}
-		break
+	r, err := v.record(d.Sub)
+	if err != nil || r.terms == nil {
+		return err
+	}
+	if first := r.terms; !slices.Equal(first.authorities, d.Terms.Authorities) {
+		return conflict("/terms/authorities", "are %s; sandbox %s was first logged with %s (%s of %s)",
+			strings.Join(d.Terms.Authorities, ", "), d.Sandbox(), strings.Join(first.authorities, ", "), first.jti, first.iss)
+	} else if first.concurrence != d.Terms.Concurrence {
+		return conflict("/terms/concurrence", "is %d; sandbox %s was first logged with %d (%s of %s)",
+			d.Terms.Concurrence, d.Sandbox(), first.concurrence, first.jti, first.iss)
 	}
 	return nil
 }
@@ -266,53 +273,31 @@ func admitTerms(v View, d *attest.DomainApproval) error {
 // admitOne: an authority has one approval of a sandbox at a time; a decision
 // would have to try each. The next one supersedes it, or comes when it has
 // ended.
-func admitOne(v View, d *attest.DomainApproval, at time.Time) error {
+func admitOne(v precedents, d *attest.DomainApproval, at time.Time) error {
 	if d.Supersedes != "" {
 		return nil
 	}
-	entries, err := v.History(d.Sub)
+	r, err := v.record(d.Sub)
 	if err != nil {
 		return err
 	}
-	newest := make(map[attest.Tag]*attest.DomainApproval)
-	ended := make(map[attest.Tag]bool)
-	for _, e := range entries {
-		st, err := v.Statement(e.Index)
-		if err != nil {
-			return err
+	for _, old := range r.lineages {
+		if old.iss == d.Iss && old.standsAt(at) {
+			return conflict("/supersedes", "is missing: sandbox %s has an approval of %s, %s; supersede it, or revoke it first", d.Sandbox(), d.Iss, old.jti)
 		}
-		if !st.Holds(distrusted(v.Root(), e.Index)) {
-			continue
-		}
-		switch c := st.Claims().(type) {
-		case *attest.DomainApproval:
-			if c.Iss == d.Iss {
-				newest[e.Tag] = c
-			}
-		case *attest.Event:
-			if (c.Event == attest.Revoke || c.Event == attest.Withdraw) && !c.EffectiveAt.Time().After(at) {
-				ended[e.Tag] = true
-			}
-		}
-	}
-	for _, e := range entries {
-		old, ok := newest[e.Tag]
-		if !ok || ended[e.Tag] || old.EXP != 0 && !at.Before(old.EXP.Time()) {
-			continue
-		}
-		return conflict("/supersedes", "is missing: sandbox %s has an approval of %s, %s; supersede it, or revoke it first", d.Sandbox(), d.Iss, old.JTI)
 	}
 	return nil
 }
 
 // admitIdentifiers: within one authority an identifier stands for one entity.
-func admitIdentifiers(v View, r *attest.Registration) error {
+func admitIdentifiers(v precedents, r *attest.Registration) error {
 	for i, subject := range r.Subjects() {
-		for other, err := range standing[*attest.Registration](v, subject) {
-			if err != nil {
-				return err
-			}
-			if other.Iss != r.Iss || other.Sub == r.Sub {
+		known, err := v.record(subject)
+		if err != nil {
+			return err
+		}
+		for _, other := range known.entities[r.Iss] {
+			if other.subject == r.Sub {
 				continue
 			}
 			pointer := "/sub"
@@ -320,45 +305,30 @@ func admitIdentifiers(v View, r *attest.Registration) error {
 				pointer = "/identifiers/" + fmt.Sprint(i-1)
 			}
 			return conflict(pointer, "%s stands for %s already (%s of %s)",
-				strings.TrimPrefix(subject, "entity:"), strings.TrimPrefix(other.Sub, "entity:"), other.JTI, other.Iss)
+				strings.TrimPrefix(subject, "entity:"), strings.TrimPrefix(other.subject, "entity:"), other.jti, r.Iss)
 		}
 	}
 	return nil
 }
 
 // admitSites: within one authority a site id of an entity is one address.
-func admitSites(v View, c attest.Claims, entity string, sites []attest.Site, pointer string) error {
+func admitSites(v precedents, c attest.Claims, entity string, sites []attest.Site, pointer string) error {
 	if len(sites) == 0 {
 		return nil
 	}
 	iss := c.Head().Iss
-	compare := func(head *attest.Common, old []attest.Site) error {
+	for _, subject := range []string{attest.EntitySubject(entity), attest.ApprovalSubject(entity, iss)} {
+		known, err := v.record(subject)
+		if err != nil {
+			return err
+		}
 		for i, s := range sites {
-			j := slices.IndexFunc(old, func(o attest.Site) bool { return o.ID == s.ID })
-			if j >= 0 && (old[j].Address != s.Address || old[j].Country != s.Country) {
-				return conflict(fmt.Sprintf("%s/%d", pointer, i), "site %s is at %q (%s) in %s; another address is another site id",
-					s.ID, old[j].Address, old[j].Country, head.JTI)
+			for _, old := range known.sites[siteName{iss, s.ID}] {
+				if !old.isAt(s) {
+					return conflict(fmt.Sprintf("%s/%d", pointer, i), "site %s is at %q (%s) in %s; another address is another site id",
+						s.ID, old.address, old.country, old.jti)
+				}
 			}
-		}
-		return nil
-	}
-	for reg, err := range standing[*attest.Registration](v, attest.EntitySubject(entity)) {
-		if err != nil {
-			return err
-		}
-		if reg.Iss != iss || reg.Sub != attest.EntitySubject(entity) {
-			continue
-		}
-		if err := compare(reg.Head(), reg.Sites); err != nil {
-			return err
-		}
-	}
-	for a, err := range standing[*attest.EntityApproval](v, attest.ApprovalSubject(entity, iss)) {
-		if err != nil {
-			return err
-		}
-		if err := compare(a.Head(), a.ApprovedSites); err != nil {
-			return err
 		}
 	}
 	return nil

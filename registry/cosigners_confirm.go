@@ -161,12 +161,17 @@ func (r *Registry) WaitConfirmed(ctx context.Context) error {
 	}
 	select {
 	case <-p.decided:
-		unconfirmed, _ := p.standing()
-		return unconfirmed
 	case <-p.done:
-		return ErrClosed
 	case <-ctx.Done():
 		unconfirmed, _ := p.standing()
-		return fmt.Errorf("%w: %w", ctx.Err(), unconfirmed)
+		return fmt.Errorf("wait for the cosigners to confirm: %w: %w", ctx.Err(), unconfirmed)
+	}
+	// A publisher that was contradicted has come to its end, too.
+	select {
+	case <-p.decided:
+		unconfirmed, _ := p.standing()
+		return unconfirmed
+	default:
+		return ErrClosed
 	}
 }

@@ -148,11 +148,11 @@ func (d *draft) tag(c attest.Claims) (attest.Tag, error) {
 	if err != nil {
 		return attest.Tag{}, err
 	}
-	i := slices.IndexFunc(h, func(e HistoryEntry) bool { return ok && e.Index == index })
-	if i < 0 {
+	e, found := entryAt(h, index)
+	if !ok || !found {
 		return attest.Tag{}, fmt.Errorf("the history of %s does not have %s of %s", head.Sub, before, head.Iss)
 	}
-	return h[i].Tag, nil
+	return e.Tag, nil
 }
 
 // close ends the open batch with its status leaf, which it returns.
@@ -192,9 +192,12 @@ func (d *draft) finish(tree *growth) (Batch, *snapshot, error) {
 	return b, s, err
 }
 
-// keepOpened hands the opened statements to those who read what the draft
-// became.
-func (d *draft) keepOpened() {
+// keep hands what the draft knows to those who read what it became, and to the
+// drafts that follow.
+func (d *draft) keep() {
+	for subject, a := range d.accounts {
+		d.r.accounts.put(subject, a)
+	}
 	for i, st := range d.opened {
 		if st != nil {
 			d.r.opened.put(d.base.size+int64(i), st)

@@ -123,7 +123,7 @@ func (x *extension) append(ctx context.Context) error {
 	if err := r.log.Append(ctx, batch); err != nil {
 		return r.fail(ctx, err)
 	}
-	d.keepOpened()
+	d.keep()
 	r.advance(next)
 	if err := r.show(ctx, next); err != nil {
 		return err

@@ -59,7 +59,7 @@ type publisher struct {
 	// write lock guards it.
 	settled *snapshot
 
-	// begun and ended are when the last round was; misses counts the rounds
+	// begun and over are when the last round began and ended; misses counts the rounds
 	// without quorum since the last one with.
 	begun, over time.Time
 	misses      int
@@ -404,6 +404,9 @@ func (r *Registry) WaitQuorum(ctx context.Context, size int64) error {
 		select {
 		case <-published:
 		case <-p.done:
+			if r.shown().size >= size {
+				return nil
+			}
 			return fmt.Errorf("wait for the quorum of size %d: %w", size, r.ended())
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the quorum of size %d: %w: %w", size, ctx.Err(), p.why())

@@ -287,6 +287,77 @@ func TestWithoutQuorumNothingIsPublishedUntilItRecovers(t *testing.T) {
 	}
 }
 
+func TestNothingIsShownBeforeTheFirstQuorum(t *testing.T) {
+	r := cosignedBy(t, "group q all a b c")
+	r.b.Stop()
+	if err := r.open(func(c *registry.Config) { c.Cosigning.Without = []string{"b"} }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Init(t.Context(), r.root); err != nil {
+		t.Fatal(err)
+	}
+	receipt := r.submit(1)
+	eventually(t, "the register says who is missing", func() bool {
+		err := r.Healthy()
+		return errors.Is(err, registry.ErrNoQuorum) && strings.Contains(err.Error(), "b (")
+	})
+	if _, err := r.Evidence(t.Context(), request()); !errors.Is(err, registry.ErrNoQuorum) || !strings.Contains(err.Error(), "b (") || strings.Contains(err.Error(), "a (") {
+		t.Errorf("evidence: %v, want ErrNoQuorum, which names b alone", err)
+	}
+	if _, _, err := r.Decide(t.Context(), request(), request().Times(r.now())); !errors.Is(err, registry.ErrNoQuorum) {
+		t.Errorf("decide: %v", err)
+	}
+	if c, root := r.Checkpoint(), r.Root(); c != nil || root != nil {
+		t.Errorf("published is\n%s\nwith the root %v", c, root)
+	}
+	if _, err := r.Statement(t.Context(), receipt.Index); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("statement %d: %v", receipt.Index, err)
+	}
+	if h, err := r.History(t.Context(), attest.RootSubject); err != nil || len(h) > 0 {
+		t.Errorf("history of the root: %v, %v", h, err)
+	}
+	// That outlives the register, too.
+	r.stop()
+	if err := r.open(func(c *registry.Config) { c.Cosigning.Without = []string{"b"} }); err != nil {
+		t.Fatal(err)
+	}
+	if c := r.Checkpoint(); c != nil {
+		t.Errorf("published after a restart is\n%s", c)
+	}
+	r.b.Start()
+	r.await(receipt.Size)
+	if report := r.report(); report.Size != receipt.Size {
+		t.Errorf("evidence of size %d, want %d", report.Size, receipt.Size)
+	}
+}
+
+// A policy may ask for nobody but the operator's own cosigner, which has no URL.
+func TestTheOperatorsOwnCosignerMayBeThePolicy(t *testing.T) {
+	r := cosignedBy(t, "group q all a b c")
+	r.policy = "witness own " + rt.Cosigner().VKey() + "\nquorum own\n"
+	var err error
+	if r.trust, err = rt.Trust(r.root); err != nil {
+		t.Fatal(err)
+	}
+	short := func(c *registry.Config) { c.Cosigning.Refresh = 200 * time.Millisecond }
+	r.start(short)
+	receipt := r.submit(1)
+	r.await(receipt.Size)
+	first := r.report()
+	if first.Size != receipt.Size || first.ProvenUntil.Before(receipt.Time) {
+		t.Errorf("evidence of size %d, proven until %s; logged was size %d at %s", first.Size, first.ProvenUntil, receipt.Size, receipt.Time)
+	}
+	eventually(t, "a quiet log stays fresh", func() bool { return r.report().ProvenUntil.After(first.ProvenUntil) })
+	r.stop()
+	if err := r.open(short); err != nil {
+		t.Fatal(err)
+	}
+	r.await(r.submit(2).Size)
+	if err := r.Healthy(); err != nil {
+		t.Errorf("healthy: %v", err)
+	}
+}
+
 func TestNothingIsLoggedBeforeEveryCosignerHasConfirmed(t *testing.T) {
 	r := cosignedBy(t, "group q 2 a b c")
 	r.start()
@@ -549,6 +620,20 @@ func TestAWitnessWithAWrongClockIsDoneWithout(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Batches have to be dated after every cosignature held, and may not run ahead
+// of the clock for it: not with the one that is the furthest ahead, either.
+func TestAClockAheadThatTheQuorumNeedsDoesNotStopTheLog(t *testing.T) {
+	r := cosignedBy(t, "group q all a b c")
+	r.start(func(c *registry.Config) { c.BatchInterval = 50 * time.Millisecond })
+	r.a.Now(func() time.Time { return r.now().Add(59900 * time.Millisecond) })
+	for begun, n := time.Now(), 0; time.Since(begun) < 4*time.Second; n++ {
+		if _, err := r.try(n); err != nil {
+			t.Fatalf("after %s: %v", time.Since(begun), err)
+		}
+	}
+	r.await(r.Size())
 }
 
 // A replayed cosignature of the same checkpoint is no harm, and no news.

@@ -27,6 +27,8 @@ type Reader struct {
 	trust  *verify.Trust
 	now    func() time.Time
 	opened openedCache
+	// accounts are the writer's.
+	accounts accounts
 	// cosigners are verifier keys whose cosignatures count beside those that
 	// the trust root lists.
 	cosigners []string

@@ -177,6 +177,39 @@ func TestTheSameStatementGetsTheSameReceipt(t *testing.T) {
 	wantRefusal(t, err, attest.Forbidden, "")
 }
 
+// A receipt is made of what the sequencer has in memory, and later ones of what
+// is stored.
+func TestEveryReceiptOfABatchIsTheStoredOne(t *testing.T) {
+	r := rt.New(t)
+	ctx := context.Background()
+	n := 0
+	for round := range 24 {
+		receipts, errs := make([]registry.Receipt, 1+round), make([]error, 1+round)
+		var wg sync.WaitGroup
+		for i := range receipts {
+			n++
+			statement := r.Sign(approvalNumber(n))
+			wg.Go(func() { receipts[i], errs[i] = r.Submit(ctx, statement) })
+		}
+		wg.Wait()
+		for i, first := range receipts {
+			if errs[i] != nil {
+				t.Fatal(errs[i])
+			}
+			stored, err := r.Receipt(ctx, first.Index)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(first, stored); diff != "" {
+				t.Errorf("index %d (-first +stored):\n%s", first.Index, diff)
+			}
+		}
+		if round%5 == 0 {
+			r.Restart()
+		}
+	}
+}
+
 func TestConcurrentDuplicatesAreLoggedOnce(t *testing.T) {
 	r, g := gated(t)
 	size := sizeOf(t, r)

@@ -170,6 +170,7 @@ func (r *Registry) sequence(batch []*submission) []answer {
 		}
 	}
 	if d.pending() == 0 {
+		d.keep()
 		return answers
 	}
 	done, err := r.commit(d)
@@ -209,7 +210,7 @@ func (r *Registry) commit(d *draft) (*batched, error) {
 		return nil, r.fail(err)
 	}
 	r.full.Store(false)
-	d.keepOpened()
+	d.keep()
 	r.lately.add(batch.Start, batch.Statements)
 	r.advance(next)
 	if r.publisher != nil {
