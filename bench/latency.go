@@ -73,7 +73,8 @@ type latencyOutput struct {
 // latencyStage submits at random times that do not depend on answers. A wait is
 // counted from the time at which the statement should have been submitted, so
 // that a register that stands still is not spared. Who is told to try again
-// later does so, and waits all the longer.
+// later does so, each time about twice as late, up to a second, and waits all the
+// longer.
 func latencyStage(ctx context.Context, in latencyInput) (out latencyOutput, err error) {
 	reg, closeAll, err := serve(ctx, in.Dir, clock(time.Hour), &in.Interval)
 	if err != nil {
@@ -102,12 +103,14 @@ func latencyStage(ctx context.Context, in latencyInput) (out latencyOutput, err 
 		}
 		at := due
 		wg.Go(func() {
+			wait := pushedBack
 			for {
 				if _, errs[i] = reg.Submit(ctx, st); !errors.Is(errs[i], registry.ErrOverloaded) {
 					break
 				}
 				refused.Add(1)
-				time.Sleep(pushedBack)
+				time.Sleep(wait/2 + time.Duration(rand.Int64N(int64(wait))))
+				wait = min(2*wait, time.Second)
 			}
 			waits[i] = float64(time.Since(at)) / float64(time.Millisecond)
 		})

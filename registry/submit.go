@@ -48,6 +48,11 @@ type batched struct {
 // latter the statement may be logged all the same, and submitting it again
 // tells.
 func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error) {
+	// Asked before anything is read: a register that has no room must not spend
+	// itself on those who try again.
+	if r.crowded() {
+		return Receipt{}, ErrOverloaded
+	}
 	u, err := attest.Parse(statement)
 	if err != nil {
 		return Receipt{}, err
@@ -134,6 +139,12 @@ func (r *Registry) enqueue(ctx context.Context, s *submission) (Receipt, error) 
 	case <-ctx.Done():
 		return Receipt{}, fmt.Errorf("wait for the statement to be logged: %w", ctx.Err())
 	}
+}
+
+// crowded tells whether offer would now refuse for want of room. What has failed
+// is not crowded: its queue stays as it was, and trying again does not help.
+func (r *Registry) crowded() bool {
+	return r.failed.Load() == nil && len(r.queue) == cap(r.queue)
 }
 
 func (r *Registry) offer(s *submission) error {
