@@ -104,7 +104,8 @@ type Config struct {
 	// below zero it does not wait for that either, and an idle register's
 	// checkpoint is cosigned for evidence alone.
 	BatchInterval time.Duration
-	// QueueSize is how many statements may wait; zero is 4,096.
+	// QueueSize is how many statements may be on their way at once, from
+	// [Registry.Submit] to their receipts; zero is 4,096.
 	QueueSize int
 	// Logger is told what ends the sequencer; nil for nowhere.
 	Logger *slog.Logger
@@ -134,6 +135,8 @@ type Registry struct {
 	intake sync.RWMutex
 	closed bool
 	queue  chan *submission
+	// places holds one element for each statement on its way.
+	places chan struct{}
 	// lately is the sequencer's.
 	lately *roster
 	done   chan struct{}
@@ -169,7 +172,7 @@ func New(c Config) (*Registry, error) {
 	if size == 0 {
 		size = 4096
 	}
-	r.queue = make(chan *submission, size)
+	r.queue, r.places = make(chan *submission, size), make(chan struct{}, size)
 	if c.Cosigner != nil {
 		r.cosigners = []string{c.Cosigner.VKey()}
 	}

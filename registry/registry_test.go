@@ -457,7 +457,8 @@ func (f *faultyLog) Append(ctx context.Context, b registry.Batch) error {
 }
 
 func TestAFullQueueRefuses(t *testing.T) {
-	r, g := gated(t, func(c *registry.Config) { c.QueueSize = 4 })
+	// The one that is held is on its way too.
+	r, g := gated(t, func(c *registry.Config) { c.QueueSize = 5 })
 	release := g.hold(t, r)
 	errs := make(chan error, 4)
 	for i := range 4 {

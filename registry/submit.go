@@ -49,10 +49,12 @@ type batched struct {
 // tells.
 func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error) {
 	// Asked before anything is read: a register that has no room must not spend
-	// itself on those who try again.
-	if r.crowded() {
-		return Receipt{}, ErrOverloaded
+	// itself on those who try again, nor on what it then has no room for.
+	release, err := r.room()
+	if err != nil {
+		return Receipt{}, err
 	}
+	defer release()
 	u, err := attest.Parse(statement)
 	if err != nil {
 		return Receipt{}, err
@@ -141,10 +143,15 @@ func (r *Registry) enqueue(ctx context.Context, s *submission) (Receipt, error) 
 	}
 }
 
-// crowded tells whether offer would now refuse for want of room. What has failed
-// is not crowded: its queue stays as it was, and trying again does not help.
-func (r *Registry) crowded() bool {
-	return r.failed.Load() == nil && len(r.queue) == cap(r.queue)
+// room takes one of the places for statements on their way, until it is
+// released.
+func (r *Registry) room() (release func(), err error) {
+	select {
+	case r.places <- struct{}{}:
+		return func() { <-r.places }, nil
+	default:
+		return nil, ErrOverloaded
+	}
 }
 
 func (r *Registry) offer(s *submission) error {
