@@ -134,7 +134,7 @@ func TestABusyRegisterGroupsAndAnIdleOneDoesNotWait(t *testing.T) {
 func TestBatchesAreCapped(t *testing.T) {
 	r, g := gated(t)
 	var claims []attest.Claims
-	for i := range 260 {
+	for i := range 1028 {
 		claims = append(claims, approvalNumber(i))
 	}
 	size := sizeOf(t, r)
@@ -143,7 +143,7 @@ func TestBatchesAreCapped(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got, want := sizeOf(t, r)-size, int64(1+1+256+1+4+1); got != want {
+	if got, want := sizeOf(t, r)-size, int64(1+1+1024+1+4+1); got != want {
 		t.Errorf("%d leaves, want %d", got, want)
 	}
 	checkLog(t, r)

@@ -12,7 +12,7 @@ import (
 
 // What a batch holds at most, so that it fits one transaction of the store.
 const (
-	maxBatch        = 256
+	maxBatch        = 1024
 	maxBatchBytes   = 4 << 20
 	maxBatchEntries = 4096
 )
