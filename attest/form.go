@@ -69,8 +69,10 @@ func Parse(statement []byte) (*Unopened, error) {
 		u.lines = append(u.lines, l)
 	}
 	var err error
-	u.claims, u.keys, err = parseClaims(typ, first.Payload)
-	return u, err
+	if u.claims, u.keys, err = parseClaims(typ, first.Payload); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 func malformed(format string, args ...any) error {

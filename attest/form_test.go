@@ -118,6 +118,20 @@ func joined(a, b *testKey, lineA, lineB string) []byte {
 	return []byte(lineA + "\n" + lineB)
 }
 
+func TestNothingIsParsedOfWhatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	good := payload(t, event(attest.Revoke))
+	for name, statement := range map[string][]byte{
+		"no form":    []byte("x"),
+		"no payload": forgePayload(t, typ[attest.KindEvent], []byte("x"), w.alice),
+		"no claims":  forgePayload(t, typ[attest.KindEvent], edit(t, good, "/event", "annul"), w.alice),
+	} {
+		if u, err := attest.Parse(statement); u != nil || err == nil {
+			t.Errorf("%s: %v, %v", name, u, err)
+		}
+	}
+}
+
 func TestStatementIsBoundedInBytesAndSignatures(t *testing.T) {
 	w := newWorld(t)
 	_, err := attest.Open(bytes.Repeat([]byte("a"), attest.MaxBytes+1), w.root)

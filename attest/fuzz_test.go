@@ -46,6 +46,9 @@ func FuzzParsePayload(f *testing.F) {
 
 func parseIsStable(t *testing.T, w *world, statement []byte) {
 	u, err := attest.Parse(statement)
+	if (u == nil) != (err != nil) {
+		t.Fatalf("parsed %v beside the error %v", u, err)
+	}
 	if err != nil {
 		var r *attest.Refusal
 		if !errors.As(err, &r) {

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -185,8 +186,8 @@ func TestRootThatIsNoneIsRefusedByMember(t *testing.T) {
 		{"/log_keys", nil, "", "is missing"},
 		{"/log_keys/0", logKey, "", "of small order"},
 		{"/cosigners", []any{map[string]any{"role": "witness", "vkey": cosignerKey("witness.example", smallOrder[:])}}, "/cosigners/0/vkey", "of small order"},
-		{"/log_keys/0", "register.example/test+00000000+AAAA", "", "is not an Ed25519 verifier key"},
-		{"/cosigners", []any{map[string]any{"role": "witness", "vkey": "x"}}, "/cosigners/0/vkey", "cosignature/v1"},
+		{"/log_keys/0", "register.example/test+00000000+AAAA", "", "is no verifier key"},
+		{"/cosigners", []any{map[string]any{"role": "witness", "vkey": "x"}}, "/cosigners/0/vkey", "want <name>+<id>+<key>"},
 		{"/cosigners", []any{map[string]any{"role": "judge", "vkey": "x"}}, "/cosigners/0/role", "unknown value"},
 		{"/authorities", nil, "", "is missing"},
 		{"/authorities/0/id", "root", "", "is no authority's id"},
@@ -243,6 +244,73 @@ func unusedBitsOf32(s string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	i := strings.IndexByte(alphabet, s[len(s)-1])
 	return s[:len(s)-1] + alphabet[i+1:i+2]
+}
+
+// withCosigners is the payload of the root with those cosigners.
+func (w *world) withCosigners(t *testing.T, vkeys ...string) []byte {
+	t.Helper()
+	var cosigners []any
+	for _, k := range vkeys {
+		cosigners = append(cosigners, map[string]any{"role": "mirror", "vkey": k})
+	}
+	return edit(t, payload(t, w.claims), "/cosigners", cosigners)
+}
+
+// Such a key in a root that is logged would have every verifier refuse all
+// evidence from there on.
+func TestARootWithAVerifierKeyThatNobodyReadsIsRefused(t *testing.T) {
+	w := newWorld(t)
+	good := cosignerKey("mirror.example", w.chief1.key.Public().(ed25519.PublicKey))
+	part := strings.SplitN(good, "+", 3)
+	_, plain, err := note.GenerateKey(bytes.NewReader(make([]byte, 64)), "mirror.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := attest.Parse(forgePayload(t, typ[attest.KindRoot], w.withCosigners(t, good), w.chief1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, vkey, message string }{
+		{"another id", part[0] + "+00000000+" + part[2], "name and key make " + part[1]},
+		{"an id in upper case", part[0] + "+" + strings.ToUpper(part[1]) + "+" + part[2], "in lower case"},
+		{"another name", "x" + good, "a letter may be mistyped"},
+		{"a log's type", plain, "want one of type 0x04, cosignature/v1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.vkey == good {
+				t.Fatal("the test changes nothing")
+			}
+			_, err := attest.Parse(forgePayload(t, typ[attest.KindRoot], w.withCosigners(t, c.vkey), w.chief1))
+			wantProblem(t, err, attest.Invalid, "/cosigners/0/vkey", c.message)
+		})
+	}
+	log := strings.SplitN(w.claims.LogKeys[0], "+", 3)
+	upper := edit(t, payload(t, w.claims), "/log_keys/0", log[0]+"+"+strings.ToUpper(log[1])+"+"+log[2])
+	_, err = attest.Parse(forgePayload(t, typ[attest.KindRoot], upper, w.chief1))
+	wantProblem(t, err, attest.Invalid, "/log_keys/0", "in lower case")
+	cosigner := edit(t, payload(t, w.claims), "/log_keys/0", good)
+	_, err = attest.Parse(forgePayload(t, typ[attest.KindRoot], cosigner, w.chief1))
+	wantProblem(t, err, attest.Invalid, "/log_keys/0", "want one of type 0x01")
+}
+
+func TestACosignerHasOneRole(t *testing.T) {
+	w := newWorld(t)
+	k := cosignerKey("mirror.example", w.chief1.key.Public().(ed25519.PublicKey))
+	bad := edit(t, payload(t, w.claims), "/cosigners", []any{map[string]any{"role": "mirror", "vkey": k}, map[string]any{"role": "witness", "vkey": k}})
+	_, err := attest.Parse(forgePayload(t, typ[attest.KindRoot], bad, w.chief1))
+	wantProblem(t, err, attest.Invalid, "/cosigners/1/vkey", "has the name and id of /cosigners/0/vkey")
+}
+
+// numberedKey are 32 bytes that a verifier takes for a key.
+func numberedKey(n uint64) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, n), bytes.Repeat([]byte{7}, 24)...)
+}
+
+// An id has 32 bits: keys that share it with their name are soon found.
+func TestNoTwoKeysOfARootAreNamedAlike(t *testing.T) {
+	w := newWorld(t)
+	one, two := cosignerKey("mirror.example", numberedKey(50370)), cosignerKey("mirror.example", numberedKey(50715))
+	_, err := attest.Parse(forgePayload(t, typ[attest.KindRoot], w.withCosigners(t, one, two), w.chief1))
+	wantProblem(t, err, attest.Invalid, "/cosigners/1/vkey", "has the name and id of /cosigners/0/vkey, mirror.example+b59bee63")
 }
 
 func TestTrustRootKnowsItsAuthoritiesAndCompromisedKeys(t *testing.T) {

@@ -179,34 +179,46 @@ func (n *Number) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // maxRequest bounds a request document, its ledger included.
 const maxRequest = 1 << 20
 
-// ParseRequest reads a request document (JSON) and returns all its mistakes as
-// [attest.Problems].
+// maxMistakes is how many of a request's mistakes are looked for.
+const maxMistakes = strictjson.MaxProblems + 1
+
+// ParseRequest reads a request document (JSON) and returns its mistakes, all of
+// them where they are not dozens, as [attest.Problems].
 func ParseRequest(data []byte) (*Request, error) {
 	r := new(Request)
 	form := strictjson.Form{MaxBytes: maxRequest, Nulls: true, Lines: true}
 	if err := strictjson.UnmarshalAll(data, r, form); err != nil {
 		return nil, withChecks(err, data, form, r)
 	}
-	if err := withEmpty(r.check(), data).Err(); err != nil {
+	if err := r.mistakes(data).Err(); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// withEmpty adds the strings that are present and empty, where nothing else is
-// wrong with them: a member that is not known is left out, or null.
-func withEmpty(p attest.Problems, data []byte) attest.Problems {
-	dec := jsontext.NewDecoder(bytes.NewReader(data))
-	for {
+// mistakes are those of a request that was read, and the strings that are
+// present and empty where nothing else is wrong with them: a member that is not
+// known is left out, or null. It looks no further than for one more than are
+// named, so that what it costs is bounded by the length of the document.
+func (r *Request) mistakes(data []byte) attest.Problems {
+	p := r.check()
+	p = p[:min(len(p), maxMistakes)]
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
+	for empty := 0; empty < maxMistakes; {
 		t, err := dec.ReadToken()
 		if err != nil {
 			return p
 		}
+		if t.Kind() != '"' || t.String() != "" {
+			continue
+		}
+		empty++
 		ptr := string(dec.StackPointer())
-		if t.Kind() == '"' && t.String() == "" && !slices.ContainsFunc(p, func(q attest.Problem) bool { return related(q.Pointer, ptr) }) {
+		if !slices.ContainsFunc(p, func(q attest.Problem) bool { return related(q.Pointer, ptr) }) {
 			p.Add(ptr, "is empty; leave it out")
 		}
 	}
+	return p
 }
 
 // withChecks adds to the members that do not fit what is wrong with the others,
@@ -217,17 +229,20 @@ func withChecks(err error, data []byte, form strictjson.Form, r *Request) error 
 		return err
 	}
 	unread := slices.Clone(all)
-	for _, p := range withEmpty(r.check(), data) {
+	for _, p := range r.mistakes(data) {
 		if !slices.ContainsFunc(unread, func(u attest.Problem) bool { return related(u.Pointer, p.Pointer) }) {
 			all = append(all, p)
 		}
 	}
-	return all
+	return all.Err()
 }
 
 // related reports whether one of two JSON pointers is the other, or above it.
 func related(a, b string) bool {
-	return strings.HasPrefix(a+"/", b+"/") || strings.HasPrefix(b+"/", a+"/")
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return strings.HasPrefix(b, a) && (len(a) == len(b) || b[len(a)] == '/')
 }
 
 // Times returns the times of the request: known_at and checked_at are now

@@ -133,7 +133,7 @@ func (r *Request) checkParties(p *checker) {
 	p.is("/transferee", r.Transferee, entityID)
 	p.is("/end_user", r.EndUser, entityID)
 	p.most("/via", len(r.Via))
-	for i, v := range r.Via {
+	for i, v := range r.Via[:min(len(r.Via), maxElements)] {
 		if err := entityID(v); err != nil {
 			p.Add(fmt.Sprintf("/via/%d", i), "%v", err)
 		}
@@ -153,7 +153,7 @@ func (r *Request) checkItems(p *checker) {
 	if r.Item != nil {
 		item("/item", *r.Item)
 	}
-	for i, it := range r.Items {
+	for i, it := range r.Items[:min(len(r.Items), maxElements)] {
 		item(fmt.Sprintf("/items/%d", i), it)
 	}
 	p.is("/classification", r.Classification, func(s string) error { _, err := attest.ParseLevel(s); return err })
@@ -174,7 +174,7 @@ func (r *Request) checkAmounts(p *checker) {
 
 func (r *Request) checkAttests(p *checker) {
 	p.most("/attests", len(r.Attests))
-	for i, a := range r.Attests {
+	for i, a := range r.Attests[:min(len(r.Attests), maxElements)] {
 		for _, m := range []struct {
 			name, value string
 			check       func(string) error

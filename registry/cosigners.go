@@ -13,6 +13,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/registry/witness"
 )
 
@@ -136,7 +137,7 @@ func newPublisher(r *Registry, c Cosigning) (*publisher, error) {
 
 // ofThisLog refuses a policy whose log lines are of other logs alone.
 func ofThisLog(policy *tlogpolicy.Policy, name string, hash uint32) error {
-	ours := func(k tlogpolicy.Key) bool { return k.Verifier.Name() == name && k.Verifier.KeyHash() == hash }
+	ours := func(k vkey.Key) bool { return k.ID() == vkey.ID{Name: name, Hash: hash} }
 	if len(policy.Logs) > 0 && !slices.ContainsFunc(policy.Logs, ours) {
 		return fmt.Errorf("none of its log lines has the key that this register signs with, %s (%08x)", name, hash)
 	}

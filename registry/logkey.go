@@ -7,6 +7,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 )
 
 // logKeys are the log keys that a trust root lists.
@@ -14,8 +15,8 @@ func logKeys(root *attest.TrustRoot) []note.Verifier {
 	var out []note.Verifier
 	for _, k := range root.Root().LogKeys {
 		// attest has read every key already.
-		if v, err := note.NewVerifier(k); err == nil {
-			out = append(out, v)
+		if v, err := vkey.ParseLog(k); err == nil {
+			out = append(out, v.Verifier)
 		}
 	}
 	return out

@@ -5,11 +5,11 @@ import (
 	"sort"
 	"time"
 
-	fnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/verify"
 	"github.com/safeconduct/safeconduct/verify/statusmap"
 )
@@ -79,8 +79,8 @@ func (r *Reader) cosignerKeys(root *attest.TrustRoot) []note.Verifier {
 	var out []note.Verifier
 	for _, k := range vkeys {
 		// attest has read every key already.
-		if v, err := fnote.NewVerifierForCosignatureV1(k); err == nil {
-			out = append(out, v)
+		if v, err := vkey.ParseCosigner(k); err == nil {
+			out = append(out, v.Verifier)
 		}
 	}
 	return out

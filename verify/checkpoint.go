@@ -3,7 +3,6 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -12,7 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 )
 
 // A Checkpoint is what the text of a C2SP tlog-checkpoint says.
@@ -25,8 +24,13 @@ type Checkpoint struct {
 	Text string
 }
 
+// MaxCheckpoint is the largest signed checkpoint that is read over the network,
+// in bytes: some hundred signatures.
+const MaxCheckpoint = 256 << 10
+
 // ParseCheckpoint reads the text of a checkpoint, a signed note, of which there
-// is one spelling, without extension lines. It checks no signature.
+// is one spelling, without extension lines, of a log of at most [MaxSize]
+// leaves. It checks no signature.
 func ParseCheckpoint(signed []byte) (Checkpoint, error) {
 	c, err := readCheckpoint(string(signed))
 	if err != nil {
@@ -50,8 +54,8 @@ func readCheckpoint(signed string) (Checkpoint, error) {
 		return Checkpoint{}, errors.New("it has an extension line, which this register never writes")
 	case len(c.Hash) != tlog.HashSize || string(c.Marshal()) != text:
 		return Checkpoint{}, errors.New("size or root hash is not in its one byte form")
-	case c.Size > math.MaxInt64:
-		return Checkpoint{}, fmt.Errorf("size %d is no size of a log with statements", c.Size)
+	case c.Size > MaxSize:
+		return Checkpoint{}, fmt.Errorf("size %d is beyond 2^53-1, the largest of a log", c.Size)
 	}
 	return Checkpoint{c.Origin, tlog.Tree{N: int64(c.Size), Hash: tlog.Hash(c.Hash)}, text}, nil
 }
@@ -89,8 +93,7 @@ func (in *inspection) checkpoint() error {
 		return fmt.Errorf("signatures: %w", err)
 	}
 	if len(n.UnverifiedSigs) > 0 {
-		s := n.UnverifiedSigs[0]
-		return fmt.Errorf("the signature line of %s+%08x is by no log key or cosigner that the trust root or policy knows", s.Name, s.Hash)
+		return fmt.Errorf("the signature line of %s is by no log key or cosigner that the trust root or policy knows", vkey.Signer(n.UnverifiedSigs[0]))
 	}
 	if !rebuilds(n, signed) {
 		return errors.New("a signature line stands twice or is not strict base64")
@@ -122,7 +125,7 @@ const lastDate = 253402300799
 func (in *inspection) signedBy(n *note.Note) error {
 	byLog := make(map[string]bool)
 	for _, s := range n.Sigs {
-		k := in.signers.keys[keyID{s.Name, s.Hash}]
+		k := in.signers.keys[vkey.Signer(s)]
 		if k.Log {
 			byLog[k.Public] = true
 			continue
@@ -137,7 +140,7 @@ func (in *inspection) signedBy(n *note.Note) error {
 	if len(byLog) == 0 {
 		return errors.New("no log key of the trust root in force has signed it")
 	}
-	if logs := in.trust.policy.Logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k tlogpolicy.Key) bool { return byLog[k.Public] }) {
+	if logs := in.trust.policy.Logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k vkey.Key) bool { return byLog[k.Public] }) {
 		return errors.New("none of the logs that the trust policy lists has signed it; where the register changed its key, the policy needs the new one")
 	}
 	return nil

@@ -34,7 +34,6 @@ const (
 	maxStatements = 10000
 	maxStubs      = 40000
 	maxHashes     = 64
-	maxSafe       = 1<<53 - 1
 )
 
 // Evidence is what one file of evidence says; nothing of it is checked yet.
@@ -262,5 +261,5 @@ func (h *History) check(p *strictjson.Problems, i int) {
 	}
 }
 
-// safe reports whether every JSON reader reads n as it is.
-func safe(n int64) bool { return n >= 0 && n <= maxSafe }
+// safe reports whether every JSON reader reads n, an index or a time, as it is.
+func safe(n int64) bool { return n >= 0 && n <= MaxSize }

@@ -187,6 +187,34 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 }
 
+func TestASizeHasOneSpelling(t *testing.T) {
+	for _, want := range []int64{0, 1, 10, verify.MaxSize} {
+		if got, err := verify.ParseSize(fmt.Sprint(want)); err != nil || got != want {
+			t.Errorf("%d is read as %d, %v", want, got, err)
+		}
+	}
+	for _, bad := range []string{"", "-1", "-0", "+1", "01", "1.0", "1e3", "0x1", "1_000", " 1", "1\n", "9007199254740992", "4611686018427387905", "9223372036854775808"} {
+		if got, err := verify.ParseSize(bad); err == nil {
+			t.Errorf("%q is read as %d", bad, got)
+		}
+	}
+}
+
+// Beyond, package tlog does not come to an end, and JSON readers differ.
+func TestACheckpointIsOfNoLargerSizeThanJSONCanWrite(t *testing.T) {
+	note := func(size uint64) []byte {
+		return fmt.Appendf(nil, "example.org/register\n%d\n%s\n\n\u2014 x AAAAAAAA\n", size, tlog.Hash{})
+	}
+	if c, err := verify.ParseCheckpoint(note(verify.MaxSize)); err != nil || c.Tree.N != 1<<53-1 {
+		t.Errorf("the largest size is read as %d, %v", c.Tree.N, err)
+	}
+	for _, size := range []uint64{verify.MaxSize + 1, 1 << 62, 1<<62 + 1, 1<<63 - 1, 1 << 63} {
+		if c, err := verify.ParseCheckpoint(note(size)); err == nil {
+			t.Errorf("size %d is read as %d", size, c.Tree.N)
+		}
+	}
+}
+
 func TestStatusLeavesHaveOneSpelling(t *testing.T) {
 	root := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 	good := "safeconduct/status/v1\n9\n1767225600000\n" + root + "\n4\n"

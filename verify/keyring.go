@@ -8,28 +8,24 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 )
 
 // A keyring has the keys that may sign a checkpoint.
 type keyring struct {
-	keys map[keyID]tlogpolicy.Key
+	keys map[vkey.ID]vkey.Key
 	// logs are the public keys of the log.
 	logs map[string]bool
 	// roles are the cosigners that the root lists, by public key.
 	roles map[string]attest.Cosigner
 }
 
-type keyID struct {
-	name string
-	hash uint32
-}
-
 // newKeyring collects the log keys and cosigners of the root and the cosigners
 // of the policy.
 func newKeyring(root *attest.Root, policy *tlogpolicy.Policy) (*keyring, error) {
-	r := &keyring{make(map[keyID]tlogpolicy.Key), make(map[string]bool), make(map[string]attest.Cosigner)}
-	for _, vkey := range root.LogKeys {
-		k, err := tlogpolicy.LogKey(vkey)
+	r := &keyring{make(map[vkey.ID]vkey.Key), make(map[string]bool), make(map[string]attest.Cosigner)}
+	for _, text := range root.LogKeys {
+		k, err := vkey.ParseLog(text)
 		if err == nil {
 			err = r.add(k)
 		}
@@ -39,7 +35,7 @@ func newKeyring(root *attest.Root, policy *tlogpolicy.Policy) (*keyring, error) 
 		r.logs[k.Public] = true
 	}
 	for _, c := range root.Cosigners {
-		k, err := tlogpolicy.CosignerKey(c.VKey)
+		k, err := vkey.ParseCosigner(c.VKey)
 		if err == nil {
 			err = r.add(k)
 		}
@@ -60,12 +56,11 @@ func newKeyring(root *attest.Root, policy *tlogpolicy.Policy) (*keyring, error) 
 // collide.
 var errSharedID = errors.New("two keys share their name and key id")
 
-func (r *keyring) add(k tlogpolicy.Key) error {
-	id := keyID{k.Verifier.Name(), k.Verifier.KeyHash()}
-	if old, ok := r.keys[id]; ok && old.Public != k.Public {
-		return fmt.Errorf("key %s+%08x: %w", id.name, id.hash, errSharedID)
+func (r *keyring) add(k vkey.Key) error {
+	if old, ok := r.keys[k.ID()]; ok && old.Public != k.Public {
+		return fmt.Errorf("key %s: %w", k.ID(), errSharedID)
 	}
-	r.keys[id] = k
+	r.keys[k.ID()] = k
 	return nil
 }
 
@@ -92,7 +87,7 @@ func (r *keyring) role(public string) (role attest.CosignerRole, operator bool) 
 
 // Verifier is [note.Verifiers].
 func (r *keyring) Verifier(name string, hash uint32) (note.Verifier, error) {
-	k, ok := r.keys[keyID{name, hash}]
+	k, ok := r.keys[vkey.ID{Name: name, Hash: hash}]
 	if !ok {
 		return nil, &note.UnknownVerifierError{Name: name, KeyHash: hash}
 	}

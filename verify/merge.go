@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/safeconduct/safeconduct/internal/vkey"
 )
 
 // MergeCheckpoint returns a signed checkpoint with more signature lines, such
@@ -45,12 +47,12 @@ func mergeSignatures(signed string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	best := make(map[keyID]note.Signature)
+	best := make(map[vkey.ID]note.Signature)
 	for _, s := range n.UnverifiedSigs {
+		id := vkey.Signer(s)
 		if _, err := strict64.DecodeString(s.Base64); err != nil {
-			return "", fmt.Errorf("the line of %s+%08x is not strict base64", s.Name, s.Hash)
+			return "", fmt.Errorf("the line of %s is not strict base64", id)
 		}
-		id := keyID{s.Name, s.Hash}
 		if old, ok := best[id]; !ok || cosignedAt(s) > cosignedAt(old) {
 			best[id] = s
 		}

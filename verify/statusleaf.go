@@ -69,10 +69,10 @@ func readStatusLeaf(text string) (s StatusLeaf, err error) {
 	if len(lines) != 6 || lines[0]+"\n" != statusMagic || lines[5] != "" {
 		return s, fmt.Errorf("is not five lines, the first %q", strings.TrimSuffix(statusMagic, "\n"))
 	}
-	if s.Index, err = natural(lines[1]); err != nil {
+	if s.Index, err = ParseSize(lines[1]); err != nil {
 		return s, fmt.Errorf("index: %w", err)
 	}
-	ms, err := natural(lines[2])
+	ms, err := ParseSize(lines[2])
 	if err != nil {
 		return s, fmt.Errorf("time: %w", err)
 	}
@@ -86,20 +86,11 @@ func readStatusLeaf(text string) (s StatusLeaf, err error) {
 	if lines[4] == "-" {
 		return s, nil
 	}
-	if s.Previous, err = natural(lines[4]); err != nil {
+	if s.Previous, err = ParseSize(lines[4]); err != nil {
 		return s, fmt.Errorf("previous index: %w", err)
 	}
 	if s.Previous >= s.Index {
 		return s, fmt.Errorf("previous index: %d is not before its own, %d", s.Previous, s.Index)
 	}
 	return s, nil
-}
-
-// natural reads a number within 2^53-1, which JSON can write as well.
-func natural(s string) (int64, error) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 || n > maxSafe || strconv.FormatInt(n, 10) != s {
-		return 0, fmt.Errorf("%q is no decimal within 2^53-1 without sign and leading zeros", s)
-	}
-	return n, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/strictjson"
 	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 )
 
 // A Trust is what a verifier trusts: one version of a register's trust root by
@@ -135,7 +136,7 @@ func newTrust(d trustDocument) (*Trust, error) {
 		var err error
 		if t.policy, err = tlogpolicy.Parse(d.Policy); err != nil {
 			p.Add("/policy", "%v", err)
-		} else if logs := t.policy.Logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k tlogpolicy.Key) bool { return k.Verifier.Name() == d.Origin }) {
+		} else if logs := t.policy.Logs; len(logs) > 0 && !slices.ContainsFunc(logs, func(k vkey.Key) bool { return k.Verifier.Name() == d.Origin }) {
 			p.Add("/policy", "lists logs, but none that is named as the origin, %s", d.Origin)
 		}
 	}

@@ -253,9 +253,9 @@ authorities: [{id: x, name: X, countries: [US], thresholds: {granting: 1, revoki
 		"r.yaml:4: officers/0/keys/2: is a number; want members",
 		"r.yaml:5: log_keys/0: is neither a verifier key (name+hash+key) nor a file that can be read: open gone.vkey",
 		"r.yaml:5: log_keys/1: file text has no verifier key",
-		"r.yaml:5: log_keys/2: is not an Ed25519 verifier key",
+		"r.yaml:5: log_keys/2: is no verifier key",
 		"r.yaml:6: cosigners/0/vkey: is neither",
-		"r.yaml:6: cosigners/1/vkey: is not a verifier key",
+		"r.yaml:6: cosigners/1/vkey: is no verifier key",
 		"r.yaml:7: authorities/0/officers/0/keys/0: is no key file",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/strictjson"
 )
 
 var (
@@ -84,16 +85,13 @@ func (d *draft) text(v any, at string) (any, bool) {
 	return nil, false
 }
 
-// maxSafe is the largest integer that every reader of JSON reads alike.
-const maxSafe = 1<<53 - 1
-
 func (d *draft) integer(v any, at string) (any, bool) {
 	n, ok := v.(json.Number)
 	if !ok {
 		d.problems.Add(at, "%s", d.wrong(v, "a whole number"))
 		return nil, false
 	}
-	if i, err := strconv.ParseInt(n.String(), 10, 64); err != nil || i > maxSafe || i < -maxSafe {
+	if i, err := strconv.ParseInt(n.String(), 10, 64); err != nil || i > strictjson.MaxInteger || i < -strictjson.MaxInteger {
 		d.problems.Add(at, "is too large a number")
 		return nil, false
 	}

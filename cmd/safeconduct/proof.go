@@ -5,16 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	fnote "github.com/transparency-dev/formats/note"
 	fproof "github.com/transparency-dev/formats/proof"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -90,8 +88,8 @@ func (p *provenLeaf) print(w *printer) {
 
 // makeProof is proof INDEX.
 func (f *proofFlags) makeProof(c *cobra.Command, arg string) error {
-	index, err := strconv.ParseInt(arg, 10, 64)
-	if err != nil || index < 0 {
+	index, err := verify.ParseSize(arg)
+	if err != nil {
 		return usage(c, fmt.Errorf("proof: %q is no index of a log: want a number such as 2, which submit prints", arg))
 	}
 	if f.url == "" {
@@ -149,7 +147,7 @@ func proofHint(err error) string {
 }
 
 // fetchProof makes the proof of an index from a log's tiles.
-func fetchProof(ctx context.Context, client *tlogtiles.Client, index int64, keys []vkey) ([]byte, *provenLeaf, error) {
+func fetchProof(ctx context.Context, client *tlogtiles.Client, index int64, keys []vkey.Key) ([]byte, *provenLeaf, error) {
 	signed, err := client.Latest(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -214,7 +212,7 @@ func (f *proofFlags) checkProof(c *cobra.Command) error {
 // openProof reads a C2SP tlog-proof, in its one byte form, and checks that it
 // leads from the leaf to a checkpoint that all keys have signed. Extra data,
 // which nothing vouches for, is left unread.
-func openProof(text []byte, leaf tlog.Hash, keys []vkey) (*provenLeaf, error) {
+func openProof(text []byte, leaf tlog.Hash, keys []vkey.Key) (*provenLeaf, error) {
 	var p fproof.TLogProof
 	if err := p.Unmarshal(text); err != nil {
 		return nil, err
@@ -230,7 +228,7 @@ func openProof(text []byte, leaf tlog.Hash, keys []vkey) (*provenLeaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Index > math.MaxInt64 || int64(p.Index) >= cp.Tree.N {
+	if p.Index >= uint64(cp.Tree.N) {
 		return nil, fmt.Errorf("index %d lies outside of the %d leaves of its checkpoint", p.Index, cp.Tree.N)
 	}
 	var path tlog.RecordProof
@@ -243,19 +241,12 @@ func openProof(text []byte, leaf tlog.Hash, keys []vkey) (*provenLeaf, error) {
 	return &provenLeaf{Index: int64(p.Index), LeafHash: leaf, Origin: cp.Origin, Size: cp.Tree.N, SignedBy: signers}, nil
 }
 
-// A vkey is a verifier key.
-type vkey struct {
-	note.Verifier
-	// log says that it is of a log and not of a cosigner.
-	log bool
-}
-
 var errVKey = errors.New("the checkpoint is not signed as was asked for")
 
-// parseVKeys reads verifier keys of logs (Ed25519, type 0x01) and of cosigners.
-func parseVKeys(vkeys []string) ([]vkey, error) {
-	var out []vkey
-	for _, text := range vkeys {
+// parseVKeys reads verifier keys of logs and of cosigners.
+func parseVKeys(given []string) ([]vkey.Key, error) {
+	var out []vkey.Key
+	for _, text := range given {
 		if !strings.Contains(text, "+") {
 			b, err := readFile(text)
 			if err != nil {
@@ -263,30 +254,26 @@ func parseVKeys(vkeys []string) ([]vkey, error) {
 			}
 			text = strings.TrimSpace(string(b))
 		}
-		v, err := note.NewVerifier(text)
-		isLog := err == nil
-		if !isLog {
-			v, err = fnote.NewVerifierForCosignatureV1(text)
-		}
+		k, err := vkey.Parse(text)
 		if err != nil {
-			return nil, fmt.Errorf("--vkey %q: want <name>+<id>+<key>: %w", text, err)
+			return nil, fmt.Errorf("--vkey %q %w", text, err)
 		}
-		out = append(out, vkey{v, isLog})
+		out = append(out, k)
 	}
 	return out, nil
 }
 
 // signedByAll names the keys, each of which must have signed the checkpoint;
 // one must be the log's own where there are any.
-func signedByAll(signed []byte, origin string, keys []vkey) ([]string, error) {
+func signedByAll(signed []byte, origin string, keys []vkey.Key) ([]string, error) {
 	names := []string{}
 	byLog := false
 	for _, k := range keys {
 		if _, err := note.Open(signed, note.VerifierList(k.Verifier)); err != nil {
-			return nil, fmt.Errorf("%w: it has no valid signature by %s+%08x", errVKey, k.Name(), k.KeyHash())
+			return nil, fmt.Errorf("%w: it has no valid signature by %s", errVKey, k.ID())
 		}
-		names = append(names, fmt.Sprintf("%s+%08x", k.Name(), k.KeyHash()))
-		byLog = byLog || k.log && k.Name() == origin
+		names = append(names, k.ID().String())
+		byLog = byLog || k.Log && k.ID().Name == origin
 	}
 	if len(keys) > 0 && !byLog {
 		return nil, fmt.Errorf("%w: no --vkey is a key of the log %q", errVKey, origin)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -12,6 +14,8 @@ import (
 	fproof "github.com/transparency-dev/formats/proof"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/registry/tlogtiles"
 )
 
 // testProof is a proof of leaf 5 of 11, and the verifier keys of its log and
@@ -124,6 +128,30 @@ func TestAProofThatWasChangedIsRefused(t *testing.T) {
 		if open([]byte(bad)) == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// Package tlog does not come to an end at the size.
+func TestALogOfAnEndlessSizeIsRefused(t *testing.T) {
+	checkpoint := fmt.Sprintf("example.org/log\n%d\n%s\n\n\u2014 x AAAAAAAA\n", 1<<62+1, tlog.Hash{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/checkpoint" {
+			_, _ = w.Write([]byte(checkpoint))
+			return
+		}
+		tile, err := tlogtiles.ParsePath(strings.TrimPrefix(r.URL.Path, "/"))
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(make([]byte, tile.W*tlog.HashSize))
+	}))
+	defer server.Close()
+	if _, _, err := fetchProof(t.Context(), &tlogtiles.Client{BaseURL: server.URL}, 0, nil); err == nil || !strings.Contains(err.Error(), "beyond 2^53-1") {
+		t.Errorf("make a proof: %v", err)
+	}
+	p := fproof.TLogProof{Hashes: make([][32]byte, 63), Checkpoint: []byte(checkpoint)}
+	if _, err := openProof(p.Marshal(), tlog.Hash{}, nil); err == nil || !strings.Contains(err.Error(), "beyond 2^53-1") {
+		t.Errorf("check a proof: %v", err)
 	}
 }
 

@@ -47,16 +47,19 @@ var ownWays = []reflect.Type{
 	reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[json.UnmarshalerFrom](), reflect.TypeFor[encoding.TextUnmarshaler](),
 }
 
+// readsItself reports whether a type is one of those.
+func readsItself(t reflect.Type) bool {
+	return slices.ContainsFunc(ownWays, func(own reflect.Type) bool { return t.Implements(own) || reflect.PointerTo(t).Implements(own) })
+}
+
 // newPlan makes the plan of a type; above are those of the types around it,
 // which it may have inside again.
 func newPlan(t reflect.Type, above map[reflect.Type]*plan) *plan {
 	if p, ok := above[t]; ok {
 		return p
 	}
-	for _, own := range ownWays {
-		if t.Implements(own) || reflect.PointerTo(t).Implements(own) {
-			return nil
-		}
+	if readsItself(t) {
+		return nil
 	}
 	p := &plan{kind: t.Kind(), typ: t}
 	above[t] = p

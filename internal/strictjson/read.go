@@ -214,7 +214,7 @@ func (r *reader) integer(to reflect.Value) bool {
 	start := r.at
 	n := int64(0)
 	for r.at < len(r.data) && r.data[r.at] >= '0' && r.data[r.at] <= '9' {
-		if n = 10*n + int64(r.data[r.at]-'0'); n > maxSafe {
+		if n = 10*n + int64(r.data[r.at]-'0'); n > MaxInteger {
 			return false
 		}
 		r.at++

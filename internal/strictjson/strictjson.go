@@ -10,20 +10,13 @@
 package strictjson
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/gowebpki/jcs"
-	"golang.org/x/text/unicode/norm"
 )
 
 // A Form says what is asked of a document beyond being strict JSON.
@@ -45,6 +38,10 @@ type Form struct {
 
 // maxDepth bounds nesting; the deepest format of Safeconduct has 7 levels.
 const maxDepth = 16
+
+// MaxInteger is the largest integer that every reader of JSON reads alike
+// (RFC 7493); the smallest is its negative.
+const MaxInteger = 1<<53 - 1
 
 // A Problem is one mistake in a document.
 type Problem struct {
@@ -76,10 +73,19 @@ func (p *Problems) Add(pointer, format string, args ...any) {
 	*p = append(*p, Problem{pointer, fmt.Sprintf(format, args...)})
 }
 
-// Err returns p as an error, nil when there is no problem.
+// MaxProblems bounds what is said of one document: a megabyte can have a
+// hundred thousand mistakes.
+const MaxProblems = 64
+
+// Err returns p as an error, nil when there is no problem. Where there are more
+// than [MaxProblems], the last that it has says so.
 func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
+	}
+	if len(p) > MaxProblems {
+		p = slices.Clone(p[:MaxProblems-1])
+		p.Add("", "has more mistakes; these are the first %d", MaxProblems-1)
 	}
 	return p
 }
@@ -104,31 +110,7 @@ func unmarshal(data []byte, v any, form Form) error {
 	return nil
 }
 
-// UnmarshalAll is like [Unmarshal] but goes on after a member that does not
-// fit v, leaving it zero, to report every such member. It is for drafts that
-// people write; v is only good when there was no error.
-func UnmarshalAll(data []byte, v any, form Form) error {
-	if err := Check(data, form); err != nil {
-		return err
-	}
-	var all Problems
-	rest := jsontext.Value(bytes.Clone(data))
-	for range 64 {
-		p := shape(rest, v)
-		if p == nil {
-			break
-		}
-		all = append(all, *p)
-		if p.Pointer == "" {
-			break
-		}
-		var err error
-		if rest, err = without(rest, p.Pointer); err != nil {
-			break
-		}
-	}
-	return all.Err()
-}
+const unknownMember = "unknown member"
 
 // shape unmarshals data into v and returns the first member that does not fit.
 func shape(data []byte, v any) *Problem {
@@ -143,7 +125,7 @@ func shape(data []byte, v any) *Problem {
 	p := string(sem.JSONPointer)
 	switch {
 	case errors.Is(sem.Err, json.ErrUnknownName):
-		return &Problem{p, "unknown member"}
+		return &Problem{p, unknownMember}
 	case sem.Err != nil:
 		return &Problem{p, sem.Err.Error()}
 	default:
@@ -184,225 +166,4 @@ func kindName(k jsontext.Kind) string {
 	default:
 		return "boolean"
 	}
-}
-
-// without returns data less the member or element at pointer.
-func without(data jsontext.Value, pointer string) (jsontext.Value, error) {
-	var tree any
-	if err := json.Unmarshal(data, &tree); err != nil {
-		return nil, err
-	}
-	tokens := strings.Split(pointer, "/")[1:]
-	tree, ok := drop(tree, tokens)
-	if !ok {
-		return nil, fmt.Errorf("no member %s", pointer)
-	}
-	return json.Marshal(tree)
-}
-
-func drop(tree any, tokens []string) (any, bool) {
-	name := strings.NewReplacer("~1", "/", "~0", "~").Replace(tokens[0])
-	switch t := tree.(type) {
-	case map[string]any:
-		child, ok := t[name]
-		if !ok {
-			return nil, false
-		}
-		if len(tokens) == 1 {
-			delete(t, name)
-			return t, true
-		}
-		t[name], ok = drop(child, tokens[1:])
-		return t, ok
-	case []any:
-		i, err := strconv.Atoi(name)
-		if err != nil || i < 0 || i >= len(t) {
-			return nil, false
-		}
-		if len(tokens) > 1 {
-			var ok bool
-			t[i], ok = drop(t[i], tokens[1:])
-			return t, ok
-		}
-		// The others keep their places, so that pointers stay true; null fits
-		// every type.
-		t[i] = nil
-		return t, true
-	default:
-		return nil, false
-	}
-}
-
-// Check reports whether data is strict JSON of the form, without reading it
-// into anything.
-func Check(data []byte, form Form) error {
-	if len(data) > form.MaxBytes {
-		return Problems{{"", fmt.Sprintf("has %d bytes; at most %d are accepted", len(data), form.MaxBytes)}}
-	}
-	if err := checkDepth(data); err != nil {
-		return err
-	}
-	v := jsontext.Value(data)
-	if !v.IsValid() {
-		return syntaxProblem(data)
-	}
-	if err := checkValue(bytes.TrimSpace(data), "", form); err != nil {
-		return err
-	}
-	if !form.Canonical && !form.Sets {
-		return nil
-	}
-	canon, err := jcs.Transform(data)
-	if err != nil {
-		return Problems{{"", err.Error()}}
-	}
-	if !bytes.Equal(canon, data) {
-		return Problems{{"", "is not in its canonical form (RFC 8785: no white space, members in order)"}}
-	}
-	return nil
-}
-
-// checkDepth stands before every recursion over data, this package's and
-// that of the libraries it calls.
-func checkDepth(data []byte) error {
-	dec := jsontext.NewDecoder(bytes.NewReader(data))
-	for {
-		if _, err := dec.ReadToken(); err != nil {
-			// The end, or a syntax error that is reported in its own words.
-			return nil //nolint:nilerr // see above
-		}
-		if dec.StackDepth() > maxDepth {
-			return Problems{{string(dec.StackPointer()), fmt.Sprintf("is nested deeper than %d levels", maxDepth)}}
-		}
-	}
-}
-
-func syntaxProblem(data []byte) error {
-	dec := jsontext.NewDecoder(bytes.NewReader(data))
-	for {
-		_, err := dec.ReadToken()
-		if err == nil {
-			continue
-		}
-		var syn *jsontext.SyntacticError
-		if errors.As(err, &syn) {
-			msg := "is not JSON"
-			if syn.Err != nil {
-				msg = syn.Err.Error()
-			}
-			if errors.Is(syn.Err, jsontext.ErrDuplicateName) {
-				msg = "stands twice"
-			}
-			return Problems{{string(syn.JSONPointer), msg}}
-		}
-		return Problems{{"", "is not one JSON document"}}
-	}
-}
-
-// integer is the one spelling of an integer.
-var integer = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,15})$`)
-
-const maxSafe = 1<<53 - 1
-
-func checkValue(v jsontext.Value, ptr string, form Form) error {
-	if zero := string(v); form.Sets && slices.Contains([]string{`""`, "0", "false", "{}"}, zero) {
-		return Problems{{ptr, "is " + zero + ", which says nothing; leave it out"}}
-	}
-	switch v.Kind() {
-	case 'n':
-		if form.Nulls {
-			return nil
-		}
-		return Problems{{ptr, "is null; leave the member out"}}
-	case '0':
-		n, err := strconv.ParseInt(string(v), 10, 64)
-		if !integer.Match(v) || err != nil || n > maxSafe || n < -maxSafe {
-			return Problems{{ptr, "is not an integer within 2^53-1, without fraction or exponent"}}
-		}
-	case '"':
-		return checkString(v, ptr, form)
-	case '{':
-		return checkObject(v, ptr, form)
-	case '[':
-		return checkArray(v, ptr, form)
-	}
-	return nil
-}
-
-func checkString(v jsontext.Value, ptr string, form Form) error {
-	s, err := jsontext.AppendUnquote(nil, v)
-	if err != nil || !utf8.Valid(s) {
-		return Problems{{ptr, "is not valid UTF-8"}}
-	}
-	if !norm.NFC.IsNormal(s) {
-		return Problems{{ptr, "is not in Unicode Normalization Form C"}}
-	}
-	for _, r := range string(s) {
-		if unicode.IsControl(r) && (r != '\n' || !form.Lines) {
-			return Problems{{ptr, fmt.Sprintf("has the control character %U", r)}}
-		}
-	}
-	return nil
-}
-
-func checkObject(v jsontext.Value, ptr string, form Form) error {
-	dec := jsontext.NewDecoder(bytes.NewReader(v))
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		child := ptr + string(jsontext.Pointer("").AppendToken(unquote(name)))
-		if err := checkString(name, child, Form{}); err != nil {
-			return err
-		}
-		val, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if err := checkValue(val, child, form); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func unquote(v jsontext.Value) string {
-	s, _ := jsontext.AppendUnquote(nil, v)
-	return string(s)
-}
-
-func checkArray(v jsontext.Value, ptr string, form Form) error {
-	dec := jsontext.NewDecoder(bytes.NewReader(v))
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	var before jsontext.Value
-	for i := 0; dec.PeekKind() != ']'; i++ {
-		val, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		child := ptr + "/" + strconv.Itoa(i)
-		if err := checkValue(val, child, form); err != nil {
-			return err
-		}
-		if !form.Sets {
-			continue
-		}
-		switch bytes.Compare(before, val) {
-		case 0:
-			return Problems{{child, "stands twice in a set"}}
-		case 1:
-			return Problems{{child, "is out of order; a set is sorted by its elements' RFC 8785 form"}}
-		}
-		before = val.Clone()
-	}
-	if form.Sets && before == nil {
-		return Problems{{ptr, "is an empty set; leave it out where there is no limit"}}
-	}
-	return nil
 }

@@ -192,15 +192,14 @@ func TestNestingIsBoundedBeforeAnythingRecurses(t *testing.T) {
 	}
 }
 
-func TestUnmarshalAllNamesEveryMemberThatDoesNotFit(t *testing.T) {
+func TestUnmarshalAllNamesEveryMemberThatDoesNotFitInOrder(t *testing.T) {
 	const in = `{"name":7,"count":"x","list":["a",5,"b",6],"inner":{"nmae":"x","on":3},"docs":[{"x":1},{"name":true}],"nam/e":1}`
 	ps := problems(t, strictjson.UnmarshalAll([]byte(in), new(doc), loose))
 	var got []string
 	for _, p := range ps {
 		got = append(got, p.Pointer)
 	}
-	slices.Sort(got)
-	want := []string{"/count", "/docs/0/x", "/docs/1/name", "/inner/nmae", "/inner/on", "/list/1", "/list/3", "/name", "/nam~1e"}
+	want := []string{"/name", "/count", "/list/1", "/list/3", "/inner/nmae", "/inner/on", "/docs/0/x", "/docs/1/name", "/nam~1e"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("pointers (-want +got):\n%s\n%v", diff, ps)
 	}
@@ -213,6 +212,15 @@ func TestUnmarshalAllNamesEveryMemberThatDoesNotFit(t *testing.T) {
 	}
 }
 
+// What fits is read beside what does not.
+func TestUnmarshalAllReadsWhatFits(t *testing.T) {
+	var got doc
+	ps := problems(t, strictjson.UnmarshalAll([]byte(`{"count":"x","name":"a","list":["b",5,"c"],"docs":[{"name":"d","x":1}],"inner":{"on":true}}`), &got, loose))
+	if len(ps) != 3 || got.Name != "a" || got.Count != 0 || !slices.Equal(got.List, []string{"b", "", "c"}) || len(got.Docs) != 1 || got.Docs[0].Name != "d" || !got.Inner.On {
+		t.Errorf("read %+v, %v", got, ps)
+	}
+}
+
 func TestUnmarshalAllEnds(t *testing.T) {
 	var in strings.Builder
 	in.WriteString(`{"x":0`)
@@ -220,8 +228,15 @@ func TestUnmarshalAllEnds(t *testing.T) {
 		fmt.Fprintf(&in, `,"x%d":1`, i)
 	}
 	in.WriteString("}")
-	if ps := problems(t, strictjson.UnmarshalAll([]byte(in.String()), new(doc), loose)); len(ps) == 0 || len(ps) > 64 {
-		t.Errorf("%d problems", len(ps))
+	ps := problems(t, strictjson.UnmarshalAll([]byte(in.String()), new(doc), loose))
+	if len(ps) != strictjson.MaxProblems {
+		t.Fatalf("%d problems", len(ps))
+	}
+	if first := ps[0].Pointer; first != "/x" {
+		t.Errorf("the first is at %s", first)
+	}
+	if last := ps[len(ps)-1]; last.Pointer != "" || !strings.Contains(last.Message, "more mistakes") {
+		t.Errorf("the last does not say that there are more: %v", last)
 	}
 }
 
@@ -234,6 +249,16 @@ func TestProblemsReadAsOneSentence(t *testing.T) {
 	ps.Add("", "is not JSON")
 	if got := ps.Err().Error(); got != "/a: is 7; is not JSON" {
 		t.Errorf("got %q", got)
+	}
+	for len(ps) < strictjson.MaxProblems {
+		ps.Add("/b", "is 8")
+	}
+	if got := ps.Err().Error(); strings.Contains(got, "more mistakes") {
+		t.Errorf("got %q", got)
+	}
+	ps.Add("/c", "is 9")
+	if got := problems(t, ps.Err()); len(got) != strictjson.MaxProblems || !strings.HasSuffix(got.Error(), "more mistakes; these are the first 63") {
+		t.Errorf("got %d problems, %v", len(got), got)
 	}
 }
 

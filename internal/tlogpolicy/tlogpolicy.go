@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/safeconduct/safeconduct/internal/vkey"
 )
 
 // A Policy says which logs are meant, and which cosigners are enough.
 type Policy struct {
 	// Logs are the keys of the log lines.
-	Logs []Key
+	Logs []vkey.Key
 	// Witnesses are the witness lines, in their order, whether the quorum asks
 	// for them or not.
 	Witnesses []*Witness
@@ -36,7 +38,7 @@ type Component interface {
 type Witness struct {
 	// Name is its name in the policy.
 	Name string
-	Key
+	vkey.Key
 	// VKey is its verifier key as the line has it.
 	VKey string
 	// URL is where it takes submissions, "" where the line does not say.
@@ -86,6 +88,7 @@ type policyParser struct {
 	member  map[string]bool
 	logs    map[string]bool // public keys
 	keys    map[string]bool // public keys of witnesses
+	ids     map[vkey.ID]bool
 }
 
 // maxPolicyLines bounds a policy. C2SP recommends support for 32 logs,
@@ -97,7 +100,7 @@ const maxPolicyLines = 1000
 func Parse(text string) (*Policy, error) {
 	p := &policyParser{
 		defined: make(map[string]Component), member: make(map[string]bool),
-		logs: make(map[string]bool), keys: make(map[string]bool),
+		logs: make(map[string]bool), keys: make(map[string]bool), ids: make(map[vkey.ID]bool),
 	}
 	lines := strings.Split(text, "\n")
 	if len(lines) > maxPolicyLines {
@@ -145,14 +148,17 @@ func (p *policyParser) log(args []string) error {
 	if len(args) < 1 || len(args) > 2 {
 		return errors.New("want log <vkey> [<url>]")
 	}
-	k, err := LogKey(args[0])
+	k, err := vkey.ParseLog(args[0])
 	if err != nil {
-		return err
+		return fmt.Errorf("the log key %w", err)
 	}
 	if p.logs[k.Public] {
 		return errors.New("the log key stands twice")
 	}
 	p.logs[k.Public] = true
+	if err := p.identify(k); err != nil {
+		return err
+	}
 	p.policy.Logs = append(p.policy.Logs, k)
 	return isURL(args[1:])
 }
@@ -161,23 +167,32 @@ func (p *policyParser) witness(args []string) error {
 	if len(args) < 2 || len(args) > 3 {
 		return errors.New("want witness <name> <vkey> [<url>]")
 	}
-	k, err := CosignerKey(args[1])
+	k, err := vkey.ParseCosigner(args[1])
 	if err != nil {
-		return err
-	}
-	if k.Algorithm != CosignatureV1 {
-		return fmt.Errorf("the key is of signature type %#02x; want %#02x, cosignature/v1 with Ed25519", k.Algorithm, CosignatureV1)
+		return fmt.Errorf("the key %w", err)
 	}
 	if p.keys[k.Public] {
 		return errors.New("the key stands twice; one cosigner counts once, whatever its name")
 	}
 	p.keys[k.Public] = true
+	if err := p.identify(k); err != nil {
+		return err
+	}
 	w := &Witness{Name: args[0], Key: k, VKey: args[1], URL: strings.Join(args[2:], "")}
 	if err := p.define(w.Name, w); err != nil {
 		return err
 	}
 	p.policy.Witnesses = append(p.policy.Witnesses, w)
 	return isURL(args[2:])
+}
+
+// identify refuses another key that signature lines would call the same.
+func (p *policyParser) identify(k vkey.Key) error {
+	if p.ids[k.ID()] {
+		return fmt.Errorf("another key has the name and id %s; one of the two needs a new key", k.ID())
+	}
+	p.ids[k.ID()] = true
+	return nil
 }
 
 func (p *policyParser) group(args []string) error {

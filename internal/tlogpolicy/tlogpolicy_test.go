@@ -1,9 +1,11 @@
 package tlogpolicy_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -81,20 +83,37 @@ func TestPolicies(t *testing.T) {
 		three + "witness d " + a + "\nquorum a":          "key stands twice",
 		three + "witness d " + renamed + "\nquorum a":    "key stands twice",
 		"witness a\nquorum a":                            "want witness",
-		"witness a nonsense\nquorum a":                   "cosigner key",
-		"witness a " + log + "\nquorum a":                "signature type",
+		"witness a nonsense\nquorum a":                   "no verifier key",
+		"witness a " + log + "\nquorum a":                "want one of type 0x04",
 		"witness a " + hash(a) + "\nquorum a":            "mistyped",
 		"witness a " + a + " # mine\nquorum a":           "want witness",
 		"witness a " + a + " #mine\nquorum a":            "no URL",
 		"Witness a " + a + "\nquorum a":                  "unknown keyword",
 		three + "quorum a\r\n":                           "control character",
 		"log " + log + "\nlog " + log + "\n" + three:     "twice",
-		"log " + a + "\n" + three:                        "log key",
+		"log " + a + "\n" + three:                        "want one of type 0x01",
 		strings.Repeat("\n", 1000) + three:               "lines",
 	} {
 		if _, err := tlogpolicy.Parse(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v; want an error that says %q", text, err, says)
 		}
+	}
+}
+
+// An id has 32 bits: keys that share it with their name are soon found.
+func TestNoTwoKeysAreNamedAlike(t *testing.T) {
+	numbered := func(n uint64) string {
+		public := append(binary.BigEndian.AppendUint64([]byte{4}, n), bytes.Repeat([]byte{7}, 24)...)
+		return "example.net/w+ec95bbf3+" + base64.StdEncoding.EncodeToString(public)
+	}
+	one, two := "witness a "+numbered(4770)+"\n", "witness b "+numbered(110299)+"\n"
+	for _, alone := range []string{one + "quorum a", two + "quorum b"} {
+		if _, err := tlogpolicy.Parse(alone); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := tlogpolicy.Parse(one + two + "quorum a"); err == nil || !strings.Contains(err.Error(), "line 2: another key has the name and id example.net/w+ec95bbf3") {
+		t.Errorf("both: %v", err)
 	}
 }
 

@@ -68,12 +68,16 @@ func checkpointFile() CheckpointFile {
 	signed, text := r.checkpoint(quorum(cosigned)...), r.text(r.size())
 	c := must(verify.ParseCheckpoint([]byte(signed)))
 	f.Checkpoints = []Checkpoint{{"signed and cosigned", Text(signed), true, c.Origin, c.Tree.N, c.Tree.Hash.String()}}
+	largest := strings.Replace(text, "\n10\n", "\n9007199254740991\n", 1)
+	f.Checkpoints = append(f.Checkpoints, Checkpoint{"the largest size, 2^53-1", Text(signNote(largest, logKey)), true, c.Origin, 1<<53 - 1, c.Tree.Hash.String()})
 	lines := strings.SplitAfter(text, "\n")
 	for _, x := range []struct{ name, note string }{
 		{"an extension line", signNote(text+"more\n", logKey)},
 		{"no signatures", text},
 		{"a leading zero", strings.Replace(signed, "\n10\n", "\n010\n", 1)},
 		{"a sign", strings.Replace(signed, "\n10\n", "\n+10\n", 1)},
+		{"a size of 2^53", signNote(strings.Replace(text, "\n10\n", "\n9007199254740992\n", 1), logKey)},
+		{"a size of 2^62+1", signNote(strings.Replace(text, "\n10\n", "\n4611686018427387905\n", 1), logKey)},
 		{"a size beyond 2^63-1", strings.Replace(signed, "\n10\n", "\n9223372036854775808\n", 1)},
 		{"a root of 31 bytes", strings.Replace(signed, lines[2], b64(make([]byte, 31))+"\n", 1)},
 		{"a root without padding", strings.Replace(signed, "=\n", "\n", 1)},

@@ -25,6 +25,7 @@ import (
 	"github.com/safeconduct/safeconduct/internal/strictjson"
 	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
 	"github.com/safeconduct/safeconduct/internal/vectors"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/backup"
@@ -41,7 +42,7 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	for _, k := range f.Notes {
-		if _, err := fnote.NewVerifierForCosignatureV1(k.VKey); err != nil {
+		if _, err := vkey.Parse(k.VKey); err != nil {
 			t.Errorf("%s: %v", k.Name, err)
 		}
 	}
@@ -257,14 +258,11 @@ func TestCheckpoints(t *testing.T) {
 		}
 	}
 	for _, v := range f.Signatures {
-		verifier, err := note.NewVerifier(v.VKey)
-		if err != nil {
-			verifier, err = fnote.NewVerifierForCosignatureV1(v.VKey)
-		}
+		k, err := vkey.Parse(v.VKey)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := note.Open([]byte(v.Text+"\n"+v.Line), note.VerifierList(verifier))
+		n, err := note.Open([]byte(v.Text+"\n"+v.Line), note.VerifierList(k.Verifier))
 		if (err == nil) != v.OK {
 			t.Errorf("%s: %v", v.Name, err)
 		}

@@ -1,6 +1,7 @@
 package vectors
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -14,6 +15,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -200,3 +202,18 @@ func (k noteKey) Sign(text []byte) ([]byte, error) {
 func (k noteKey) vkey() string {
 	return fmt.Sprintf("%s+%08x+%s", k.name, k.KeyHash(), base64.StdEncoding.EncodeToString(k.public()))
 }
+
+// upperID returns a verifier key with its id in upper case.
+func upperID(vkey string) string {
+	part := strings.SplitN(vkey, "+", 3)
+	return part[0] + "+" + strings.ToUpper(part[1]) + "+" + part[2]
+}
+
+// alikeVKeys are verifier keys of cosigners with one name and one id.
+var alikeVKeys = func() (vkeys [2]string) {
+	for i, n := range []uint64{4770, 110299} {
+		key := append(binary.BigEndian.AppendUint64([]byte{4}, n), bytes.Repeat([]byte{7}, 24)...)
+		vkeys[i] = fmt.Sprintf("example.net/w+%08x+%s", keyHash("example.net/w", key), base64.StdEncoding.EncodeToString(key))
+	}
+	return vkeys
+}()

@@ -77,10 +77,11 @@ func logFile() LogFile {
 		f.Tiles[fmt.Sprintf("tile/entries/000.p/%d", w)] = bundle
 	}
 	f.TilePaths = map[string]bool{
-		"tile/0/000": true, "tile/0/001": true, "tile/1/x001/234": true, "tile/63/000": true, "tile/0/x001/x234/067.p/255": true,
+		"tile/0/000": true, "tile/0/001": true, "tile/1/x001/234": true, "tile/63/000": true, "tile/0/x001/x234/067.p/255": true, "tile/0/x035/x184/x372/x088/831": true,
 		"tile/entries/000": true, "tile/entries/x001/234.p/1": true,
 		"tile/0/0": false, "tile/0/1234": false, "tile/0/x000/001": false, "tile/00/000": false, "tile/64/000": false, "tile/-1/000": false, "tile/data/000": false,
 		"tile/8/0/000": false, "tile/0/000.p/0": false, "tile/0/000.p/256": false, "tile/0/000.p/01": false, "tile/0/000/": false, "/tile/0/000": false, "tile/entries/0/000": false, "tile/0/X001/234": false,
+		"tile/0/x035/x184/x372/x088/832": false, "tile/entries/x035/x184/x372/x088/832": false,
 	}
 	f.ProofIndex = 3
 	var b strings.Builder

@@ -462,6 +462,16 @@ func (f *StatementFile) roots() {
 	say("a log key of another name", "/log_keys/0", logKey.vkey(), noteKey{name: "example.com/other", seed: "log", typ: 1}.vkey())
 	say("a log key that is a cosigner's", "/log_keys/0", logKey.vkey(), noteKey{name: Origin, seed: "log", typ: 4}.vkey())
 	say("a log key of small order", "/log_keys/0", logKey.vkey(), smallOrderVKey(Origin, 1))
+	say("a log key with an id in upper case", "/log_keys/0", logKey.vkey(), upperID(logKey.vkey()))
+	cosigner := usMirror.vkey()
+	name, id, _ := strings.Cut(cosigner, "+")
+	say("a cosigner's key with a false id", "/cosigners/2/vkey", cosigner, name+"+00000000"+id[8:])
+	say("a cosigner's key with an id in upper case", "/cosigners/2/vkey", cosigner, upperID(cosigner))
+	asLog := usMirror
+	asLog.typ = 1
+	say("a cosigner's key of a log's type", "/cosigners/2/vkey", cosigner, asLog.vkey())
+	say("a cosigner's key of small order", "/cosigners/2/vkey", cosigner, smallOrderVKey(usMirror.name, 4))
+	say("two cosigners' keys of one name and id", "/cosigners/3/vkey", cosigner, alikeVKeys[0]+`"},{"role":"mirror","vkey":"`+alikeVKeys[1])
 	say("an officer's key of small order", "/officers/0/keys/0", root1.jwk().X, b64url(smallOrderPoint))
 	say("one key of two officers", "/officers/1/keys/0", root2.jwk().X, root1.jwk().X)
 	say("a key with an alg that is not its own", "/officers/0/keys/0", `"alg":"EdDSA","crv":"Ed25519","kty":"OKP","x":"`+root1.jwk().X, `"alg":"ES256","crv":"Ed25519","kty":"OKP","x":"`+root1.jwk().X)

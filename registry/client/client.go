@@ -36,9 +36,8 @@ const (
 
 // The largest answers that are read, in bytes.
 const (
-	maxReceipt    = 1 << 20
-	maxCheckpoint = 1 << 20
-	maxDecision   = 8 << 20
+	maxReceipt  = 1 << 20
+	maxDecision = 8 << 20
 )
 
 // Timeout bounds one exchange of a client whose [http.Client] has no timeout
@@ -150,5 +149,5 @@ func (c *Client) Evidence(ctx context.Context, request []byte) ([]byte, error) {
 
 // Checkpoint fetches the newest checkpoint, a signed note.
 func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
-	return c.do(ctx, http.MethodGet, "/checkpoint", "", nil, maxCheckpoint)
+	return c.do(ctx, http.MethodGet, "/checkpoint", "", nil, verify.MaxCheckpoint)
 }

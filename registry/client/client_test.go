@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
@@ -270,11 +272,12 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 }
 
 func TestAnAnswerIsReadToABound(t *testing.T) {
-	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
-		for range 3 {
-			_, _ = w.Write(make([]byte, 1<<20))
-		}
-	})
+	size := verify.MaxCheckpoint
+	c := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, size)) })
+	if b, err := c.Checkpoint(t.Context()); err != nil || len(b) != size {
+		t.Errorf("got %d bytes, %v", len(b), err)
+	}
+	size++
 	if b, err := c.Checkpoint(t.Context()); err == nil || !strings.Contains(err.Error(), "longer than any answer") {
 		t.Errorf("got %d bytes, %v", len(b), err)
 	}
@@ -296,7 +299,11 @@ func TestAReceiptThatDoesNotProveIsNotTaken(t *testing.T) {
 		"negative size":      func(r *client.Receipt) { r.Size = -r.Size },
 		"no proof":           func(r *client.Receipt) { r.Proof = nil },
 		"another checkpoint": func(r *client.Receipt) { r.Checkpoint = "example.org\n4\nAAAA\n\n" },
-		"no checkpoint":      func(r *client.Receipt) { r.Checkpoint = "" },
+		"an endless size": func(r *client.Receipt) {
+			r.Index, r.Size, r.Proof = 0, 1<<62+1, make([]tlog.Hash, 63)
+			r.Checkpoint = fmt.Sprintf("example.org\n%d\n%s\n\n", r.Size, tlog.Hash{})
+		},
+		"no checkpoint": func(r *client.Receipt) { r.Checkpoint = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := *good

@@ -4,14 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/gorilla/mux"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // How long answers may be kept. C2SP tlog-tiles asks for a short lifetime of
@@ -37,9 +38,9 @@ func (h *handler) checkpoint(*http.Request, []byte) (answer, error) {
 // checkpointAt serves GET /checkpoint/{size}.
 func (h *handler) checkpointAt(r *http.Request, _ []byte) (answer, error) {
 	given := mux.Vars(r)["size"]
-	size, err := strconv.ParseInt(given, 10, 64)
-	if err != nil || size < 0 || strconv.FormatInt(size, 10) != given || strings.Contains(r.URL.EscapedPath(), "%") {
-		return answer{}, &problem{kind: notFound, detail: fmt.Sprintf("%q is not the size of a log; want a decimal number", given)}
+	size, err := verify.ParseSize(given)
+	if err != nil || strings.Contains(r.URL.EscapedPath(), "%") {
+		return answer{}, &problem{kind: notFound, detail: fmt.Sprintf("%q is not the size of a log; want a decimal number within 2^53-1", given)}
 	}
 	c, err := h.reg.CheckpointAt(size)
 	if errors.Is(err, registry.ErrNotFound) {
@@ -83,13 +84,13 @@ func (h *handler) logVKey(*http.Request, []byte) (answer, error) {
 	if root == nil || len(signed) == 0 {
 		return answer{}, registry.ErrNoRoot
 	}
-	for _, vkey := range root.Root().LogKeys {
-		v, err := note.NewVerifier(vkey)
+	for _, text := range root.Root().LogKeys {
+		k, err := vkey.ParseLog(text)
 		if err != nil {
-			return answer{}, fmt.Errorf("read a log key of the trust root: %w", err)
+			return answer{}, fmt.Errorf("read the trust root: a log key %w", err)
 		}
-		if _, err := note.Open(signed, note.VerifierList(v)); err == nil {
-			return answer{contentType: plainText, cache: minutes, body: []byte(vkey + "\n")}, nil
+		if _, err := note.Open(signed, note.VerifierList(k.Verifier)); err == nil {
+			return answer{contentType: plainText, cache: minutes, body: []byte(text + "\n")}, nil
 		}
 	}
 	return answer{}, errors.New("no log key of the trust root in force has signed the published checkpoint")

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -222,12 +223,12 @@ func (m *Mirror) logKeys(ctx context.Context, size int64) ([]note.Verifier, erro
 		return nil, errors.New("read the trust root: the leaf is none")
 	}
 	var keys []note.Verifier
-	for _, vkey := range root.LogKeys {
-		v, err := note.NewVerifier(vkey)
+	for _, text := range root.LogKeys {
+		k, err := vkey.ParseLog(text)
 		if err != nil {
-			return nil, fmt.Errorf("read the trust root: %w", err)
+			return nil, fmt.Errorf("read the trust root: a log key %w", err)
 		}
-		keys = append(keys, v)
+		keys = append(keys, k.Verifier)
 	}
 	return keys, nil
 }

@@ -151,6 +151,8 @@ func TestWhatIsNotCosigned(t *testing.T) {
 		"a leading zero":                 {"old 04\n\n" + next, 400},
 		"below zero":                     {"old -1\n\n" + next, 400},
 		"too large a number":             {"old 9223372036854775808\n\n" + next, 400},
+		"an old beyond 2^53-1":           {"old 9007199254740992\n\n" + next, 400},
+		"a size beyond 2^53-1":           {good(size, proof, strings.Replace(next, "\n"+strconv.FormatInt(s.liar.size(), 10)+"\n", "\n9007199254740992\n", 1)), 400},
 		"no empty line":                  {"old 4\n" + text, 400},
 		"a hash of 31 bytes":             {"old 4\n" + strings.Repeat("A", 40) + "A==\n\n" + next, 400},
 		"a hash with a carriage return":  {good(size, proof[:1], next)[:12] + "\r" + good(size, proof[:1], next)[12:], 400},

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -60,8 +59,8 @@ func readRequest(body []byte) (r Request, err error) {
 	if !ok {
 		return r, errors.New(`does not begin with a line "old <size>"`)
 	}
-	if r.Old, err = strconv.ParseInt(string(old), 10, 64); err != nil || r.Old < 0 || strconv.FormatInt(r.Old, 10) != string(old) {
-		return r, fmt.Errorf("old size: %.32q is no decimal without sign and leading zeros", old)
+	if r.Old, err = verify.ParseSize(string(old)); err != nil {
+		return r, fmt.Errorf("old size: %w", err)
 	}
 	if lines = lines[1:]; len(lines) > maxProof {
 		return r, fmt.Errorf("the consistency proof has %d hashes; none has more than %d", len(lines), maxProof)

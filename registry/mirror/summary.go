@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -118,21 +119,21 @@ func (s *Summary) count(log registry.Log) error {
 // cosignatures are those of a checkpoint by the cosigners that a root lists.
 func cosignatures(signed []byte, root *attest.Root) ([]Cosignature, error) {
 	var keys []note.Verifier
-	for _, k := range root.LogKeys {
-		v, err := note.NewVerifier(k)
+	for _, text := range root.LogKeys {
+		k, err := vkey.ParseLog(text)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, v)
+		keys = append(keys, k.Verifier)
 	}
-	listed := make(map[[2]any]attest.Cosigner)
+	listed := make(map[vkey.ID]attest.Cosigner)
 	for _, c := range root.Cosigners {
-		v, err := fnote.NewVerifierForCosignatureV1(c.VKey)
+		k, err := vkey.ParseCosigner(c.VKey)
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, v)
-		listed[[2]any{v.Name(), v.KeyHash()}] = c
+		keys = append(keys, k.Verifier)
+		listed[k.ID()] = c
 	}
 	n, err := note.Open(signed, note.VerifierList(keys...))
 	if err != nil {
@@ -140,7 +141,7 @@ func cosignatures(signed []byte, root *attest.Root) ([]Cosignature, error) {
 	}
 	out := []Cosignature{}
 	for _, sig := range n.Sigs {
-		c, ok := listed[[2]any{sig.Name, sig.Hash}]
+		c, ok := listed[vkey.Signer(sig)]
 		if !ok {
 			continue
 		}

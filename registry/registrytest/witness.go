@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -198,7 +197,7 @@ func (w *Witness) addCheckpoint(body []byte) (status int, answer []byte) {
 	defer w.mu.Unlock()
 	head, signed, ok := bytes.Cut(body, []byte("\n\n"))
 	lines := bytes.Split(head, []byte("\n"))
-	old, err := strconv.ParseInt(string(bytes.TrimPrefix(lines[0], []byte("old "))), 10, 64)
+	old, err := verify.ParseSize(string(bytes.TrimPrefix(lines[0], []byte("old "))))
 	if !ok || err != nil || !bytes.HasPrefix(lines[0], []byte("old ")) || len(lines) > 64 {
 		return http.StatusBadRequest, []byte("malformed request\n")
 	}

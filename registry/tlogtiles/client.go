@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A Client reads one log. It is a [registry.Source]. It may be used
@@ -32,12 +33,9 @@ type Client struct {
 
 var _ registry.Source = (*Client)(nil)
 
-// maxCheckpoint bounds a signed note: hundreds of signatures.
-const maxCheckpoint = 256 << 10
-
 // Latest fetches the published checkpoint, a signed note that is not verified.
 func (c *Client) Latest(ctx context.Context) ([]byte, error) {
-	b, err := c.get(ctx, "checkpoint", maxCheckpoint)
+	b, err := c.get(ctx, "checkpoint", verify.MaxCheckpoint)
 	if err != nil {
 		return nil, fmt.Errorf("fetch the newest checkpoint: %w", err)
 	}
@@ -47,7 +45,10 @@ func (c *Client) Latest(ctx context.Context) ([]byte, error) {
 // Checkpoint fetches the kept checkpoint of a size, a signed note that is not
 // verified; [ErrNotFound] where the log kept none of that size.
 func (c *Client) Checkpoint(ctx context.Context, size int64) ([]byte, error) {
-	b, err := c.get(ctx, "checkpoint/"+strconv.FormatInt(size, 10), maxCheckpoint)
+	if size < 0 || size > verify.MaxSize {
+		return nil, fmt.Errorf("fetch the checkpoint of size %d: %w", size, ErrNotFound)
+	}
+	b, err := c.get(ctx, "checkpoint/"+strconv.FormatInt(size, 10), verify.MaxCheckpoint)
 	if err != nil {
 		return nil, fmt.Errorf("fetch the checkpoint of size %d: %w", size, err)
 	}
@@ -76,7 +77,7 @@ const ahead = 4
 // after the first error. Leaves of one bundle share memory, and may be kept.
 func (c *Client) Leaves(ctx context.Context, from, to int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		if from < 0 || from > to {
+		if from < 0 || from > to || to > verify.MaxSize {
 			yield(nil, fmt.Errorf("fetch the leaves from %d to %d: there are no such", from, to))
 			return
 		}

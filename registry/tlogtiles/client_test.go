@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 func collect(t *testing.T, c *tlogtiles.Client, from, to int64) ([][]byte, error) {
@@ -65,6 +67,29 @@ func TestLeavesComeInOrderFromAnywhere(t *testing.T) {
 		if _, err := c.Leaf(t.Context(), i, 3000); !errors.Is(err, tlogtiles.ErrNotFound) {
 			t.Errorf("leaf %d: %v", i, err)
 		}
+	}
+}
+
+// Package tlog does not come to an end at some of these sizes.
+func TestNothingIsAskedOfALogThatIsTooLarge(t *testing.T) {
+	var asked atomic.Int32
+	c := listen(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	for _, size := range []int64{verify.MaxSize + 1, 1<<62 + 1, math.MaxInt64} {
+		if _, err := c.Checkpoint(t.Context(), size); !errors.Is(err, tlogtiles.ErrNotFound) {
+			t.Errorf("the checkpoint of size %d: %v", size, err)
+		}
+		if _, err := c.Leaf(t.Context(), 0, size); !errors.Is(err, tlogtiles.ErrNotFound) {
+			t.Errorf("a leaf of %d: %v", size, err)
+		}
+		if got, err := collect(t, c, size-1, size); err == nil || len(got) > 0 {
+			t.Errorf("the last of %d leaves: %q, %v", size, got, err)
+		}
+		if _, err := c.Hashes(t.Context(), tlog.Tree{N: size}).ReadHashes([]int64{0}); err == nil {
+			t.Errorf("a hash of %d leaves is had", size)
+		}
+	}
+	if n := asked.Load(); n > 0 {
+		t.Errorf("the log was asked %d times", n)
 	}
 }
 

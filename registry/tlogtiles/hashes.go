@@ -2,11 +2,12 @@ package tlogtiles
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // Hashes returns the hashes of a tree, the one of a checkpoint whose signatures
@@ -15,9 +16,9 @@ import (
 // made of them are thus good. Fetching ends with ctx. It may be used
 // concurrently, and remembers the tiles of a few megabytes.
 func (c *Client) Hashes(ctx context.Context, tree tlog.Tree) tlog.HashReader {
-	if tree.N <= 0 {
+	if tree.N <= 0 || tree.N > verify.MaxSize {
 		return tlog.HashReaderFunc(func([]int64) ([]tlog.Hash, error) {
-			return nil, errors.New("an empty tree has no hashes")
+			return nil, fmt.Errorf("no log with leaves has the size %d", tree.N)
 		})
 	}
 	return tlog.TileHashReader(tree, &tiles{client: c, ctx: ctx, known: make(map[tlog.Tile][]byte)})

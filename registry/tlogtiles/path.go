@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // The first elements of paths. Package tlog puts the height between tile and
@@ -28,10 +30,11 @@ func Path(t tlog.Tile) string {
 }
 
 // ParsePath reads a path, which has no slash before it. It refuses every
-// spelling but the one that [Path] writes.
+// spelling but the one that [Path] writes, and a number of tile that no log of
+// [verify.MaxSize] leaves has.
 func ParsePath(path string) (tlog.Tile, error) {
 	bad := fmt.Errorf("tile path %q: want tile/<L>/<N>[.p/<W>] or tile/entries/<N>[.p/<W>]", path)
-	// Longer than any tile of a log of 63 bits.
+	// Longer than that of any tile.
 	if len(path) > 64 {
 		return tlog.Tile{}, fmt.Errorf("tile path of %d bytes is longer than any", len(path))
 	}
@@ -45,7 +48,7 @@ func ParsePath(path string) (tlog.Tile, error) {
 		prefix = tlogHashesPrefix
 	}
 	t, err := tlog.ParseTilePath(prefix + rest)
-	if err != nil || t.H != Height || t.L > MaxLevel || (t.L == Entries) != entries || Path(t) != path {
+	if err != nil || t.H != Height || t.L > MaxLevel || t.N > verify.MaxSize>>Height || (t.L == Entries) != entries || Path(t) != path {
 		return tlog.Tile{}, bad
 	}
 	return t, nil

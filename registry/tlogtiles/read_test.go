@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // merkleTreeHash is that of RFC 6962 over a power of two of leaves.
@@ -98,8 +99,11 @@ func TestTheExampleOfTheSpecification(t *testing.T) {
 	if want := merkleTreeHash(log.leaves[:65536]); err != nil || !bytes.Equal(data, want[:]) {
 		t.Errorf("the one hash of level 2 is %x, %v; want %x", data, err, want)
 	}
-	if got, ok := tlogtiles.Tile(7, 0, math.MaxInt64); !ok || got.W != 127 {
+	if got, ok := tlogtiles.Tile(6, 0, verify.MaxSize); !ok || got.W != 31 {
 		t.Errorf("the top of the largest log is %+v, %t", got, ok)
+	}
+	if got, ok := tlogtiles.Tile(0, 0, verify.MaxSize+1); ok {
+		t.Errorf("a log that is too large has the tile %+v", got)
 	}
 }
 

@@ -43,6 +43,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 const (
@@ -74,9 +75,9 @@ var (
 // Tile returns tile n of a level, or bundle n for the level [Entries], as wide
 // as it is in a log of that size, and false where it is empty there.
 func Tile(level int, n, size int64) (tlog.Tile, bool) {
-	// Beyond level 7 no log of 63 bits has a hash.
+	// Beyond level 6 no log has a hash.
 	count := size >> (Height * uint(max(level, 0)))
-	if level < Entries || n < 0 || count <= 0 || n > (count-1)>>Height {
+	if size > verify.MaxSize || level < Entries || n < 0 || count <= 0 || n > (count-1)>>Height {
 		return tlog.Tile{}, false
 	}
 	return tlog.Tile{H: Height, L: level, N: n, W: int(min(count-n<<Height, Width))}, true

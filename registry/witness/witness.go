@@ -27,7 +27,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -56,13 +56,10 @@ type Witness struct {
 // New returns the witness that a policy calls name, with its verifier key
 // (cosignature/v1 with Ed25519) and its submission prefix. A nil client is one
 // with its own connections; redirects are followed by neither.
-func New(name, vkey, prefix string, client *http.Client) (*Witness, error) {
-	k, err := tlogpolicy.CosignerKey(vkey)
+func New(name, key, prefix string, client *http.Client) (*Witness, error) {
+	k, err := vkey.ParseCosigner(key)
 	if err != nil {
-		return nil, fmt.Errorf("witness %s: %w", name, err)
-	}
-	if k.Algorithm != tlogpolicy.CosignatureV1 {
-		return nil, fmt.Errorf("witness %s: the key is of signature type %#02x; want %#02x, cosignature/v1 with Ed25519", name, k.Algorithm, tlogpolicy.CosignatureV1)
+		return nil, fmt.Errorf("witness %s: its key %w", name, err)
 	}
 	u, err := url.Parse(prefix)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
@@ -73,7 +70,7 @@ func New(name, vkey, prefix string, client *http.Client) (*Witness, error) {
 	}
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Witness{name, vkey, k.Verifier, u.JoinPath("add-checkpoint").String(), &own}, nil
+	return &Witness{name, key, k.Verifier, u.JoinPath("add-checkpoint").String(), &own}, nil
 }
 
 // Name returns what the policy calls the witness.
@@ -244,8 +241,8 @@ func heldSize(contentType string, body []byte) (int64, error) {
 		return 0, errors.New("the answer is no size")
 	}
 	text, ok := strings.CutSuffix(string(body), "\n")
-	size, err := strconv.ParseInt(text, 10, 64)
-	if !ok || err != nil || size < 0 || strconv.FormatInt(size, 10) != text {
+	size, err := verify.ParseSize(text)
+	if !ok || err != nil {
 		return 0, errors.New("the answer is no size")
 	}
 	return size, nil

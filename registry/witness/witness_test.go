@@ -187,6 +187,7 @@ func TestOnlyTheWitnesssOwnCosignatureIsTaken(t *testing.T) {
 		"409 of no size":               {sized("text/plain", "5\n"), "409 Conflict"},
 		"409 of no number":             {sized("text/x.tlog.size", "five\n"), "409 Conflict"},
 		"409 of a long number":         {sized("text/x.tlog.size", "99999999999999999999\n"), "409 Conflict"},
+		"409 of 2^53":                  {sized("text/x.tlog.size", "9007199254740992\n"), "409 Conflict"},
 		"409 of 05":                    {sized("text/x.tlog.size", "05\n"), "409 Conflict"},
 		"409 of less than nothing":     {sized("text/x.tlog.size", "-1\n"), "409 Conflict"},
 		"409 without end":              {sized("text/x.tlog.size", "5\n"), "when asked from size 5"},
