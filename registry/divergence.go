@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -26,10 +27,17 @@ const (
 	FalseMap DivergenceKind = "map"
 	// Inadmissible: a statement is logged that admission refuses.
 	Inadmissible DivergenceKind = "admission"
-	// Unsigned: a checkpoint is not signed by a log key in force.
-	Unsigned DivergenceKind = "signature"
 	// Misformed: what is logged has not the form of a log of this kind.
 	Misformed DivergenceKind = "form"
+)
+
+// ErrDamaged says that what a source gave is not what the register has signed.
+// Anybody on the way may have changed it, and so it accuses nobody: it is asked
+// for again. ErrUnsigned is the case of a checkpoint that no log key in force
+// has signed.
+var (
+	ErrDamaged  = errors.New("what was given is not what the register has signed")
+	ErrUnsigned = fmt.Errorf("%w: no log key in force has signed the checkpoint", ErrDamaged)
 )
 
 // A Divergence is what a register did that it may not, with what shows it to
@@ -44,6 +52,11 @@ type Divergence struct {
 	// one that the replica holds and the one that it was shown. Of what stands
 	// in a leaf it is one: of the tree that has the leaf.
 	Checkpoints [][]byte
+	// Prefix is, of a fork whose checkpoints are of two sizes, the root at the
+	// smaller size of the larger one's tree, which is not the root that is signed
+	// for that size. The consistency proof Consistency shows it.
+	Prefix      tlog.Hash
+	Consistency tlog.TreeProof
 	// StatusLeaf closes the batch at fault. It stands at StatusIndex, which
 	// StatusProof proves in the tree of the checkpoint.
 	StatusLeaf  []byte
@@ -53,6 +66,14 @@ type Divergence struct {
 	// that it is in the tree of the checkpoint.
 	Statement []byte
 	Proof     tlog.RecordProof
+	// Previous is, where a batch is not dated after the one before it, that
+	// one's status leaf, which StatusLeaf names; PreviousProof proves it in the
+	// tree of the checkpoint.
+	Previous      []byte
+	PreviousProof tlog.RecordProof
+	// Cosigned is, where a batch is not dated after a cosignature of a smaller
+	// size, [ExtendOptions].Cosigned.
+	Cosigned []byte
 	// Err says what is wrong.
 	Err error
 }

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -29,6 +27,8 @@ type extension struct {
 	clock almanac
 	// queue are the batches received and not yet appended.
 	queue []*received
+	// met says that the pinned trust root is in the log, or in what was received.
+	met bool
 }
 
 // fits tells whether one more batch goes into a chunk.
@@ -93,15 +93,21 @@ func (x *extension) append(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := x.anchor(chunk); err != nil {
+		return err
+	}
+	if !x.met && c.Tree.N == x.to.Tree.N {
+		return errUnpinned
+	}
 	// Nobody is accused of leaves that the register has not signed.
-	tree, err := signedTree(base, chunk, c, signed)
+	tree, err := x.tree(ctx, chunk, c, signed)
 	if err != nil {
 		return err
 	}
 	d := r.newDraft(base, len(tree.added)/2)
 	for _, b := range chunk {
 		if err := d.repeat(ctx, b, x.clock); err != nil {
-			return bearWitness(err, c, signed, tree)
+			return bearWitness(err, c, signed, joined{r.log, tree})
 		}
 	}
 	batch, next, err := d.finish(tree)
@@ -111,12 +117,9 @@ func (x *extension) append(ctx context.Context) error {
 	if err := r.adopt(next, signed); err != nil {
 		return err
 	}
-	if _, err := r.pinned(next); err != nil {
-		return err
-	}
 	batch.Checkpoint = next.checkpoint
 	if x.opt.AllCheckpoints {
-		if batch.Kept, err = x.kept(ctx, chunk[:n-1], next, tree); err != nil {
+		if batch.Kept, err = x.kept(ctx, chunk[:n-1], next, joined{r.log, tree}); err != nil {
 			return err
 		}
 	}
@@ -133,98 +136,6 @@ func (x *extension) append(ctx context.Context) error {
 		x.opt.Progress(next.size)
 	}
 	return nil
-}
-
-// signedTree hashes the leaves of a chunk, and compares the tree with the
-// signed one.
-func signedTree(base *snapshot, chunk []*received, c verify.Checkpoint, signed []byte) (*growth, error) {
-	var leaves []tlog.Hash
-	for _, b := range chunk {
-		leaves = append(leaves, b.hashes...)
-	}
-	tree, err := grow(base.edge, base.size, leaves)
-	if err != nil {
-		return nil, err
-	}
-	hash, err := tlog.TreeHash(c.Tree.N, tree)
-	if err != nil {
-		return nil, err
-	}
-	// A root among the leaves may have changed the keys; whether it may is told
-	// when it is admitted.
-	keys := chunkKeys(base.root(), chunk)
-	_, unsigned := note.Open(signed, note.VerifierList(keys...))
-	if unsigned == nil && hash == c.Tree.Hash {
-		return tree, nil
-	}
-	if unsigned != nil {
-		if len(keys) == 0 {
-			return nil, errors.New("the log does not begin with a trust root")
-		}
-		return nil, &Divergence{Kind: Unsigned, Index: c.Tree.N - 1, Checkpoints: [][]byte{signed},
-			Err: fmt.Errorf("no log key of the trust root has signed the checkpoint of size %d: %w", c.Tree.N, unsigned)}
-	}
-	if base.size == 0 {
-		return nil, fmt.Errorf("the leaves that the source has given are not those of its checkpoint of size %d: they have the root %v, not %v", c.Tree.N, hash, c.Tree.Hash)
-	}
-	return nil, &Divergence{Kind: Fork, Index: base.size, Checkpoints: [][]byte{base.checkpoint, signed},
-		Err: fmt.Errorf("the leaves from %d on continue the tree that was signed before to the root %v; the register has signed %v for size %d; where the source has given other leaves than the register's, they are to be compared with another source's",
-			base.size, hash, c.Tree.Hash, c.Tree.N)}
-}
-
-// chunkKeys are the log keys of the trust root in force and of those in a
-// chunk.
-func chunkKeys(root *attest.TrustRoot, chunk []*received) []note.Verifier {
-	var keys []note.Verifier
-	add := func(t *attest.TrustRoot) {
-		for _, v := range logKeys(t) {
-			same := func(k note.Verifier) bool { return k.Name() == v.Name() && k.KeyHash() == v.KeyHash() }
-			if !slices.ContainsFunc(keys, same) {
-				keys = append(keys, v)
-			}
-		}
-	}
-	if root != nil {
-		add(root)
-	}
-	for _, b := range chunk {
-		for i := range b.statements {
-			if st := b.statements[i].opened; st != nil && st.TrustRoot() != nil {
-				add(st.TrustRoot())
-			}
-		}
-	}
-	return keys
-}
-
-// bearWitness adds to a divergence what shows it to others.
-func bearWitness(err error, c verify.Checkpoint, signed []byte, tree tlog.HashReader) error {
-	x, ok := errors.AsType[*Divergence](err)
-	if !ok {
-		return err
-	}
-	x.Checkpoints = [][]byte{signed}
-	if x.Statement != nil {
-		if x.Proof, err = tlog.ProveRecord(c.Tree.N, x.Index, tree); err != nil {
-			return err
-		}
-	}
-	if x.StatusLeaf == nil {
-		return x
-	}
-	if x.StatusProof, err = tlog.ProveRecord(c.Tree.N, x.StatusIndex, tree); err != nil {
-		return err
-	}
-	return x
-}
-
-// accuse adds to a divergence of form, which shows before a chunk is whole, the
-// checkpoint that the replica was to be brought to.
-func (x *extension) accuse(err error) error {
-	if d, ok := errors.AsType[*Divergence](err); ok {
-		d.Checkpoints = [][]byte{x.to.signed}
-	}
-	return err
 }
 
 // kept fetches the checkpoints of the sizes within a chunk.
@@ -262,7 +173,11 @@ func (x *extension) keep(ctx context.Context, size int64, next *snapshot, tree t
 		return Head{}, err
 	}
 	if hash != c.Tree.Hash {
-		return Head{}, &Divergence{Kind: Fork, Index: size, Checkpoints: [][]byte{next.checkpoint, s.checkpoint},
+		prefix, consistency, err := proveBeginning(tlog.Tree{N: next.size, Hash: next.hash}, size, tree)
+		if err != nil {
+			return Head{}, err
+		}
+		return Head{}, &Divergence{Kind: Fork, Index: size, Checkpoints: [][]byte{next.checkpoint, s.checkpoint}, Prefix: prefix, Consistency: consistency,
 			Err: fmt.Errorf("the register has signed the root %v for size %d; the log that it signed at size %d has %v there", c.Tree.Hash, size, next.size, hash)}
 	}
 	return Head{size, s.checkpoint}, nil

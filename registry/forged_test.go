@@ -126,6 +126,16 @@ func (f *forgedLog) Checkpoint(_ context.Context, size int64) ([]byte, error) {
 	if size > f.size() || size > 0 && !verify.IsStatusLeaf(f.leaves[size-1]) {
 		return nil, registry.ErrNotFound
 	}
+	return f.signed(size)
+}
+
+// Hashes implements [registry.Prover].
+func (f *forgedLog) Hashes(context.Context, tlog.Tree) tlog.HashReader {
+	return tlog.HashReaderFunc(f.read)
+}
+
+// signed is the checkpoint of a size, wherever in a batch that is.
+func (f *forgedLog) signed(size int64) ([]byte, error) {
 	hash, err := tlog.TreeHash(size, tlog.HashReaderFunc(f.read))
 	if err != nil {
 		return nil, err
@@ -135,7 +145,7 @@ func (f *forgedLog) Checkpoint(_ context.Context, size int64) ([]byte, error) {
 
 func (f *forgedLog) latest() []byte {
 	f.t.Helper()
-	c, err := f.Checkpoint(context.Background(), f.size())
+	c, err := f.signed(f.size())
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func logKeys(root *attest.TrustRoot) []note.Verifier {
 func logSigned(checkpoint []byte, root *attest.TrustRoot) ([]byte, error) {
 	n, err := note.Open(checkpoint, note.VerifierList(logKeys(root)...))
 	if err != nil {
-		return nil, fmt.Errorf("open the checkpoint with the log keys of version %d of the trust root: %w", root.Root().Version, err)
+		return nil, fmt.Errorf("%w (version %d of the trust root): %w", ErrUnsigned, root.Root().Version, err)
 	}
 	return noteOf(n), nil
 }

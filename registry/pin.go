@@ -2,6 +2,7 @@ package registry
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
@@ -26,6 +27,19 @@ func pinOf(trust *verify.Trust) (version int64, leaf string, err error) {
 		return 0, "", fmt.Errorf("read the trust's pin: %w", err)
 	}
 	return doc.Root.Version, doc.Root.LeafHash, nil
+}
+
+// errUnpinned says that a log has not shown whose it is.
+var errUnpinned = errors.New("the log does not have the version of the trust root that the trust file pins")
+
+// Pinned returns nil where the log has the trust root that the trust pins, or
+// there is no trust. What may go on before that root shows nobody's log yet.
+func (r *Reader) Pinned() error {
+	met, err := r.pinned(r.newest())
+	if err == nil && !met {
+		err = errUnpinned
+	}
+	return err
 }
 
 // pinned reports whether a snapshot has the version of the trust root that the

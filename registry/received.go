@@ -53,8 +53,8 @@ const (
 
 // receive cuts a log's leaves from start on into batches. Signatures are
 // verified on all cores, a block ahead. root is the trust root in force before
-// start. It ends after the first error; leaves after the last status leaf are
-// one.
+// start. It ends after the first error, which comes with the batch that it
+// stands in; leaves after the last status leaf are one, an *[unclosed].
 func receive(ctx context.Context, leaves iter.Seq2[[]byte, error], start int64, root *attest.TrustRoot) iter.Seq2[*received, error] {
 	return func(yield func(*received, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -81,7 +81,7 @@ func receive(ctx context.Context, leaves iter.Seq2[[]byte, error], start int64, 
 			for _, l := range b.leaves {
 				done, err := c.add(l)
 				if err != nil {
-					yield(nil, err)
+					yield(c.batch, err)
 					return
 				}
 				if done != nil && !yield(done, nil) {
@@ -89,18 +89,28 @@ func receive(ctx context.Context, leaves iter.Seq2[[]byte, error], start int64, 
 				}
 			}
 			if b.err != nil {
-				yield(nil, b.err)
+				yield(c.batch, b.err)
 				return
 			}
 		}
 		if err := ctx.Err(); err != nil {
-			yield(nil, err)
+			yield(c.batch, err)
 			return
 		}
 		if n := len(c.batch.statements); n > 0 {
-			yield(nil, fmt.Errorf("the leaves end at index %d, without a status leaf after the last %d", c.batch.start+int64(n), n))
+			yield(c.batch, &unclosed{end: c.batch.start + int64(n), leaves: n})
 		}
 	}
+}
+
+// An unclosed says that leaves end within a batch: so many, up to a size.
+type unclosed struct {
+	end    int64
+	leaves int
+}
+
+func (u *unclosed) Error() string {
+	return fmt.Sprintf("the leaves end at index %d, without a status leaf after the last %d", u.end, u.leaves)
 }
 
 // A block is some leaves and the error that ended them, if one did.
@@ -204,7 +214,7 @@ func (c *cutter) add(l receivedLeaf) (*received, error) {
 	b.bytes += len(l.raw)
 	b.hashes = append(b.hashes, l.hash)
 	if len(l.raw) > attest.MaxBytes {
-		return nil, &Divergence{Kind: Misformed, Index: index, Err: fmt.Errorf("the leaf has %d bytes; at most %d are logged", len(l.raw), attest.MaxBytes)}
+		return nil, &Divergence{Kind: Misformed, Index: index, Statement: l.raw, Err: fmt.Errorf("the leaf has %d bytes; at most %d are logged", len(l.raw), attest.MaxBytes)}
 	}
 	if l.status {
 		b.status = l.raw
@@ -216,7 +226,7 @@ func (c *cutter) add(l receivedLeaf) (*received, error) {
 	}
 	b.statements = append(b.statements, l)
 	if len(b.statements) > 1 && (b.bytes > maxBatchBytes+attest.MaxBytes || b.entries > maxBatchEntries || len(b.statements) > maxBatchEntries) {
-		return nil, &Divergence{Kind: Misformed, Index: index, Err: errors.New("the batch is larger than a register makes one: no status leaf closes it")}
+		return nil, &Divergence{Kind: Misformed, Index: index, Statement: l.raw, Err: errors.New("the batch is larger than a register makes one: no status leaf closes it")}
 	}
 	return nil, nil
 }

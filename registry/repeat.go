@@ -18,6 +18,8 @@ type almanac struct {
 	// cosigned is the replica's own latest cosignature, of the size given.
 	cosigned     time.Time
 	cosignedSize int64
+	// cosignedNote is the checkpoint with that cosignature.
+	cosignedNote []byte
 }
 
 // repeat does again what the register did when it made a batch: it admits
@@ -26,7 +28,7 @@ type almanac struct {
 // otherwise, or why it could not be told.
 func (d *draft) repeat(ctx context.Context, b *received, clock almanac) error {
 	index := b.size() - 1
-	diverges := func(kind DivergenceKind, at int64, err error) error {
+	diverges := func(kind DivergenceKind, at int64, err error) *Divergence {
 		x := &Divergence{Kind: kind, Index: at, StatusLeaf: b.status, StatusIndex: index, Err: err}
 		if at < index {
 			x.Statement = b.statements[at-b.start].raw
@@ -44,9 +46,11 @@ func (d *draft) repeat(ctx context.Context, b *received, clock almanac) error {
 	case len(b.statements) == 0:
 		return diverges(Misformed, index, errors.New("the status leaf closes a batch without statements"))
 	}
-	if err := clock.check(ctx, status.Time, d.last(), b.size()); err != nil {
+	if err := clock.check(ctx, status.Time, d, b.size()); err != nil {
 		if x, ok := errors.AsType[*untimely](err); ok {
-			return diverges(x.kind, index, err)
+			wrong := diverges(x.kind, index, err)
+			wrong.Previous, wrong.Cosigned = x.previous, x.cosigned
+			return wrong
 		}
 		return err
 	}
@@ -69,6 +73,14 @@ func (d *draft) repeat(ctx context.Context, b *received, clock almanac) error {
 		return diverges(FalseMap, index, fmt.Errorf("the status leaf has the map root %x; what is logged gives %x", status.MapRoot, d.statuses.Root()))
 	}
 	return nil
+}
+
+// lastStatus is the status leaf of the last closed batch, nil for none.
+func (d *draft) lastStatus() []byte {
+	if d.closed > 0 {
+		return d.status
+	}
+	return d.base.status
 }
 
 // last is the time of the last closed batch, zero for none.
@@ -108,6 +120,9 @@ func (d *draft) readmit(l *receivedLeaf) error {
 type untimely struct {
 	kind DivergenceKind
 	text string
+	// previous and cosigned are the status leaf or the cosigned checkpoint that
+	// the batch is not dated after.
+	previous, cosigned []byte
 }
 
 func (u *untimely) Error() string { return u.text }
@@ -115,16 +130,17 @@ func (u *untimely) Error() string { return u.text }
 // pollClock is how often a clock is looked at that a batch is ahead of.
 const pollClock = 200 * time.Millisecond
 
-// check holds the time of a batch that closes the tree of that size against
-// the batch before, the replica's own cosignature and the clock. It waits until
-// the clock has come to it where that is within five minutes.
-func (a almanac) check(ctx context.Context, at, last time.Time, size int64) error {
+// check holds the time of a draft's next batch, which closes the tree of that
+// size, against the batch before, the replica's own cosignature and the clock.
+// It waits until the clock has come to it where that is within five minutes.
+func (a almanac) check(ctx context.Context, at time.Time, d *draft, size int64) error {
+	last := d.last()
 	stamp := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
 	if !at.After(last) {
-		return &untimely{Backdated, fmt.Sprintf("the batch is dated %s, not after the one before it, %s", stamp(at), stamp(last))}
+		return &untimely{kind: Backdated, previous: d.lastStatus(), text: fmt.Sprintf("the batch is dated %s, not after the one before it, %s", stamp(at), stamp(last))}
 	}
 	if size > a.cosignedSize && !a.cosigned.IsZero() && !at.After(a.cosigned) {
-		return &untimely{Backdated, fmt.Sprintf("the batch is dated %s, not after %s, when size %d was cosigned here", stamp(at), stamp(a.cosigned), a.cosignedSize)}
+		return &untimely{kind: Backdated, cosigned: a.cosignedNote, text: fmt.Sprintf("the batch is dated %s, not after %s, when size %d was cosigned here", stamp(at), stamp(a.cosigned), a.cosignedSize)}
 	}
 	if a.now == nil {
 		return nil
@@ -136,7 +152,7 @@ func (a almanac) check(ctx context.Context, at, last time.Time, size int64) erro
 			return nil
 		}
 		if ahead > maxAhead {
-			return &untimely{Postdated, fmt.Sprintf("the batch is dated %s, more than 5 minutes ahead of the clock, %s", stamp(at), stamp(now))}
+			return &untimely{kind: Postdated, text: fmt.Sprintf("the batch is dated %s, more than 5 minutes ahead of the clock, %s", stamp(at), stamp(now))}
 		}
 		wait := time.NewTimer(min(ahead, pollClock))
 		select {

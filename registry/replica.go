@@ -114,6 +114,9 @@ type ExtendOptions struct {
 	// dated after it.
 	LatestCosigned time.Time
 	CosignedSize   int64
+	// Cosigned is the checkpoint of that size with the cosignature, for a
+	// [Divergence]; it may be nil.
+	Cosigned []byte
 	// AllCheckpoints has every checkpoint fetched and kept that the source has,
 	// one for each batch; else only those are that a chunk ends with.
 	AllCheckpoints bool
@@ -134,10 +137,13 @@ type ExtendOptions struct {
 // A batch dated up to five minutes ahead of the clock is waited for, as long as
 // ctx lasts.
 //
-// It returns a *[Divergence] where the register did what it may not, and other
-// errors where that could not be told: the source failed, or what it gave is
-// not what was signed. Caches give old checkpoints: whoever asks one compares
-// sizes with [Reader.Size] before taking a smaller one for a rewind.
+// It returns a *[Divergence] where the register has signed what it may not, and
+// other errors where that could not be told: the source failed, or what it gave
+// is not what was signed ([ErrDamaged], [ErrUnsigned]), or the log does not have
+// the pinned trust root. Nobody is accused, and of a chunk nothing is appended,
+// before its leaves are those of a signed tree. For some kinds the source has to
+// be a [Prover]. Caches give old checkpoints: whoever asks one compares sizes
+// with [Reader.Size] before taking a smaller one for a rewind.
 func (r *Replica) Extend(ctx context.Context, src Source, checkpoint []byte, opt ExtendOptions) error {
 	r.write.Lock()
 	defer r.write.Unlock()
@@ -151,7 +157,12 @@ func (r *Replica) Extend(ctx context.Context, src Source, checkpoint []byte, opt
 	if c.Origin != r.origin {
 		return fmt.Errorf("extend the replica: the checkpoint is of the log %q; this is a replica of %q", c.Origin, r.origin)
 	}
-	switch base := r.newest(); {
+	base := r.newest()
+	met, err := r.pinned(base)
+	switch {
+	case err != nil:
+	case !met && base.size > 0 && c.Tree.N <= base.size:
+		err = errUnpinned
 	case c.Tree.N < base.size:
 		err = r.rewound(base, c, checkpoint)
 	case c.Tree.N == base.size:
@@ -182,12 +193,17 @@ func (r *Replica) rewound(base *snapshot, c verify.Checkpoint, checkpoint []byte
 	if err != nil {
 		return err
 	}
-	if hash != c.Tree.Hash {
-		x.Kind = Fork
-		x.Err = fmt.Errorf("the register has signed the root %v for size %d; here that tree has the root %v", c.Tree.Hash, c.Tree.N, hash)
-		if ours, err := r.log.Checkpoint(c.Tree.N); err == nil {
-			x.Checkpoints[0] = ours
-		}
+	if hash == c.Tree.Hash {
+		return x
+	}
+	x.Kind = Fork
+	x.Err = fmt.Errorf("the register has signed the root %v for size %d; here that tree has the root %v", c.Tree.Hash, c.Tree.N, hash)
+	if ours, err := r.log.Checkpoint(c.Tree.N); err == nil {
+		x.Checkpoints[0] = ours
+		return x
+	}
+	if x.Prefix, x.Consistency, err = proveBeginning(tlog.Tree{N: base.size, Hash: base.hash}, c.Tree.N, r.log); err != nil {
+		return err
 	}
 	return x
 }
@@ -228,7 +244,7 @@ func (r *Reader) adopt(s *snapshot, checkpoint []byte) error {
 	root := s.root()
 	signed, err := logSigned(checkpoint, root)
 	if err != nil {
-		return &Divergence{Kind: Unsigned, Index: s.size - 1, Checkpoints: [][]byte{checkpoint}, Err: err}
+		return fmt.Errorf("the checkpoint of size %d: %w", s.size, err)
 	}
 	cosigners := r.cosignerKeys(root)
 	n, err := note.Open(checkpoint, note.VerifierList(append(logKeys(root), cosigners...)...))
@@ -278,19 +294,30 @@ func (r *Replica) fail(ctx context.Context, cause error) error {
 	return err
 }
 
-// follow fetches what is missing, batch by batch, and appends it in chunks.
+// follow fetches what is missing, batch by batch, and appends it in chunks. A
+// log that has not shown whose it is accuses nobody.
 func (r *Replica) follow(ctx context.Context, src Source, to *target, opt ExtendOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	base := r.newest()
 	x := &extension{r: r, src: src, to: to, opt: opt}
-	x.clock = almanac{cosigned: opt.LatestCosigned, cosignedSize: opt.CosignedSize, now: r.now}
+	x.clock = almanac{cosigned: opt.LatestCosigned, cosignedSize: opt.CosignedSize, cosignedNote: opt.Cosigned, now: r.now}
 	if opt.AnyTime {
 		x.clock.now = nil
 	}
-	for b, err := range receive(ctx, src.Leaves(ctx, base.size, to.Tree.N), base.size, base.root()) {
+	err := x.receive(ctx, base)
+	if d, ok := errors.AsType[*Divergence](err); ok && !x.met {
+		return fmt.Errorf("%w: %w", errUnpinned, d.Err)
+	}
+	return err
+}
+
+// receive is follow for an extension.
+func (x *extension) receive(ctx context.Context, base *snapshot) error {
+	to := x.to
+	for b, err := range receive(ctx, x.src.Leaves(ctx, base.size, to.Tree.N), base.size, base.root()) {
 		if err != nil {
-			return x.accuse(err)
+			return x.accuse(ctx, b, err)
 		}
 		if b.size() > to.Tree.N {
 			return fmt.Errorf("the source has given leaves beyond size %d", to.Tree.N)
@@ -307,11 +334,8 @@ func (r *Replica) follow(ctx context.Context, src Source, to *target, opt Extend
 			return err
 		}
 	}
-	if size := r.newest().size; size != to.Tree.N {
+	if size := x.r.newest().size; size != to.Tree.N {
 		return fmt.Errorf("the source's leaves end at size %d", size)
-	}
-	if met, err := r.pinned(r.newest()); err != nil || !met {
-		return errors.Join(err, errors.New("the log does not have the version of the trust root that the trust file pins"))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,14 +165,6 @@ func TestARegisterThatMisbehavesIsFoundOut(t *testing.T) {
 	at := func(d time.Duration) time.Time { return rt.Start.Add(time.Minute + d) }
 	approval := func(f *forgedLog, jti string) []byte { return f.sign(rt.Approval(jti, rt.IN, rt.Halcyon, "US")) }
 	lied := func(*verify.StatusLeaf) {}
-	var stranger note.Signer
-	skey, _, err := note.GenerateKey(nil, rt.Origin)
-	if err == nil {
-		stranger, err = note.NewSigner(skey)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range []struct {
 		name string
 		kind registry.DivergenceKind
@@ -253,11 +246,10 @@ func TestARegisterThatMisbehavesIsFoundOut(t *testing.T) {
 		{"a leaf without bounds", registry.Misformed, 0, "at most", func(_, f *forgedLog) {
 			f.batch(at(time.Second), lied, bytes.Repeat([]byte("x"), 61<<10))
 		}},
-		{"a stranger's checkpoint", registry.Unsigned, 1, "no log key", func(_, f *forgedLog) {
-			f.batch(at(time.Second), nil, approval(f, "TEA-3"))
-			f.signer = stranger
+		{"a checkpoint within a batch", registry.Misformed, 1, "without a status leaf", func(_, f *forgedLog) {
+			f.add(approval(f, "TEA-3"))
+			f.add(approval(f, "TEA-4"))
 		}},
-		{"a stranger's checkpoint of the same size", registry.Unsigned, -1, "log keys", func(_, f *forgedLog) { f.signer = stranger }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			honest, replica := forgedStage(t)
@@ -267,7 +259,7 @@ func TestARegisterThatMisbehavesIsFoundOut(t *testing.T) {
 			test.lie(honest, f)
 			opt := registry.ExtendOptions{}
 			if strings.Contains(test.name, "cosignature") {
-				opt.LatestCosigned, opt.CosignedSize = at(30*time.Second), honest.size()
+				opt.LatestCosigned, opt.CosignedSize, opt.Cosigned = at(30*time.Second), honest.size(), before
 			}
 			err := replica.Extend(context.Background(), f, f.latest(), opt)
 			d, ok := errors.AsType[*registry.Divergence](err)
@@ -288,9 +280,6 @@ func TestARegisterThatMisbehavesIsFoundOut(t *testing.T) {
 // checkDivergence checks a report as somebody does who holds the log's key.
 func checkDivergence(t *testing.T, d *registry.Divergence, held []byte) {
 	t.Helper()
-	if d.Kind == registry.Unsigned {
-		return
-	}
 	_, vkey := rt.LogSigner()
 	v, err := note.NewVerifier(vkey)
 	if err != nil {
@@ -314,6 +303,9 @@ func checkDivergence(t *testing.T, d *registry.Divergence, held []byte) {
 		if d.Index >= trees[0].N && !bytes.Equal(d.Checkpoints[0], held) {
 			t.Error("the first checkpoint is not the one that is held")
 		}
+		if d.Kind == registry.Fork && trees[0].N != trees[1].N {
+			checkOtherBeginning(t, d, trees)
+		}
 		return
 	}
 	if len(trees) != 1 {
@@ -324,10 +316,44 @@ func checkDivergence(t *testing.T, d *registry.Divergence, held []byte) {
 			t.Errorf("the status leaf: %v", err)
 		}
 	}
+	if d.Kind == registry.Backdated {
+		checkEarlier(t, d, trees[0])
+	}
 	if d.Statement != nil {
 		if err := tlog.CheckRecord(d.Proof, trees[0].N, trees[0].Hash, d.Index, tlog.RecordHash(d.Statement)); err != nil {
 			t.Errorf("the statement: %v", err)
 		}
+	}
+}
+
+// checkOtherBeginning checks that the larger of two trees does not begin with the
+// smaller.
+func checkOtherBeginning(t *testing.T, d *registry.Divergence, trees []tlog.Tree) {
+	t.Helper()
+	small, large := trees[0], trees[1]
+	if small.N > large.N {
+		small, large = large, small
+	}
+	if err := tlog.CheckTree(d.Consistency, large.N, large.Hash, small.N, d.Prefix); err != nil || d.Prefix == small.Hash {
+		t.Errorf("size %d begins with the root %v, %v is signed: %v", large.N, d.Prefix, small.Hash, err)
+	}
+}
+
+// checkEarlier checks what a batch is not dated after.
+func checkEarlier(t *testing.T, d *registry.Divergence, tree tlog.Tree) {
+	t.Helper()
+	status, err := verify.ParseStatusLeaf(d.StatusLeaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Cosigned != nil {
+		return
+	}
+	if err := tlog.CheckRecord(d.PreviousProof, tree.N, tree.Hash, status.Previous, tlog.RecordHash(d.Previous)); err != nil {
+		t.Errorf("the status leaf before: %v", err)
+	}
+	if before, err := verify.ParseStatusLeaf(d.Previous); err != nil || status.Time.After(before.Time) {
+		t.Errorf("a batch of %s after one of %s (%v) is not backdated", status.Time, before.Time, err)
 	}
 }
 
@@ -357,6 +383,49 @@ func TestNobodyIsAccusedOfWhatASourceBroke(t *testing.T) {
 	if err := replica.Extend(ctx, honest, honest.latest(), registry.ExtendOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want context.Canceled", err)
 	}
+	// Leaves and checkpoints that the register has not signed.
+	size := replica.Size()
+	for name, leaf := range map[string][]byte{
+		"a bit":       append(bytes.Clone(honest.leaves[size][:9]), honest.leaves[size][10:]...),
+		"too long":    bytes.Repeat([]byte("x"), 61<<10),
+		"status gone": honest.leaves[size],
+	} {
+		harmed := honest.clone()
+		at := size
+		if name == "status gone" {
+			at++
+		}
+		harmed.leaves = slices.Clone(harmed.leaves)
+		harmed.leaves[at] = leaf
+		if err := accused(harmed, honest.latest()); !errors.Is(err, registry.ErrDamaged) {
+			t.Errorf("%s: %v, want ErrDamaged", name, err)
+		}
+	}
+	stranger := honest.clone()
+	skey, _, err := note.GenerateKey(nil, rt.Origin)
+	if err == nil {
+		stranger.signer, err = note.NewSigner(skey)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsigned := func(src registry.Source, checkpoint []byte) {
+		t.Helper()
+		if err := accused(src, checkpoint); !errors.Is(err, registry.ErrUnsigned) {
+			t.Errorf("%v, want ErrUnsigned", err)
+		}
+	}
+	unsigned(honest, stranger.latest())
+	for _, held := range []int64{size, size - 3} {
+		signed, err := stranger.signed(held)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unsigned(honest, signed)
+	}
+	// What has not the form of a log, and no signature either.
+	stranger.add(bytes.Repeat([]byte("x"), 61<<10))
+	unsigned(stranger, stranger.latest())
 	extend(t, replica, honest, honest.latest())
 }
 
@@ -488,6 +557,42 @@ func TestAReplicaOfAnotherRegisterIsNotShown(t *testing.T) {
 	err = replica.Extend(context.Background(), f, f.latest(), registry.ExtendOptions{})
 	if err == nil || !strings.Contains(err.Error(), "the trust file pins") || replica.Size() != 0 {
 		t.Errorf("size %d: %v", replica.Size(), err)
+	}
+}
+
+// A log that ends before the trust root that is pinned may be anybody's.
+func TestALogWithoutThePinnedRootIsNeitherTakenNorAccused(t *testing.T) {
+	honest := newForgedLog(t)
+	honest.batch(rt.Start.Add(time.Minute), nil, honest.sign(rt.Approval("TEA-1", rt.IN, rt.Halcyon, "US")))
+	pinsNext := func(c *registry.ReplicaConfig) {
+		trust, err := rt.Trust(honest.leaves[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := trust.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Trust, err = verify.ParseTrust(bytes.Replace(doc, []byte(`"version":1`), []byte(`"version":2`), 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lying := honest.clone()
+	lying.batch(rt.Start.Add(2*time.Minute), func(s *verify.StatusLeaf) { s.MapRoot[0] ^= 1 }, lying.sign(rt.Approval("TEA-2", rt.IN, rt.Varuna, "IN")))
+	junk := honest.clone()
+	junk.add(bytes.Repeat([]byte("x"), 61<<10))
+	for name, f := range map[string]*forgedLog{"an honest one": honest, "one that lies": lying, "one that has no form": junk} {
+		replica := newReplica(t, emptyLog(t), pinsNext)
+		// Asked again, it knows no more.
+		for range 2 {
+			err := replica.Extend(context.Background(), f, f.latest(), registry.ExtendOptions{})
+			if d, ok := errors.AsType[*registry.Divergence](err); ok || err == nil || !strings.Contains(err.Error(), "the trust file pins") {
+				t.Errorf("%s: %v (%v)", name, err, d)
+			}
+		}
+		if replica.Size() != 0 || replica.Pinned() == nil {
+			t.Errorf("%s: %d leaves are taken, pinned: %v", name, replica.Size(), replica.Pinned())
+		}
 	}
 }
 

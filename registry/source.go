@@ -4,7 +4,19 @@ import (
 	"context"
 	"fmt"
 	"iter"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
+
+// A Prover is a [Source] that gives a tree's hashes as well, as tiles have them.
+// With it a replica tells another tree from leaves that were damaged on their
+// way, and proves a leaf before it has all of the tree. What it gives is not
+// trusted: a proof is checked.
+type Prover interface {
+	// Hashes returns the hashes of the tree of a signed checkpoint, which are
+	// fetched when they are needed; that ends with ctx.
+	Hashes(ctx context.Context, tree tlog.Tree) tlog.HashReader
+}
 
 // A Store is what leaves and signed checkpoints can be read from: every [Log]
 // is one.

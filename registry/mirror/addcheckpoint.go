@@ -20,10 +20,16 @@ import (
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// behind is how far behind the clock a cosignature is dated, so that a batch
-// that the register makes meanwhile, by a clock that is not quite ours, is no
-// lie.
-const behind = time.Minute
+// How far behind its last look at the register a mirror dates a cosignature.
+// Every batch that it does not hold has to be dated later, by a register that
+// knows nothing of it: the register's clock may be five minutes behind the
+// mirror's, as docs/format.md promises, and the batch may have waited for a
+// minute to be published.
+const (
+	skew        = 5 * time.Minute
+	unpublished = time.Minute
+	behind      = skew + unpublished
+)
 
 // SizeType is the media type of the size that a 409 answer tells.
 const SizeType = "text/x.tlog.size"
@@ -35,7 +41,8 @@ const SizeType = "text/x.tlog.size"
 //
 //	200  the mirror's signature line
 //	400  cannot be read, or old is larger than the checkpoint
-//	403  no log key in force has signed, or a signature is false
+//	403  no log key in force has signed, or a signature is false; where the size
+//	     is beyond what was checked, that is read first
 //	404  another register's checkpoint
 //	405  another method, with the header Allow
 //	409  old is not the size that the mirror cosigned last; the body, of type
@@ -165,12 +172,9 @@ func (m *Mirror) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.Wait)
 	defer cancel()
-	keys, err := m.logKeys(ctx, c.Tree.N)
-	if err != nil {
+	submitted := sighting{Checkpoint: c, signed: req.Signed}
+	if err := m.signed(ctx, submitted); err != nil {
 		return nil, m.unreached(err)
-	}
-	if _, err := note.Open(req.Signed, note.VerifierList(keys...)); err != nil {
-		return nil, refuse(http.StatusForbidden, "the log keys in force: %w", err)
 	}
 	switch {
 	case req.Old > c.Tree.N:
@@ -180,10 +184,30 @@ func (m *Mirror) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error)
 	case c.Tree.N == 0:
 		return nil, refuse(http.StatusUnprocessableEntity, "%w", errNothing)
 	}
-	if err := m.reach(ctx, req.Signed, c, false); err != nil {
+	if err := m.reach(ctx, submitted); err != nil {
 		return nil, m.unreached(err)
 	}
 	return m.cosignWhenDue(ctx, req)
+}
+
+// signed refuses a submitted checkpoint that no log key in force has signed. A
+// key that the mirror does not know may be that of a trust root which it has not
+// read: the register has such a root cosigned before it publishes it, and so the
+// mirror reads up to there. Whoever is no register makes it read no more than
+// the register has.
+func (m *Mirror) signed(ctx context.Context, s sighting) error {
+	keys, err := m.logKeys(ctx, s.Tree.N)
+	if err != nil {
+		return err
+	}
+	_, err = note.Open(s.signed, note.VerifierList(keys...))
+	if _, unknown := errors.AsType[*note.UnverifiedNoteError](err); unknown && s.Tree.N > m.replica.Size() {
+		return m.reach(ctx, s)
+	}
+	if err != nil {
+		return refuse(http.StatusForbidden, "the log keys in force: %w", err)
+	}
+	return nil
 }
 
 var errNothing = errors.New("an empty register has nothing that a mirror could check")
@@ -258,8 +282,10 @@ func (m *Mirror) signedByLog(signed []byte, size int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = note.Open(signed, note.VerifierList(keys...))
-	return err
+	if _, err := note.Open(signed, note.VerifierList(keys...)); err != nil {
+		return fmt.Errorf("%w: %w", registry.ErrUnsigned, err)
+	}
+	return nil
 }
 
 // cosignWhenDue cosigns a checkpoint that is checked, once the clock has come
@@ -295,6 +321,9 @@ func (m *Mirror) cosign(ctx context.Context, req Request) ([]byte, error) {
 	case req.Old != held.Size:
 		return nil, conflict(held.Size)
 	}
+	if err := m.replica.Pinned(); err != nil {
+		return nil, m.unreached(err)
+	}
 	if err := req.follows(held.tree()); err != nil {
 		return nil, refuse(http.StatusUnprocessableEntity, "%w", err)
 	}
@@ -314,12 +343,33 @@ func (m *Mirror) cosign(ctx context.Context, req Request) ([]byte, error) {
 		return nil, err
 	}
 	held.Size, held.Hash, held.Time = tree.N, tree.Hash, at
+	if held.Checkpoint, err = m.cosignedNote(req.Signed, tree.N, line); err != nil {
+		return nil, err
+	}
 	// Whoever has asked and gone: from here on it is kept or not at all.
 	if err := keepCosigned(context.WithoutCancel(ctx), m.Dir, m.log, held); err != nil {
 		return nil, err
 	}
 	m.cosigned.Store(&held)
 	return line, nil
+}
+
+// cosignedNote is a checkpoint with the signatures of the log keys in force and
+// the mirror's line alone.
+func (m *Mirror) cosignedNote(signed []byte, size int64, line []byte) (string, error) {
+	keys, err := m.logKeys(m.ctx, size)
+	if err != nil {
+		return "", err
+	}
+	n, err := note.Open(signed, note.VerifierList(keys...))
+	if err != nil {
+		return "", fmt.Errorf("cosign: %w", err)
+	}
+	text := n.Text + "\n"
+	for _, s := range n.Sigs {
+		text += "\u2014 " + s.Name + " " + s.Base64 + "\n"
+	}
+	return text + string(line), nil
 }
 
 // tooEarly says that the clock has not come to when a cosignature may be dated.
@@ -329,9 +379,11 @@ func (e *tooEarly) Error() string {
 	return fmt.Sprintf("the status leaf is %s ahead of the mirror's clock", e.by.Round(time.Millisecond))
 }
 
-// date is when a cosignature of the tree of that size is dated: a minute
-// behind the clock, but not before its status leaf or the last cosignature, and
-// neither after the clock nor, where that is held, the next batch.
+// date is when a cosignature of the tree of that size is dated: six minutes
+// behind the last look at what the register has published, all of which is held,
+// but not before its status leaf or the last cosignature, and neither after the
+// clock nor, where that is held, the next batch. The register keeps its next
+// batch after the first two itself.
 func (m *Mirror) date(size int64, last time.Time) (time.Time, error) {
 	leaf, err := m.log.Leaf(size - 1)
 	if err != nil {
@@ -349,7 +401,11 @@ func (m *Mirror) date(size int64, last time.Time) (time.Time, error) {
 	if from.After(now) {
 		return time.Time{}, &tooEarly{from.Sub(now)}
 	}
-	at := now.Add(-behind).Truncate(time.Second).UTC()
+	seen := m.looked
+	if seen.After(now) {
+		seen = now
+	}
+	at := seen.Add(-behind).Truncate(time.Second).UTC()
 	if at.Before(from) {
 		at = from
 	}

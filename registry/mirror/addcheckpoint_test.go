@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/registry/mirror"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
 	"github.com/safeconduct/safeconduct/verify"
@@ -61,7 +63,7 @@ func TestACheckedTreeIsCosigned(t *testing.T) {
 	s := play(t)
 	first := s.liar.size()
 	at := s.cosigned(s.ask(0, nil, s.liar.checkpoints[first]))
-	// A minute behind the clock would be before the status leaf.
+	// Six minutes behind the clock would be before the status leaf.
 	if want := registrytest.Start.Add(time.Second); !at.Equal(want) {
 		t.Errorf("dated %s, want %s", at, want)
 	}
@@ -129,14 +131,6 @@ func TestWhatIsNotCosigned(t *testing.T) {
 		}
 		return b + "\n" + signed
 	}
-	skey, _, err := note.GenerateKey(zeroes{}, registrytest.Origin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stranger, err := note.NewSigner(skey)
-	if err != nil {
-		t.Fatal(err)
-	}
 	bad := append(tlog.TreeProof(nil), proof...)
 	bad[0][3] ^= 1
 	text, _, _ := strings.Cut(next, "\n\n")
@@ -161,7 +155,7 @@ func TestWhatIsNotCosigned(t *testing.T) {
 		"old larger than the checkpoint": {good(size, nil, string(small)), 400},
 		"more than 64 KiB":               {good(size, proof, next) + strings.Repeat("x", 64<<10), 400},
 		"another register":               {good(size, proof, strings.Replace(next, registrytest.Origin, "example.org/other", 1)), 404},
-		"no signature of the log":        {good(size, proof, string(s.liar.sign(s.liar.size(), stranger))), 403},
+		"no signature of the log":        {good(size, proof, string(s.liar.sign(s.liar.size(), stranger(t)))), 403},
 		"a false signature":              {good(size, proof, strings.Replace(next, "\n"+strconv.FormatInt(s.liar.size(), 10)+"\n", "\n"+strconv.FormatInt(s.liar.size()+1, 10)+"\n", 1)), 403},
 		"another old":                    {good(size-1, proof, next), 409},
 		"old zero":                       {good(0, nil, next), 409},
@@ -200,9 +194,16 @@ func TestTheSameSizeGetsAFreshDate(t *testing.T) {
 	size := s.liar.size()
 	signed := s.liar.checkpoints[size]
 	first := s.cosigned(s.ask(0, nil, signed))
-	s.clock.Add(10 * time.Minute)
+	s.clock.Add(20 * time.Minute)
+	// Who has not looked does not know what was known.
+	if again := s.cosigned(s.ask(size, nil, signed)); !again.Equal(first) {
+		t.Errorf("dated %s after %s, and the mirror has not looked since", again, first)
+	}
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	second := s.cosigned(s.ask(size, nil, signed))
-	if want := s.clock.Now().Add(-time.Minute); !second.Equal(want) || !second.After(first) {
+	if want := s.clock.Now().Add(-6 * time.Minute); !second.Equal(want) || !second.After(first) {
 		t.Errorf("dated %s after %s, want %s", second, first, want)
 	}
 	// A clock that goes back does not take the date with it.
@@ -275,6 +276,9 @@ func TestWhatWasCosignedOutlivesTheProcess(t *testing.T) {
 	size := s.liar.size()
 	signed := s.liar.checkpoints[size]
 	s.clock.Add(time.Hour)
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	at := s.cosigned(s.ask(0, nil, signed))
 	if err := s.mirror.Close(); err != nil {
 		t.Fatal(err)
@@ -326,15 +330,7 @@ func TestAMirrorThatHasReadNothingReadsWhatItIsAskedFor(t *testing.T) {
 	if err := s.mirror.CatchUp(t.Context()); err == nil {
 		t.Fatal("there is nothing that is published")
 	}
-	skey, _, err := note.GenerateKey(zeroes{}, registrytest.Origin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stranger, err := note.NewSigner(skey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w := s.ask(0, nil, s.liar.sign(size, stranger)); w.Code != http.StatusForbidden {
+	if w := s.ask(0, nil, s.liar.sign(size, stranger(t))); w.Code != http.StatusForbidden {
 		t.Errorf("a stranger's checkpoint is answered with %d: %s", w.Code, w.Body)
 	}
 	s.cosigned(s.ask(0, nil, signed))
@@ -350,6 +346,86 @@ func TestARegisterThatIsNotReachedIsAskedForPatience(t *testing.T) {
 	s.liar.become(newLiar(t))
 	if w := s.ask(0, nil, signed); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("answers %d: %s", w.Code, w.Body)
+	}
+}
+
+// A register that replaces its log key has the root that says so cosigned before
+// it publishes it.
+func TestACheckpointUnderAKeyThatIsNotReadYetIsCosigned(t *testing.T) {
+	s := play(t)
+	size := s.liar.size()
+	s.cosigned(s.ask(0, nil, s.liar.checkpoints[size]))
+	skey, vkey, err := note.GenerateKey(zeroes{}, registrytest.Origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := attest.OpenRoot(root(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := first.TrustRoot().Successor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.LogKeys, next.IAT = []string{vkey}, attest.NumericDate(s.clock.Now().Unix())
+	second, err := registrytest.Sign(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := s.liar.batch(s.clock.Now(), lie{signer: signer, unpublished: true}, second)
+	s.clock.Add(time.Second)
+	w := s.ask(size, s.liar.prove(s.liar.size(), size), signed)
+	if w.Code != http.StatusOK {
+		t.Fatalf("answers %d: %s", w.Code, w.Body)
+	}
+	// The old key's word is none any more.
+	old := s.log("app-1", lie{unpublished: true})
+	if w := s.ask(size+2, s.liar.prove(s.liar.size(), size+2), old); w.Code != http.StatusForbidden {
+		t.Errorf("under the key before, it answers %d: %s", w.Code, w.Body)
+	}
+}
+
+// A mirror that pins version 2 of the trust root does not cosign for whoever has
+// only a first.
+func TestALogWithoutThePinnedRootIsNotCosigned(t *testing.T) {
+	s := play(t)
+	if err := s.mirror.Close(); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := trust(t, root(t)).MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, err := verify.ParseTrust(bytes.Replace(doc, []byte(`"version":1`), []byte(`"version":2`), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := s.liar.checkpoints[s.liar.size()]
+	// One that has read nothing, and one that had read it before.
+	for _, dir := range []string{t.TempDir(), s.dir} {
+		c := s.config()
+		c.Dir, c.Trust = dir, later
+		if s.mirror, err = mirror.Open(c); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if w := s.ask(0, nil, signed); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "pins") {
+				t.Errorf("answers %d: %s", w.Code, w.Body)
+			}
+			if err := s.mirror.CatchUp(t.Context()); err == nil || isStopped(err) {
+				t.Errorf("it is followed: %v", err)
+			}
+		}
+		if s.mirror.Reader().Checkpoint() != nil {
+			t.Error("it is shown")
+		}
+		if err := s.mirror.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/verify"
@@ -83,18 +85,21 @@ func audit(ctx context.Context, reg Register, trust *verify.Trust, o AuditOption
 	return summarize(log, replica.Reader, signed, trust)
 }
 
-// FromStore returns a register that is read from a store, such as a log on
-// this machine. Its latest checkpoint is that of its head.
-func FromStore(store registry.Store) Register { return stored{registry.StoreSource(store), store} }
+// FromStore returns a register that is read from a log on this machine. Its
+// latest checkpoint is that of its head.
+func FromStore(log registry.Log) Register { return stored{registry.StoreSource(log), log} }
 
 type stored struct {
 	registry.Source
-	store registry.Store
+	log registry.Log
 }
+
+// Hashes implements [registry.Prover].
+func (s stored) Hashes(context.Context, tlog.Tree) tlog.HashReader { return s.log }
 
 // Latest implements [Register].
 func (s stored) Latest(context.Context) ([]byte, error) {
-	head, err := s.store.Head()
+	head, err := s.log.Head()
 	if err == nil && head.Size == 0 {
 		err = registry.ErrNoRoot
 	}

@@ -27,6 +27,9 @@ type cosigned struct {
 	Size int64     `json:"size"`
 	Hash tlog.Hash `json:"hash"`
 	Time time.Time `json:"time"`
+	// Checkpoint has the signatures of the log and of the mirror; it is for the
+	// report on a register that contradicts it.
+	Checkpoint string `json:"checkpoint,omitzero"`
 }
 
 func (c cosigned) tree() tlog.Tree { return tlog.Tree{N: c.Size, Hash: c.Hash} }

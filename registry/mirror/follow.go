@@ -15,24 +15,31 @@ import (
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// rewindGrace is for how long a register may show a smaller checkpoint than
-// before: caches and machines behind one name lag by seconds.
-const rewindGrace = time.Minute
+// maxBackoff is how many intervals lie at most between two looks at a register
+// that cannot be followed.
+const maxBackoff = 6
 
 // Follow looks at the register's checkpoint, again and again, and checks what
 // is new. It returns a *[Stopped] when the register has diverged, and
 // otherwise ctx's error when that is done; whatever else goes wrong is tried
-// anew at the next look, and [Mirror.Healthy] tells.
+// anew, after twice the time each time, up to six intervals, and
+// [Mirror.Healthy] tells.
 func (m *Mirror) Follow(ctx context.Context) error {
+	wait := m.Interval
 	for {
 		err := m.CatchUp(ctx)
 		if s, ok := errors.AsType[*Stopped](err); ok {
 			return s
 		}
-		if ctx.Err() == nil && err != nil {
+		if err == nil {
+			wait = m.Interval
+		} else if ctx.Err() == nil {
 			m.Logger.Warn("the register could not be followed; it is tried again", slog.Any("error", err))
 		}
-		next := time.NewTimer(m.Interval)
+		next := time.NewTimer(wait)
+		if err != nil {
+			wait = min(2*wait, maxBackoff*m.Interval)
+		}
 		select {
 		case <-next.C:
 		case <-ctx.Done():
@@ -48,21 +55,33 @@ func (m *Mirror) Follow(ctx context.Context) error {
 // CatchUp looks at the register once and checks what is new, up to its
 // published checkpoint. It returns a *[Stopped] where the register has
 // diverged.
+//
+// What the register has not signed, be it a checkpoint or leaves, is fetched
+// once more, and is then an error: it never stops the mirror for good, since
+// anybody on the way can send it and it convicts nobody. A register that itself
+// signs with another key than its trust root's is neither followed nor cosigned
+// for as long as it does.
 func (m *Mirror) CatchUp(ctx context.Context) error {
-	err := m.catchUp(ctx)
+	err := m.look(ctx)
+	if errors.Is(err, registry.ErrDamaged) && ctx.Err() == nil {
+		err = m.look(ctx)
+	}
 	switch {
 	case err == nil:
 		m.trouble.Store(nil)
 	case ctx.Err() == nil:
+		m.lag.end()
 		m.trouble.Store(&err)
 	}
 	return err
 }
 
-func (m *Mirror) catchUp(ctx context.Context) error {
+// look is CatchUp with what it is given once.
+func (m *Mirror) look(ctx context.Context) error {
 	if s := m.stopped.Load(); s != nil {
 		return s
 	}
+	at := m.Now()
 	signed, err := m.Register.Latest(ctx)
 	if err != nil {
 		return err
@@ -71,20 +90,29 @@ func (m *Mirror) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Tree.N == 0 {
+	if c.Tree.N == 0 && m.replica.Size() == 0 {
 		return nil
 	}
-	return m.reach(ctx, signed, c, true)
+	return m.reach(ctx, sighting{c, signed, at})
+}
+
+// A sighting is a checkpoint that the mirror was shown.
+type sighting struct {
+	verify.Checkpoint
+	signed []byte
+	// published is when the mirror looked and the register had published it;
+	// zero for one that was submitted.
+	published time.Time
 }
 
 // ours reads a checkpoint that must be of this register.
 func (m *Mirror) ours(signed []byte) (verify.Checkpoint, error) {
 	c, err := verify.ParseCheckpoint(signed)
-	if err != nil {
-		return c, err
+	if err == nil && c.Origin != m.Trust.Origin() {
+		err = fmt.Errorf("it is of the log %q; the trust file is for %q", c.Origin, m.Trust.Origin())
 	}
-	if c.Origin != m.Trust.Origin() {
-		return c, fmt.Errorf("the checkpoint is of the log %q; the trust file is for %q", c.Origin, m.Trust.Origin())
+	if err != nil {
+		return c, fmt.Errorf("%w: the checkpoint: %w", registry.ErrDamaged, err)
 	}
 	return c, nil
 }
@@ -92,49 +120,54 @@ func (m *Mirror) ours(signed []byte) (verify.Checkpoint, error) {
 // reach checks everything up to a checkpoint, and where it is published shows
 // it. When ctx is done first, checking goes on: whoever asks next finds more
 // done.
-func (m *Mirror) reach(ctx context.Context, signed []byte, c verify.Checkpoint, published bool) error {
+func (m *Mirror) reach(ctx context.Context, s sighting) error {
 	if err := m.take(ctx); err != nil {
 		return fmt.Errorf("wait until what came before is checked: %w", err)
 	}
 	done := make(chan error, 1)
 	m.work.Go(func() {
 		defer m.giveBack()
-		done <- m.check(signed, c, published)
+		done <- m.check(s)
 	})
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("wait until size %d is checked: %w", c.Tree.N, context.Cause(ctx))
+		return fmt.Errorf("wait until size %d is checked: %w", s.Tree.N, context.Cause(ctx))
 	}
 }
 
 // check is reach for the one whose turn it is.
-func (m *Mirror) check(signed []byte, c verify.Checkpoint, published bool) error {
-	if s := m.stopped.Load(); s != nil {
-		return s
+func (m *Mirror) check(s sighting) error {
+	if stopped := m.stopped.Load(); stopped != nil {
+		return stopped
 	}
-	if published {
-		if d := m.rewind(signed, c); d != nil {
-			return m.stop(d)
-		}
-	}
-	err := m.extend(signed, c)
-	d, diverges := errors.AsType[*registry.Divergence](err)
-	if diverges && d.Kind == registry.Unsigned && !published {
-		// Anybody may have submitted it.
-		return refuse(http.StatusForbidden, "%w", err)
-	}
-	if diverges && m.ctx.Err() == nil {
+	err := m.extend(s)
+	if d, diverges := errors.AsType[*registry.Divergence](err); diverges && m.ctx.Err() == nil {
+		// The register has signed it; that the mirror has read it right is made
+		// sure of.
 		m.Logger.Warn("the register seems to diverge; it is asked anew", slog.Any("error", err))
-		if err = m.extend(signed, c); sameDivergence(err, d) {
+		if err = m.extend(s); sameDivergence(err, d) {
 			return m.stop(m.evidence(d))
 		}
 	}
-	if err != nil || !published {
+	submitted := s.published.IsZero()
+	if submitted && errors.Is(err, registry.ErrUnsigned) {
+		// Anybody may have submitted it.
+		return refuse(http.StatusForbidden, "%w", err)
+	}
+	if err != nil || submitted {
 		return err
 	}
-	return m.publish(signed, c)
+	lags, d := m.behindPublished(s.signed, s.Checkpoint)
+	switch {
+	case d != nil:
+		return m.stop(d)
+	case lags, s.Tree.N == 0:
+		return nil
+	}
+	m.looked = s.published
+	return m.publish(s.signed, s.Checkpoint)
 }
 
 // maxVersions is how many versions wait to be published. A register publishes
@@ -171,74 +204,65 @@ func sameDivergence(err error, d *registry.Divergence) bool {
 	return ok && again.Kind == d.Kind && again.Index == d.Index
 }
 
-// extend has the replica check everything up to a checkpoint.
-func (m *Mirror) extend(signed []byte, c verify.Checkpoint) error {
-	held := m.cosigned.Load()
-	if size := m.replica.Size(); c.Tree.N <= size && size > 0 {
-		hash, err := tlog.TreeHash(c.Tree.N, m.log)
+// extend has the replica check everything up to a checkpoint that a log key in
+// force has signed.
+func (m *Mirror) extend(s sighting) error {
+	if err := m.replicate(s); err != nil {
+		return err
+	}
+	return m.contradicted(s)
+}
+
+// replicate is extend without a look at what was cosigned.
+func (m *Mirror) replicate(s sighting) error {
+	if size := m.replica.Size(); s.Tree.N <= size && size > 0 {
+		if err := m.replica.Pinned(); err != nil {
+			return err
+		}
+		hash, err := tlog.TreeHash(s.Tree.N, m.log)
 		if err != nil {
 			return err
 		}
-		if hash == c.Tree.Hash {
-			return m.signedByLog(signed, c.Tree.N)
+		if hash == s.Tree.Hash {
+			return m.signedByLog(s.signed, s.Tree.N)
 		}
 	}
-	opt := registry.ExtendOptions{LatestCosigned: held.Time, CosignedSize: held.Size}
+	held := m.cosigned.Load()
+	opt := registry.ExtendOptions{LatestCosigned: held.Time, CosignedSize: held.Size, Cosigned: []byte(held.Checkpoint)}
 	if m.Progress != nil {
-		opt.Progress = func(size int64) { m.Progress(size, c.Tree.N) }
+		opt.Progress = func(size int64) { m.Progress(size, s.Tree.N) }
 	}
-	if err := m.replica.Extend(m.ctx, source{m.Register}, signed, opt); err != nil {
+	if err := m.replica.Extend(m.ctx, source{m.Register}, s.signed, opt); err != nil {
 		return err
 	}
 	m.reached()
-	if held.Size == 0 || m.replica.Size() < held.Size {
-		return nil
-	}
-	hash, err := tlog.TreeHash(held.Size, m.log)
-	if err != nil {
-		return err
-	}
-	if hash != held.Hash {
-		return &registry.Divergence{
-			Kind: registry.Fork, Index: held.Size, Checkpoints: [][]byte{signed},
-			Err: fmt.Errorf("the tree of size %d has the root %v; this mirror cosigned %v", held.Size, hash, held.Hash),
-		}
-	}
 	return nil
 }
 
-// rewind tells whether a register has gone on showing less than it published
-// before.
-func (m *Mirror) rewind(signed []byte, c verify.Checkpoint) *registry.Divergence {
-	before := m.Reader().Checkpoint()
-	if before == nil {
+// contradicted tells whether the mirror has cosigned another tree than the
+// checkpoint's begins with: one that has lost its log finds it out.
+func (m *Mirror) contradicted(s sighting) error {
+	held := m.cosigned.Load()
+	if held.Size == 0 || held.Checkpoint == "" || held.Size > s.Tree.N {
 		return nil
 	}
-	old, err := verify.ParseCheckpoint(before)
+	prefix, err := tlog.TreeHash(held.Size, m.log)
+	if err != nil || prefix == held.Hash {
+		return err
+	}
+	consistency, err := tlog.ProveTree(s.Tree.N, held.Size, m.log)
 	if err != nil {
-		return nil //nolint:nilerr // it was read when it was published
-	}
-	if c.Tree.N >= old.Tree.N {
-		m.rewound = time.Time{}
-		return nil
-	}
-	now := m.Now()
-	if m.rewound.IsZero() {
-		m.rewound = now
-	}
-	since := now.Sub(m.rewound)
-	if since < rewindGrace {
-		return nil
+		return err
 	}
 	return &registry.Divergence{
-		Kind: registry.Rewind, Index: c.Tree.N, Checkpoints: [][]byte{before, signed},
-		Err: fmt.Errorf("the register published size %d and has shown size %d for %s since", old.Tree.N, c.Tree.N, since.Round(time.Second)),
+		Kind: registry.Fork, Index: held.Size, Checkpoints: [][]byte{[]byte(held.Checkpoint), s.signed}, Prefix: prefix, Consistency: consistency,
+		Err: fmt.Errorf("the tree of size %d has the root %v; this mirror cosigned %v", held.Size, prefix, held.Hash),
 	}
 }
 
-// evidence completes a divergence. Two checkpoints of different sizes are a
-// fork only beside the leaves; where the register keeps another one of either
-// size, the two of them are one by themselves.
+// evidence makes the plainest of a divergence. Two checkpoints of different
+// sizes are a fork by a consistency proof; where the register keeps another one
+// of either size, the two of them are one by themselves.
 func (m *Mirror) evidence(d *registry.Divergence) *registry.Divergence {
 	if d.Kind != registry.Fork || sameSize(d.Checkpoints) {
 		return d

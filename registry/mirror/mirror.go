@@ -21,24 +21,27 @@
 // trust root lists such a key with the role mirror.
 //
 // A cosignature dated T fixes for good what was known at T: every later batch
-// has to be dated after T. So it is dated a minute behind the mirror's clock,
-// but never before the status leaf that closes the tree, to whole seconds; never
-// before the mirror's last cosignature; and never after the mirror's clock or
-// the next batch, where the mirror has that already. What was cosigned last is
-// durable before it is answered.
+// has to be dated after T. So it is dated, to whole seconds, six minutes behind
+// the mirror's last look at what the register has published, which allows for
+// clocks that are five minutes apart and a batch that is a minute on its way;
+// but never before the status leaf that closes the tree; never before the
+// mirror's last cosignature; and never after the mirror's clock or the next
+// batch, where the mirror has that already. What was cosigned last is durable
+// before it is answered.
 //
 // # Divergence
 //
 // A register that forks, rewinds, drops a statement, dates a batch before or
-// after what it may, lies in its map, logs what may not be logged, or signs with
-// another key makes the mirror stop for good: a [Report] is kept in the
-// mirror's directory with the signed checkpoints, the status leaf and the
-// proofs that show it to others, Follow and every later [Open] return it in a
-// *[Stopped], and nothing is cosigned any more. What was checked before is
-// still served. Whoever runs the mirror takes the file away when it is settled.
+// after what it may, lies in its map, or logs what may not be logged makes the
+// mirror stop for good: a [Report] is kept in the mirror's directory with the
+// signed checkpoints, the leaves and the proofs that show it to others, Follow
+// and every later [Open] return it in a *[Stopped], and nothing is cosigned any
+// more. What was checked before is still served. Whoever runs the mirror takes
+// the file away when it is settled.
 //
-// What comes over the network may be damaged by others than the register: a
-// divergence counts only where the register says the same when it is asked anew.
+// What comes over the network may be damaged by others than the register: only
+// what a log key in force has signed is a divergence, and all else is an error
+// that is tried again.
 //
 // # Directory
 //
@@ -73,6 +76,7 @@ import (
 // trusted.
 type Register interface {
 	registry.Source
+	registry.Prover
 	// Latest returns the published checkpoint.
 	Latest(ctx context.Context) ([]byte, error)
 }
@@ -120,8 +124,11 @@ type Mirror struct {
 	stopped atomic.Pointer[Stopped]
 	// trouble is why the last look at the register failed, nil where it did not.
 	trouble atomic.Pointer[error]
-	// rewound is since when the register shows less than before.
-	rewound time.Time
+	// lag is how long the register shows less than before.
+	lag lag
+	// looked is when the mirror last looked at the register and then held all
+	// that it had published; zero before it has. Who has the turn may use it.
+	looked time.Time
 	// versions are those that may yet be published, in order.
 	versions []registry.Version
 }

@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -328,6 +329,63 @@ func TestAForkThatHasGrownStopsTheMirror(t *testing.T) {
 	s.contradict(s.stops(registry.Fork))
 }
 
+// A register that keeps no checkpoint but its newest is shown to have forked by
+// a consistency proof.
+func TestAForkIsProvenWithoutAnOlderCheckpoint(t *testing.T) {
+	s := play(t)
+	f := s.liar.fork()
+	s.log("app-1", lie{})
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.batch(s.clock.Now(), lie{}, s.registration("reg-2", registrytest.Corvus))
+	s.clock.Add(time.Second)
+	signed := f.batch(s.clock.Now(), lie{}, s.registration("reg-3", registrytest.Varuna))
+	f.checkpoints = map[int64][]byte{f.size(): signed}
+	s.liar.become(f)
+	r := s.stops(registry.Fork)
+	if len(r.Checkpoints) != 2 {
+		t.Fatalf("%d checkpoints, want two", len(r.Checkpoints))
+	}
+	small, large := s.signed(r.Checkpoints[0]).Tree, s.signed(r.Checkpoints[1]).Tree
+	if err := tlog.CheckTree(r.Consistency, large.N, large.Hash, small.N, r.Prefix); err != nil || r.Prefix == small.Hash {
+		t.Errorf("size %d begins with %v, %v is signed: %v", large.N, r.Prefix, small.Hash, err)
+	}
+}
+
+// A mirror that has lost its log, but not what it cosigned, is not led astray.
+func TestAForkOfWhatWasCosignedStopsAMirrorThatLostItsLog(t *testing.T) {
+	s := play(t)
+	f := s.liar.fork()
+	size := s.liar.size()
+	s.log("app-1", lie{})
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.cosigned(s.ask(0, nil, s.liar.checkpoints[size+2]))
+	f.batch(s.clock.Now(), lie{}, s.registration("reg-2", registrytest.Corvus))
+	s.clock.Add(time.Second)
+	signed := f.batch(s.clock.Now(), lie{}, s.registration("reg-3", registrytest.Varuna))
+	f.checkpoints = map[int64][]byte{f.size(): signed}
+	s.liar.become(f)
+	if err := s.mirror.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(s.dir, "db")); err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	stopped, ok := errors.AsType[*mirror.Stopped](s.mirror.CatchUp(t.Context()))
+	if !ok || stopped.Report.Kind != registry.Fork || len(stopped.Report.Checkpoints) != 2 {
+		t.Fatalf("the mirror says %v", stopped)
+	}
+	r := stopped.Report
+	small, large := s.signed(r.Checkpoints[0]).Tree, s.signed(r.Checkpoints[1]).Tree
+	if err := tlog.CheckTree(r.Consistency, large.N, large.Hash, small.N, r.Prefix); err != nil || r.Prefix == small.Hash || small.N != size+2 {
+		t.Errorf("size %d begins with %v, %v is signed for size %d: %v", large.N, r.Prefix, small.Hash, small.N, err)
+	}
+}
+
 // Asked to cosign the other branch, the mirror sees both.
 func TestAForkThatIsOnlySubmittedStopsTheMirror(t *testing.T) {
 	s := play(t)
@@ -341,47 +399,6 @@ func TestAForkThatIsOnlySubmittedStopsTheMirror(t *testing.T) {
 		t.Errorf("answers %d: %s", w.Code, w.Body)
 	}
 	s.contradict(s.stops(registry.Fork))
-}
-
-func TestARewindStopsTheMirror(t *testing.T) {
-	s := play(t)
-	before := s.liar.size()
-	s.log("app-1", lie{})
-	if err := s.mirror.CatchUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.liar.show(before)
-	// A cache may lag.
-	for range 3 {
-		if err := s.mirror.CatchUp(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.clock.Add(2 * time.Minute)
-	r := s.stops(registry.Rewind)
-	if len(r.Checkpoints) != 2 {
-		t.Fatalf("%d checkpoints, want two", len(r.Checkpoints))
-	}
-	if a, b := s.signed(r.Checkpoints[0]), s.signed(r.Checkpoints[1]); a.Tree.N <= b.Tree.N {
-		t.Errorf("sizes %d and then %d are no rewind", a.Tree.N, b.Tree.N)
-	}
-}
-
-func TestACacheThatLagsIsNoRewind(t *testing.T) {
-	s := play(t)
-	before := s.liar.size()
-	s.log("app-1", lie{})
-	for range 3 {
-		s.liar.show(s.liar.size())
-		if err := s.mirror.CatchUp(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s.clock.Add(50 * time.Second)
-		s.liar.show(before)
-		if err := s.mirror.CatchUp(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 func TestAStatementLeftOutOfTheMapStopsTheMirror(t *testing.T) {
@@ -404,35 +421,6 @@ func TestAPostdatedBatchStopsTheMirror(t *testing.T) {
 	s := play(t)
 	s.liar.batch(s.clock.Now().Add(5*time.Minute+time.Second), lie{}, s.registration("reg-2", registrytest.Corvus))
 	s.proves(s.stops(registry.Postdated), false)
-}
-
-func TestABatchBeforeTheOneBeforeStopsTheMirror(t *testing.T) {
-	s := play(t)
-	s.liar.batch(registrytest.Start.Add(time.Second), lie{}, s.registration("reg-2", registrytest.Corvus))
-	s.proves(s.stops(registry.Backdated), false)
-}
-
-func TestABatchNotAfterAnOwnCosignatureStopsTheMirror(t *testing.T) {
-	s := play(t)
-	s.clock.Add(2 * time.Minute)
-	size := s.liar.size()
-	at := s.cosigned(s.ask(0, nil, s.liar.checkpoints[size]))
-	if want := s.clock.Now().Add(-time.Minute); !at.Equal(want) {
-		t.Fatalf("cosigned %s, want %s", at, want)
-	}
-	// After the batch before, and after any cosignature that is not known.
-	s.liar.batch(at, lie{}, s.registration("reg-2", registrytest.Corvus))
-	s.proves(s.stops(registry.Backdated), false)
-}
-
-func TestABatchJustAfterAnOwnCosignatureIsFollowed(t *testing.T) {
-	s := play(t)
-	s.clock.Add(2 * time.Minute)
-	at := s.cosigned(s.ask(0, nil, s.liar.checkpoints[s.liar.size()]))
-	s.liar.batch(at.Add(time.Millisecond), lie{}, s.registration("reg-2", registrytest.Corvus))
-	if err := s.mirror.CatchUp(t.Context()); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestAStatementThatMayNotBeLoggedStopsTheMirror(t *testing.T) {
@@ -460,23 +448,6 @@ func TestAStatementThatMayNotBeLoggedStopsTheMirror(t *testing.T) {
 	}
 }
 
-func TestAnotherKeyStopsTheMirror(t *testing.T) {
-	s := play(t)
-	skey, _, err := note.GenerateKey(zeroes{}, registrytest.Origin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := note.NewSigner(skey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed := s.log("app-1", lie{signer: other})
-	r := s.stops(registry.Unsigned)
-	if len(r.Checkpoints) != 1 || r.Checkpoints[0] != string(signed) {
-		t.Errorf("the report holds %q", r.Checkpoints)
-	}
-}
-
 func TestWhatIsNoLogOfThisKindStopsTheMirror(t *testing.T) {
 	for name, x := range map[string]lie{
 		"a status leaf at another place":        {status: func(l *verify.StatusLeaf) { l.Index++ }},
@@ -491,41 +462,35 @@ func TestWhatIsNoLogOfThisKindStopsTheMirror(t *testing.T) {
 	}
 }
 
-// Whatever stands between register and mirror may damage what is read.
-func TestALeafThatIsServedWronglyOnceIsNoDivergence(t *testing.T) {
+// The last leaf of a signed tree is a status leaf.
+func TestACheckpointWithinABatchStopsTheMirror(t *testing.T) {
 	s := play(t)
-	s.log("app-1", lie{})
-	before := s.mirror.Reader().Size()
-	wrong := 1
-	s.liar.served = func(index int64, leaf []byte) []byte {
-		if index != before || wrong == 0 {
-			return leaf
-		}
-		wrong--
-		return append(leaf[:len(leaf)-1:len(leaf)-1], 'x')
+	signed := s.log("app-1", lie{open: true})
+	if w := s.ask(0, nil, signed); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "has stopped") {
+		t.Errorf("asked to cosign it, the mirror answers %d: %s", w.Code, w.Body)
 	}
-	if err := s.mirror.CatchUp(t.Context()); err != nil {
-		t.Fatal(err)
+	r := s.stops(registry.Misformed)
+	if len(r.Checkpoints) != 1 {
+		t.Fatalf("%d checkpoints, want one", len(r.Checkpoints))
 	}
-	if wrong != 0 || s.mirror.Reader().Size() != s.liar.size() {
-		t.Errorf("holds %d of %d", s.mirror.Reader().Size(), s.liar.size())
+	tree := s.signed(r.Checkpoints[0]).Tree
+	if r.Index != tree.N-1 || verify.IsStatusLeaf([]byte(r.Statement)) {
+		t.Errorf("leaf %d of %d is shown: %q", r.Index, tree.N, r.Statement)
+	}
+	if err := tlog.CheckRecord(r.Proof, tree.N, tree.Hash, r.Index, tlog.RecordHash([]byte(r.Statement))); err != nil {
+		t.Errorf("the last leaf is not proven: %v", err)
 	}
 }
 
-func TestALeafThatIsServedOtherwiseThanSignedStopsTheMirror(t *testing.T) {
+// A leaf that is longer than any may be is shown whole.
+func TestALeafWithoutBoundsStopsTheMirror(t *testing.T) {
 	s := play(t)
-	s.log("app-1", lie{})
-	before := s.mirror.Reader().Size()
-	other := statement(t, registrytest.Approval("app-1", registrytest.US, registrytest.Corvus, "AU"), s.clock.Now())
-	s.liar.served = func(index int64, leaf []byte) []byte {
-		if index == before {
-			return other
-		}
-		return leaf
-	}
-	r := s.stops(registry.Fork)
-	for _, c := range r.Checkpoints {
-		s.signed(c)
+	long := bytes.Repeat([]byte("x"), attest.MaxBytes+1)
+	s.liar.batch(s.clock.Now(), lie{}, long)
+	r := s.stops(registry.Misformed)
+	tree := s.signed(r.Checkpoints[0]).Tree
+	if err := tlog.CheckRecord(r.Proof, tree.N, tree.Hash, r.Index, tlog.RecordHash([]byte(r.Statement))); err != nil || r.Statement != string(long) {
+		t.Errorf("a leaf of %d bytes is not proven: %v", len(r.Statement), err)
 	}
 }
 
@@ -570,6 +535,22 @@ func TestAnotherRootThanThePinnedOneIsNotMirrored(t *testing.T) {
 	}
 	if m.Reader().Checkpoint() != nil {
 		t.Error("it is shown")
+	}
+}
+
+// A register that cannot be followed is asked less and less often.
+func TestFollowWaitsLongerWhereItFails(t *testing.T) {
+	s := play(t)
+	s.liar.show(999)
+	s.liar.asks()
+	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+	defer cancel()
+	if err := s.mirror.Follow(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Follow returns %v", err)
+	}
+	// After 10, 20 and 40 milliseconds, and then every 60.
+	if looks := len(s.liar.asks()); looks < 2 || looks > 13 {
+		t.Errorf("%d looks in 600ms at an interval of 10ms", looks)
 	}
 }
 

@@ -21,9 +21,10 @@ import (
 const divergenceFile = "divergence.json"
 
 // A Report says what a register did that it may not, and holds what shows it
-// to others. Whoever has the register's log key checks it without the mirror:
-// the checkpoints are signed notes, and the proofs are RFC 6962 inclusion proofs
-// in the tree of the checkpoint.
+// to others. Whoever has the register's trust root checks it without the mirror:
+// the checkpoints are signed notes, and the proofs are RFC 6962 proofs in their
+// trees. A rewind shows no contradiction, and a postdated batch or one before
+// the mirror's cosignature as much as the mirror's clock is believed.
 type Report struct {
 	// Origin names the register.
 	Origin string `json:"origin"`
@@ -40,12 +41,24 @@ type Report struct {
 	Held  int64     `json:"held"`
 	// Checkpoints are the signed checkpoints.
 	Checkpoints []string `json:"checkpoints"`
+	// Prefix is, of a fork whose checkpoints are of two sizes, the root at the
+	// smaller size of the larger tree, which is not what is signed for that size;
+	// Consistency proves it.
+	Prefix      tlog.Hash   `json:"prefix,omitzero"`
+	Consistency []tlog.Hash `json:"consistency,omitempty"`
 	// StatusLeaf closes the batch at fault and is proven by StatusProof.
 	StatusLeaf  string      `json:"status_leaf,omitzero"`
 	StatusProof []tlog.Hash `json:"status_proof,omitempty"`
 	// Statement stands at Index and is proven by Proof.
 	Statement string      `json:"statement,omitzero"`
 	Proof     []tlog.Hash `json:"proof,omitempty"`
+	// PreviousLeaf is the status leaf, which StatusLeaf names and PreviousProof
+	// proves, of the batch that the one at fault is not dated after; Cosigned is
+	// the checkpoint of a smaller size with the mirror's cosignature that it is
+	// not dated after.
+	PreviousLeaf  string      `json:"previous_leaf,omitzero"`
+	PreviousProof []tlog.Hash `json:"previous_proof,omitempty"`
+	Cosigned      string      `json:"cosigned,omitzero"`
 }
 
 // NewReport makes the report of a divergence that was found at that time, where
@@ -54,6 +67,7 @@ func NewReport(origin string, d *registry.Divergence, found time.Time, held int6
 	r := Report{
 		Origin: origin, Kind: d.Kind, Cause: printable(d.Err), Index: d.Index,
 		Found: found.UTC().Truncate(time.Second), Held: held, Checkpoints: []string{},
+		Prefix: d.Prefix, Consistency: d.Consistency, PreviousLeaf: printableLeaf(d.Previous), PreviousProof: d.PreviousProof, Cosigned: string(d.Cosigned),
 		StatusLeaf: printableLeaf(d.StatusLeaf), StatusProof: d.StatusProof, Statement: printableLeaf(d.Statement), Proof: d.Proof,
 	}
 	for _, c := range d.Checkpoints {
@@ -71,24 +85,33 @@ var acts = map[registry.DivergenceKind]string{
 	registry.Backdated:    "dated a batch before what was known already",
 	registry.FalseMap:     "signed a status map that is not the one of what it logged",
 	registry.Inadmissible: "logged a statement that may not be logged",
-	registry.Unsigned:     "shows a checkpoint that none of its log keys in force has signed",
 	registry.Misformed:    "logged what has not the form of a log of this kind",
+}
+
+// act says in words what the register did.
+func (r *Report) act() string {
+	if act := acts[r.Kind]; act != "" {
+		return act
+	}
+	return "diverges (" + string(r.Kind) + ")"
 }
 
 // Text says for people what the report holds.
 func (r *Report) Text() string {
 	var b strings.Builder
-	act := acts[r.Kind]
-	if act == "" {
-		act = "diverges (" + string(r.Kind) + ")"
-	}
-	fmt.Fprintf(&b, "The register %s %s.\n\n%s\n\n", r.Origin, act, r.Cause)
+	fmt.Fprintf(&b, "The register %s %s.\n\n%s\n\n", r.Origin, r.act(), r.Cause)
 	fmt.Fprintf(&b, "Found at %s by a mirror that holds and has checked %d leaves.\n", r.Found.UTC().Format(time.RFC3339), r.Held)
 	for i, c := range r.Checkpoints {
 		fmt.Fprintf(&b, "\nSigned checkpoint %d of %d:\n\n%s", i+1, len(r.Checkpoints), indented(c))
 	}
 	if r.StatusLeaf != "" {
 		fmt.Fprintf(&b, "\nStatus leaf:\n\n%s", indented(r.StatusLeaf))
+	}
+	if r.PreviousLeaf != "" {
+		fmt.Fprintf(&b, "\nStatus leaf before it:\n\n%s", indented(r.PreviousLeaf))
+	}
+	if r.Cosigned != "" {
+		fmt.Fprintf(&b, "\nCosigned before:\n\n%s", indented(r.Cosigned))
 	}
 	if r.Statement != "" {
 		fmt.Fprintf(&b, "\nStatement at index %d:\n\n%s", r.Index, indented(r.Statement))
@@ -109,9 +132,8 @@ type Stopped struct {
 
 // Error says what the register did, and where the report is.
 func (s *Stopped) Error() string {
-	act := acts[s.Report.Kind]
 	return fmt.Sprintf("this mirror has stopped: the register %s %s (%s): %s; the evidence is in %s, and taking that away starts the mirror again",
-		s.Report.Origin, act, s.Report.Kind, s.Report.Cause, s.File)
+		s.Report.Origin, s.Report.act(), s.Report.Kind, s.Report.Cause, s.File)
 }
 
 // hasStopped returns a *Stopped where a report is kept.
