@@ -191,10 +191,11 @@ func (r *Registry) Cosign(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// From here on it is kept or the storage has failed, whoever still waits.
+	// From here on it is kept or it is known that it is not, whoever still waits.
 	if err := r.log.SetCheckpoint(context.WithoutCancel(ctx), s.size, s.checkpoint); err != nil {
-		return r.fail(err)
+		return r.storage(err)
 	}
+	r.full.Store(false)
 	r.advance(&s)
 	r.publish(&s)
 	r.covered.Store(&s)
@@ -244,7 +245,7 @@ func (r *Registry) fresh(ctx context.Context) (*snapshot, error) {
 		}
 		if err := r.Cosign(ctx); err != nil {
 			// What was covered before storage failed still proves what it did.
-			if s := r.covered.Load(); s != nil && errors.Is(err, ErrReadOnly) {
+			if s := r.covered.Load(); s != nil && (errors.Is(err, ErrReadOnly) || errors.Is(err, ErrFull)) {
 				return s, nil
 			}
 			return nil, err

@@ -801,6 +801,33 @@ func TestABatchIsDatedAfterWhatACosignerIsStillAskedFor(t *testing.T) {
 	}
 }
 
+func TestARegisterThatHasShownNothingYetIsNotHealthy(t *testing.T) {
+	r := cosignedBy(t, "group q all a b c")
+	if err := r.open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WaitConfirmed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	r.c.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		<-answer
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	defer close(answer)
+	if _, err := r.Init(t.Context(), r.root); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := r.Healthy(); !errors.Is(err, registry.ErrNoQuorum) {
+		t.Errorf("healthy: %v, want ErrNoQuorum", err)
+	}
+}
+
 func TestAStoreThatFailsWhilePublishingEndsAllWriting(t *testing.T) {
 	r := cosignedBy(t, "group q 2 a b c")
 	var faulty *unkept

@@ -281,6 +281,9 @@ func (r *Registry) Healthy() error {
 	if r.full.Load() {
 		return ErrFull
 	}
+	if r.publisher != nil && r.shown().size == 0 {
+		return r.publisher.why()
+	}
 	if err := checkClock(r.now(), r.batchTime(r.now(), s), s); err != nil {
 		return err
 	}

@@ -60,6 +60,30 @@ func TestAStoreThatIsFullIsSaidAndGoneOnWithLater(t *testing.T) {
 	checkLog(t, r)
 }
 
+// Evidence may need a cosignature, which is kept before it is handed out.
+func TestAStoreThatIsFullWhileCosigningIsGoneOnWithLater(t *testing.T) {
+	var full *unkept
+	r := rt.New(t, func(c *registry.Config) {
+		full = &unkept{Log: c.Log}
+		c.Log = full
+	})
+	r.MustSubmit(approvalNumber(1))
+	mustEvidence(t, r)
+	full.fail(registry.ErrFull)
+	r.Clock.Add(2 * time.Minute)
+	mustEvidence(t, r)
+	if err := r.Healthy(); !errors.Is(err, registry.ErrFull) {
+		t.Errorf("healthy: %v, want ErrFull", err)
+	}
+	full.fail(nil)
+	mustEvidence(t, r)
+	if err := r.Healthy(); err != nil {
+		t.Errorf("healthy: %v", err)
+	}
+	r.MustSubmit(approvalNumber(2))
+	checkLog(t, r)
+}
+
 func TestAClockThatFellBackIsSaid(t *testing.T) {
 	r := rt.New(t)
 	r.MustSubmit(approvalNumber(1))

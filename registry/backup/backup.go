@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -45,8 +46,9 @@ const (
 // headerSize is that of a record's kind and length.
 const headerSize = 1 + 4
 
-// maxCheckpoint bounds a signed checkpoint: some hundred signatures.
-const maxCheckpoint = 64 << 10
+// ahead is how many checkpoints are fetched at once: a log of many small batches
+// has one for each, and over a network each takes a round trip.
+const ahead = 16
 
 // Write writes the log as it stands at the call: what is logged while it
 // writes is left out. It returns an error where the log is empty, cannot be
@@ -60,16 +62,16 @@ func Write(ctx context.Context, w io.Writer, log registry.Store) error {
 	if head.Size == 0 {
 		return errors.New("write the backup: the log is empty")
 	}
-	src := registry.StoreSource(log)
-	o := outgoing{src: src, checkpoint: head.Checkpoint, kept: src.Checkpoint}
+	o := outgoing{src: registry.StoreSource(log), checkpoint: head.Checkpoint}
 	if err := o.write(ctx, w); err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	return nil
 }
 
-// WriteFrom writes what a source gives, up to a signed checkpoint, without
-// those before it: a backup of a register that is read over the network. The
+// WriteFrom writes what a source gives, up to a signed checkpoint, with those
+// before it that the source has: a backup of a register that is read over the
+// network. The
 // leaves are those that the checkpoint signs, or an error is returned; whose
 // signature it has is for the caller, and for [Restore], to check. Progress,
 // which may be nil, is told how many leaves are written.
@@ -85,14 +87,31 @@ func WriteFrom(ctx context.Context, w io.Writer, src registry.Source, checkpoint
 type outgoing struct {
 	src        registry.Source
 	checkpoint []byte
-	// kept returns the checkpoints of smaller sizes; nil for none.
-	kept     func(ctx context.Context, size int64) ([]byte, error)
-	progress func(size int64)
+	progress   func(size int64)
+	// waiting are what is to be written next, in order.
+	waiting []*entry
+	// fetching counts the checkpoints among them.
+	fetching int
+	fetchers sync.WaitGroup
 	// hashes are the stored hashes of what is written.
 	hashes []tlog.Hash
 }
 
+// An entry is a leaf, or a checkpoint that is being fetched.
+type entry struct {
+	leaf    []byte
+	fetched chan fetched
+}
+
+type fetched struct {
+	checkpoint []byte
+	err        error
+}
+
 func (o *outgoing) write(ctx context.Context, w io.Writer) error {
+	ctx, stop := context.WithCancel(ctx)
+	// Whoever closes the source after an error does so when nothing reads it.
+	defer func() { stop(); o.fetchers.Wait() }()
 	c, err := verify.ParseCheckpoint(o.checkpoint)
 	if err != nil {
 		return err
@@ -117,6 +136,11 @@ func (o *outgoing) write(ctx context.Context, w io.Writer) error {
 			o.progress(size)
 		}
 	}
+	for len(o.waiting) > 0 {
+		if err := o.next(b); err != nil {
+			return err
+		}
+	}
 	if hash, err := tlog.TreeHash(size, tlog.HashReaderFunc(o.read)); err != nil {
 		return err
 	} else if size != c.Tree.N || hash != c.Tree.Hash {
@@ -128,14 +152,18 @@ func (o *outgoing) write(ctx context.Context, w io.Writer) error {
 	return b.Flush()
 }
 
-// leaf writes a leaf and adds its hashes.
+// leaf adds a leaf's hashes, and writes it or puts it behind what is waited for.
 func (o *outgoing) leaf(w *bufio.Writer, index int64, leaf []byte) error {
 	hs, err := tlog.StoredHashes(index, leaf, tlog.HashReaderFunc(o.read))
 	if err != nil {
 		return err
 	}
 	o.hashes = append(o.hashes, hs...)
-	return record(w, kindLeaf, leaf)
+	if len(o.waiting) == 0 {
+		return record(w, kindLeaf, leaf)
+	}
+	o.waiting = append(o.waiting, &entry{leaf: leaf})
+	return nil
 }
 
 func (o *outgoing) read(indexes []int64) ([]tlog.Hash, error) {
@@ -146,19 +174,39 @@ func (o *outgoing) read(indexes []int64) ([]tlog.Hash, error) {
 	return hs, nil
 }
 
-// before writes the kept checkpoint of a smaller size where there is one.
+// before has the checkpoint of a smaller size written where the source has it.
 func (o *outgoing) before(ctx context.Context, w *bufio.Writer, size int64) error {
-	if o.kept == nil {
+	e := &entry{fetched: make(chan fetched, 1)}
+	o.fetchers.Go(func() {
+		checkpoint, err := o.src.Checkpoint(ctx, size)
+		e.fetched <- fetched{checkpoint, err}
+	})
+	o.waiting = append(o.waiting, e)
+	o.fetching++
+	for o.fetching > ahead {
+		if err := o.next(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next writes the first of what waits.
+func (o *outgoing) next(w *bufio.Writer) error {
+	e := o.waiting[0]
+	o.waiting = o.waiting[1:]
+	if e.fetched == nil {
+		return record(w, kindLeaf, e.leaf)
+	}
+	o.fetching--
+	f := <-e.fetched
+	if errors.Is(f.err, registry.ErrNotFound) {
 		return nil
 	}
-	checkpoint, err := o.kept(ctx, size)
-	if errors.Is(err, registry.ErrNotFound) {
-		return nil
+	if f.err != nil {
+		return f.err
 	}
-	if err != nil {
-		return err
-	}
-	return record(w, kindCheckpoint, checkpoint)
+	return record(w, kindCheckpoint, f.checkpoint)
 }
 
 func record(w *bufio.Writer, kind byte, data []byte) error {
@@ -177,7 +225,7 @@ func maxLength(kind byte) int {
 	if kind == kindLeaf {
 		return attest.MaxBytes
 	}
-	return maxCheckpoint
+	return verify.MaxCheckpoint
 }
 
 // Restore brings an empty log, or one that an earlier Restore was stopped in,

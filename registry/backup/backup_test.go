@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,9 @@ import (
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/backup"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
+	"github.com/safeconduct/safeconduct/registry/httpapi"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/registry/tlogtiles"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -150,6 +153,45 @@ func TestABackupIsTakenWhileTheRegisterWrites(t *testing.T) {
 		}
 	}
 	writing.Wait()
+}
+
+// More than one transaction of a store takes has to end in a checkpoint.
+func TestABackupOverTheNetworkOfALongLogRestores(t *testing.T) {
+	r := rt.New(t)
+	for i := range 130 {
+		a := rt.Approval(fmt.Sprintf("TEA-%d", i), rt.IN, fmt.Sprintf("in-own:E%d", i), "IN")
+		a.ApprovedSites = nil
+		for j := range 10 {
+			a.ApprovedSites = append(a.ApprovedSites, attest.Site{ID: fmt.Sprintf("S-%d", j), Address: strings.Repeat("x", 4000), Country: "IN"})
+		}
+		r.MustSubmit(a)
+	}
+	api := httptest.NewServer(httpapi.NewHandler(r.Registry, httpapi.Options{Now: r.Clock.Now}))
+	defer api.Close()
+	src := &tlogtiles.Client{BaseURL: api.URL}
+	latest, err := src.Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var data bytes.Buffer
+	if err := backup.WriteFrom(t.Context(), &data, src, latest, nil); err != nil {
+		t.Fatal(err)
+	}
+	b, err := open(data.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := emptyLog(t)
+	if err := backup.Restore(t.Context(), b, log, nil); err != nil {
+		t.Fatal(err)
+	}
+	head, err := log.Head()
+	if err != nil || !bytes.Equal(head.Checkpoint, latest) {
+		t.Errorf("head %s (%v), want %s", head.Checkpoint, err, latest)
+	}
+	if got, want := b.Checkpoints(), 131; got != want {
+		t.Errorf("%d checkpoints, want %d", got, want)
+	}
 }
 
 func TestATruncatedBackupIsRefused(t *testing.T) {

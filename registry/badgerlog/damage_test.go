@@ -269,6 +269,31 @@ func TestATornAcknowledgementOpens(t *testing.T) {
 	}
 }
 
+// Made anew from what is left, the log would look whole.
+func TestALogThatLostItsEndIsNotOpenedForRepair(t *testing.T) {
+	dir := t.TempDir()
+	log := openSmall(t, dir)
+	leaves := newRaw()
+	leaves.grow(t, log, 3, 100)
+	closeLog(t, log)
+	old := copyStore(t, dir)
+	log = openSmall(t, dir)
+	leaves.grow(t, log, 3, 100)
+	closeLog(t, log)
+	acknowledged, err := os.ReadFile(filepath.Join(dir, "acknowledged"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, filepath.Join(old, "acknowledged"), 0, acknowledged)
+	log, err = badgerlog.OpenUnchecked(old, nil)
+	if err == nil {
+		t.Fatal("opened", log.Close())
+	}
+	if want := "were acknowledged"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%v does not say %q", err, want)
+	}
+}
+
 // What is neither a leaf nor a checkpoint is acknowledged too.
 func TestALostSizeIsNoticed(t *testing.T) {
 	dir := t.TempDir()

@@ -255,9 +255,10 @@ func excerpt(body []byte) string {
 
 // retryAfter reads the header's form in seconds, up to an hour.
 func retryAfter(header string) time.Duration {
-	s, err := strconv.Atoi(header)
-	if err != nil || s < 0 {
+	s, err := strconv.ParseUint(header, 10, 63)
+	if err != nil {
 		return 0
 	}
-	return min(time.Duration(s)*time.Second, time.Hour)
+	// Bounded before it is multiplied, which would overflow.
+	return time.Duration(min(s, 3600)) * time.Second
 }

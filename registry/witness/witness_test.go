@@ -269,6 +269,21 @@ func TestRefusalsKeepTheirStatus(t *testing.T) {
 	}
 }
 
+func TestAWitnessIsNotAskedAtOnceThatWantsToBeLeftAloneForAges(t *testing.T) {
+	l := grown(t, 2, "leaf")
+	server := rt.NewWitness(t, "w", at(1700000000))
+	for header, want := range map[string]time.Duration{"3600": time.Hour, "3601": time.Hour, "20211507185753197": time.Hour, "-1": 0, "soon": 0} {
+		server.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", header)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		_, err := dial(t, server).AddCheckpoint(t.Context(), 0, l.checkpoint(t, 2), nil)
+		if e, ok := errors.AsType[*witness.StatusError](err); !ok || e.RetryAfter != want {
+			t.Errorf("%s: %v, want after %s", header, err, want)
+		}
+	}
+}
+
 func TestASlowWitnessIsNotWaitedForLongerThanTold(t *testing.T) {
 	l := grown(t, 2, "leaf")
 	server := rt.NewWitness(t, "w", at(1700000000))
