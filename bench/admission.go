@@ -15,7 +15,7 @@ import (
 
 // submitters is how many submit at once, each the next statement when it has
 // the receipt of the last: several batches' worth.
-const submitters = 1024
+const submitters = 3072
 
 // admission measures how fast a register admits statements, up to each size.
 func admission(ctx context.Context, b *bench) error {
