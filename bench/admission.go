@@ -171,6 +171,9 @@ func admissionStage(ctx context.Context, in admissionInput) (out admissionOutput
 	if out.Memory, err = memory(); err != nil {
 		return out, err
 	}
+	if err := profileHeap("admission"); err != nil {
+		return out, err
+	}
 	if err := closeAll(); err != nil {
 		return out, err
 	}

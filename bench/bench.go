@@ -15,7 +15,7 @@
 // before, with fixed keys, and their signing is not timed.
 //
 // Where a target is missed, -profile DIR -run SECTION says why: it keeps a CPU
-// profile of every process.
+// profile of every process, and a heap profile where memory is measured.
 package main
 
 import (
@@ -113,7 +113,7 @@ func main() {
 	names := flag.String("run", ".", "the sections to measure, a regular expression: limits, raw, admission, latency, evidence, restart, replay")
 	dir := flag.String("dir", "", "where to put what is measured, on the disk that is meant (default: the directory for temporary files)")
 	out := flag.String("results", "results", "where to put the results; empty for nowhere")
-	flag.StringVar(&profiles, "profile", "", "directory to keep a CPU profile of every measurement in")
+	flag.StringVar(&profiles, "profile", "", "directory to keep profiles of every measurement in")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -37,8 +37,20 @@ func stage[In, Out any](f func(context.Context, In) (Out, error)) func(context.C
 	}
 }
 
-// profiles is the directory for CPU profiles, empty for none.
+// profiles is the directory for profiles, empty for none.
 var profiles string
+
+// profileHeap keeps a profile of what the process holds now, collected or not.
+func profileHeap(name string) error {
+	if profiles == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(profiles, name+"-heap-*.pprof")
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
+}
 
 // answer runs one stage: what it is given on r, what it found on w.
 func answer(ctx context.Context, name string, r io.Reader, w io.Writer) (err error) {

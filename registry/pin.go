@@ -1,33 +1,9 @@
 package registry
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-
-	"github.com/go-json-experiment/json"
-
-	"github.com/safeconduct/safeconduct/verify"
 )
-
-// pinOf returns the version of the trust root that a trust pins, and its leaf
-// hash in base64.
-func pinOf(trust *verify.Trust) (version int64, leaf string, err error) {
-	b, err := trust.MarshalJSON()
-	if err != nil {
-		return 0, "", err
-	}
-	var doc struct {
-		Root struct {
-			LeafHash string `json:"leaf_hash"`
-			Version  int64  `json:"version"`
-		} `json:"root"`
-	}
-	if err := json.Unmarshal(b, &doc); err != nil {
-		return 0, "", fmt.Errorf("read the trust's pin: %w", err)
-	}
-	return doc.Root.Version, doc.Root.LeafHash, nil
-}
 
 // errUnpinned says that a log has not shown whose it is.
 var errUnpinned = errors.New("the log does not have the version of the trust root that the trust file pins")
@@ -48,17 +24,13 @@ func (r *Reader) pinned(s *snapshot) (met bool, err error) {
 	if r.trust == nil {
 		return true, nil
 	}
-	version, leaf, err := pinOf(r.trust)
-	if err != nil {
-		return false, err
-	}
+	version, leaf := r.trust.Pin()
 	for _, x := range s.roots {
 		if x.root.Root().Version != version {
 			continue
 		}
-		hash := x.root.Statement().LeafHash()
-		if got := base64.StdEncoding.EncodeToString(hash[:]); got != leaf {
-			return false, fmt.Errorf("version %d of the log's trust root has the leaf hash %s; the trust file pins %s: it is another register, or another register's trust file", version, got, leaf)
+		if got := x.root.Statement().LeafHash(); got != leaf {
+			return false, fmt.Errorf("version %d of the log's trust root has the leaf hash %v; the trust file pins %v: it is another register, or another register's trust file", version, got, leaf)
 		}
 		return true, nil
 	}

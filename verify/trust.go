@@ -166,6 +166,10 @@ func newTrust(d trustDocument) (*Trust, error) {
 // Origin returns the origin of the register.
 func (t *Trust) Origin() string { return t.doc.Origin }
 
+// Pin returns the version of the trust root that the trust pins, and its leaf
+// hash.
+func (t *Trust) Pin() (version int64, leaf tlog.Hash) { return t.doc.Root.Version, t.pin }
+
 // MaxStatusAge returns how old a status may be.
 func (t *Trust) MaxStatusAge() time.Duration { return t.maxAge }
 
