@@ -54,9 +54,11 @@ func (r *Reader) evidence(ctx context.Context, req *policy.Request, omissible fu
 	}
 	e.Checkpoint = string(s.checkpoint)
 	e.Status = verify.StatusProof{Index: s.size - 1, Leaf: string(s.status)}
-	if e.Status.Proof, err = tlog.ProveRecord(s.size, s.size-1, r.log); err != nil {
+	proof, err := tlog.ProveRecord(s.size, s.size-1, r.log)
+	if err != nil {
 		return nil, fmt.Errorf("make evidence: status leaf: %w", err)
 	}
+	e.Status.Proof = verify.InclusionProof(proof)
 	return e.Marshal()
 }
 
@@ -147,6 +149,6 @@ func (e *exhibit) show(x proven.Entry) error {
 	if err != nil {
 		return fmt.Errorf("prove index %d: %w", x.Index, err)
 	}
-	e.Statements = append(e.Statements, verify.LoggedStatement{Index: x.Index, Proof: proof, Statement: string(x.Statement.Bytes())})
+	e.Statements = append(e.Statements, verify.LoggedStatement{Index: x.Index, Proof: verify.InclusionProof(proof), Statement: string(x.Statement.Bytes())})
 	return nil
 }

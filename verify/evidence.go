@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/strictjson"
@@ -81,8 +80,8 @@ type Entry struct {
 type LoggedStatement struct {
 	// Index is its log index.
 	Index int64 `json:"index"`
-	// Proof is its RFC 6962 inclusion proof under the checkpoint.
-	Proof []tlog.Hash `json:"proof,omitempty"`
+	// Proof is its inclusion proof under the checkpoint.
+	Proof InclusionProof `json:"proof,omitempty"`
 	// Statement is the statement as it is logged.
 	Statement string `json:"statement"`
 }
@@ -93,8 +92,8 @@ type StatusProof struct {
 	Index int64 `json:"index"`
 	// Leaf is the text of the [StatusLeaf].
 	Leaf string `json:"leaf"`
-	// Proof is its RFC 6962 inclusion proof under the checkpoint.
-	Proof []tlog.Hash `json:"proof,omitempty"`
+	// Proof is its inclusion proof under the checkpoint.
+	Proof InclusionProof `json:"proof,omitempty"`
 }
 
 // document is evidence with its type. Members stand in the order of RFC 8785.

@@ -28,7 +28,7 @@ func (in *inspection) statusLeaf() error {
 	if in.status.Index != s.Index {
 		return fmt.Errorf("it says that its index is %d; it is shown at %d", in.status.Index, s.Index)
 	}
-	if err := included(s.Proof, in.tree, s.Index, tlog.RecordHash([]byte(s.Leaf))); err != nil {
+	if err := s.Proof.check(in.tree, s.Index, tlog.RecordHash([]byte(s.Leaf))); err != nil {
 		return err
 	}
 	if in.status.Time.After(in.fresh.Add(skew)) {
@@ -38,14 +38,6 @@ func (in *inspection) statusLeaf() error {
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
-// included checks an RFC 6962 inclusion proof.
-func included(proof []tlog.Hash, tree tlog.Tree, index int64, leaf tlog.Hash) error {
-	if err := tlog.CheckRecord(proof, tree.N, tree.Hash, index, leaf); err != nil {
-		return fmt.Errorf("the inclusion proof of the leaf at index %d does not lead to the checkpoint: %w", index, err)
-	}
-	return nil
-}
 
 // statusMap: every history has a proof of the status map's form, and what is
 // shown as absent is. What the map holds of the others is recomputed from
@@ -105,7 +97,7 @@ func (in *inspection) history() error {
 		if shown.entry == nil {
 			return fmt.Errorf("the statement at index %d is in no history", s.Index)
 		}
-		if err := included(s.Proof, in.tree, s.Index, shown.leaf); err != nil {
+		if err := s.Proof.check(in.tree, s.Index, shown.leaf); err != nil {
 			return err
 		}
 	}

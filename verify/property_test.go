@@ -188,7 +188,7 @@ func TestAnotherLogHasAnotherRoot(t *testing.T) {
 		size := int64(len(other.leaves))
 		e := must(verify.Parse(data))
 		e.Checkpoint = other.checkpoint(quorum(cosign)...)
-		e.Status = verify.StatusProof{Index: size - 1, Leaf: other.leaves[size-1], Proof: must(tlog.ProveRecord(size, size-1, other))}
+		e.Status = verify.StatusProof{Index: size - 1, Leaf: other.leaves[size-1], Proof: verify.InclusionProof(must(tlog.ProveRecord(size, size-1, other)))}
 		if _, err := verify.Check(marshal(t, e), tr, asked); err == nil {
 			t.Errorf("accepted under the root of a log without leaf %d", index)
 		}

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/safeconduct/safeconduct/attest"
 )
 
@@ -34,7 +32,7 @@ func scan(data []byte) (*Evidence, bool) {
 	e.Status.Index = s.number()
 	s.is(`,"leaf":`)
 	e.Status.Leaf = s.text()
-	e.Status.Proof = s.hashes()
+	e.Status.Proof = s.inclusion()
 	s.is(`},"type":"` + evidenceType + `"}`)
 	return e, !s.failed && s.rest == ""
 }
@@ -84,23 +82,19 @@ func (s *scanner) entry() (e Entry) {
 func (s *scanner) statement() (l LoggedStatement) {
 	s.is(`{"index":`)
 	l.Index = s.number()
-	l.Proof = s.hashes()
+	l.Proof = s.inclusion()
 	s.is(`,"statement":`)
 	l.Statement = s.text()
 	s.is(`}`)
 	return l
 }
 
-// hashes reads a member proof of hashes where there is one.
-func (s *scanner) hashes() (out []tlog.Hash) {
-	if !s.has(`,"proof":[`) {
-		return nil
+// inclusion reads a member proof of a leaf where there is one.
+func (s *scanner) inclusion() (p InclusionProof) {
+	if s.has(`,"proof":"`) {
+		s.failed = p.UnmarshalText([]byte(s.raw())) != nil || s.failed
 	}
-	for s.more(len(out)) {
-		s.is(`"`)
-		out = append(out, s.hash())
-	}
-	return out
+	return p
 }
 
 // is cuts the text off.

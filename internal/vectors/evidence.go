@@ -202,8 +202,8 @@ func (x *exhibition) parse() {
 	swap("a zero tag", `"index":0,"time"`, `"index":0,"tag":"`+b64(make([]byte, 32))+`","time"`)
 	swap("a subject that is none", `"subject":"root"`, `"subject":"Root"`)
 	swap("a subject with a space", `"subject":"root"`, `"subject":"entity: x"`)
-	swap("base64 without padding", `="]`, `"]`)
-	unused := strings.Index(good, `="]`) - 1
+	swap("base64 without padding", `="},"type"`, `"},"type"`)
+	unused := strings.Index(good, `="},"type"`) - 1
 	no("base64 with unused bits", good[:unused]+nextLetter(good[unused])+good[unused+1:])
 	no("invalid UTF-8", strings.Replace(good, "safeconduct/status", "safeconduct\xff/status", 1))
 
@@ -232,7 +232,11 @@ func (x *exhibition) parse() {
 	statement := data[strings.Index(data, `"statements":[`)+14:]
 	statement = statement[:strings.Index(statement, "}")+1]
 	hand("a statement twice", same, statement, statement+","+statement)
-	hand("a proof of 65 hashes", same, `"proof":["`, `"proof":[`+strings.Repeat(`"`+b64(make([]byte, 32))+`",`, 65)+`"`)
+	proof := `{"index":0,"proof":"`
+	hand("a proof of more than 64 hashes", same, proof, proof+b64(make([]byte, 66*32)))
+	hand("a proof that is not of whole hashes", same, proof, proof+"AAAA")
+	last := data[strings.LastIndex(data, `,"proof":"`):]
+	hand("an empty string of a proof", same, last, `,"proof":""`+last[strings.Index(last, `"}`)+1:])
 }
 
 func (x *exhibition) root() {
