@@ -4,19 +4,22 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
 
 // An InclusionProof is an RFC 6962 inclusion proof, from the leaf's sibling
-// upwards. In JSON it is one string, the standard base64 of its hashes joined:
-// an array of them would be a tenth longer, and evidence is mostly proofs.
+// upwards. In JSON it is one string, the standard base64 of its hashes joined,
+// from the root downwards. An array of them would be a tenth longer, and
+// evidence is mostly proofs; those of one tree begin alike that way, which
+// compresses.
 type InclusionProof []tlog.Hash
 
 // MarshalText returns the base64 of the hashes.
 func (p InclusionProof) MarshalText() ([]byte, error) {
 	b := make([]byte, 0, len(p)*tlog.HashSize)
-	for _, h := range p {
+	for _, h := range slices.Backward(p) {
 		b = append(b, h[:]...)
 	}
 	return base64.StdEncoding.AppendEncode(nil, b), nil
@@ -32,8 +35,8 @@ func (p *InclusionProof) UnmarshalText(text []byte) error {
 		return errInclusionProof
 	}
 	out := make(InclusionProof, 0, len(b)/tlog.HashSize)
-	for ; len(b) > 0; b = b[tlog.HashSize:] {
-		out = append(out, tlog.Hash(b))
+	for at := len(b); at > 0; at -= tlog.HashSize {
+		out = append(out, tlog.Hash(b[at-tlog.HashSize:at]))
 	}
 	*p = out
 	return nil
