@@ -39,8 +39,10 @@ func evidence(ctx context.Context, b *bench) error {
 		if size == 1e6 {
 			bytesGoal, gzipGoal = &goalEvidence, &goalGzip
 		}
-		b.report.add(Row{Section: "evidence", What: subjects + "a joint check of two parties", Unit: Bytes, Value: statOf(out.Bytes)}, bytesGoal)
+		b.report.add(Row{Section: "evidence", What: subjects + "a joint check of two parties, compact", Unit: Bytes, Value: statOf(out.Bytes)}, bytesGoal)
 		b.report.add(Row{Section: "evidence", What: subjects + "the same, gzipped", Unit: Bytes, Value: statOf(out.Gzipped)}, gzipGoal)
+		b.report.add(Row{Section: "evidence", What: subjects + "with inclusion proofs of its statements", Unit: Bytes, Value: statOf(out.Whole)}, nil)
+		b.report.add(Row{Section: "evidence", What: subjects + "that, gzipped", Unit: Bytes, Value: statOf(out.WholeGzipped)}, nil)
 		b.report.add(Row{
 			Section: "evidence", What: subjects + fmt.Sprintf("what a party with %d approvals adds", b.approvals), Unit: Bytes, Value: statOf(out.Added),
 		}, &goalApprovals)
@@ -68,6 +70,8 @@ type evidenceInput struct {
 
 type evidenceOutput struct {
 	Bytes, Gzipped float64
+	// Whole and WholeGzipped are of evidence that is not compact.
+	Whole, WholeGzipped float64
 	// Added is what further approvals of one party add to the evidence.
 	Added float64
 	// Cold and Warm are the times of verifications in milliseconds, BareCold
@@ -94,28 +98,31 @@ func evidenceStage(ctx context.Context, in evidenceInput) (out evidenceOutput, e
 	}
 	// compact is what a party hands over: the mirror has cosigned, and nothing
 	// is shown that the decision does not rest on.
-	compact := func() (ev []byte, at time.Time, err error) {
-		if ev, err = reg.Evidence(ctx, jointRequest()); err != nil {
-			return nil, at, err
+	compact := func() (whole, ev []byte, at time.Time, err error) {
+		if whole, err = reg.Evidence(ctx, jointRequest()); err != nil {
+			return nil, nil, at, err
 		}
 		// A mirror's cosignature is never before the status leaf.
 		at = now().Add(time.Second)
-		if ev, err = mirrored(ctx, ev, at); err != nil {
-			return nil, at, err
+		if whole, err = mirrored(ctx, whole, at); err != nil {
+			return nil, nil, at, err
 		}
 		t, err := verify.ParseTrust(document)
 		if err != nil {
-			return nil, at, err
+			return nil, nil, at, err
 		}
-		ev, err = verify.Compact(ev, t, jointRequest(), jointRequest().Times(at))
-		return ev, at, err
+		ev, err = verify.Compact(whole, t, jointRequest(), jointRequest().Times(at))
+		return whole, ev, at, err
 	}
-	ev, at, err := compact()
+	whole, ev, at, err := compact()
 	if err != nil {
 		return out, err
 	}
-	out.Bytes = float64(len(ev))
+	out.Bytes, out.Whole = float64(len(ev)), float64(len(whole))
 	if out.Gzipped, err = gzipped(ev); err != nil {
+		return out, err
+	}
+	if out.WholeGzipped, err = gzipped(whole); err != nil {
 		return out, err
 	}
 	if err := verifications(ev, document, at, in.Verifications, &out); err != nil {
@@ -126,7 +133,7 @@ func evidenceStage(ctx context.Context, in evidenceInput) (out evidenceOutput, e
 			return out, err
 		}
 	}
-	more, at, err := compact()
+	_, more, at, err := compact()
 	if err != nil {
 		return out, err
 	}

@@ -34,6 +34,11 @@ func TestCompactEvidenceShowsOnlyWhatTheDecisionRestsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, s := range e.Statements {
+		if len(s.Proof) > 0 {
+			t.Errorf("the statement at index %d has an inclusion proof", s.Index)
+		}
+	}
 	stubs, shown := 0, 0
 	for _, h := range e.Histories {
 		stubs += len(h.Stubs)

@@ -19,22 +19,26 @@ import (
 // checkpoint would have to be cosigned and nothing is written any more, and
 // [verify.ErrTooLarge] where more is logged than evidence may hold.
 func (r *Reader) Evidence(ctx context.Context, req *policy.Request) ([]byte, error) {
-	return r.evidence(ctx, req, nil)
+	return r.evidence(ctx, req, nil, true)
 }
 
 // CompactEvidence is like [Reader.Evidence] for a verifier whose trust allows
 // stubs ([verify.Trust.AllowsStubs]) and pins that version of the trust root
 // ([verify.Trust.RootVersion]; 1 where it is not known): entries that the
-// decision at those times does not rest on are stubs.
+// decision at those times does not rest on are stubs, and statements have no
+// inclusion proofs, as with [verify.Compact].
 func (r *Reader) CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error) {
-	return r.evidence(ctx, req, func(set *proven.Set) map[int64]bool {
-		return verify.Omissible(set, req, at, pinned)
-	})
+	return r.evidence(ctx, req, omissible(req, at, pinned), false)
+}
+
+func omissible(req *policy.Request, at policy.Times, pinned int64) func(*proven.Set) map[int64]bool {
+	return func(set *proven.Set) map[int64]bool { return verify.Omissible(set, req, at, pinned) }
 }
 
 // evidence makes evidence, with stubs at the log indexes that omissible
-// returns; nil omits nothing.
-func (r *Reader) evidence(ctx context.Context, req *policy.Request, omissible func(*proven.Set) map[int64]bool) ([]byte, error) {
+// returns; nil omits nothing. The statements have inclusion proofs where that
+// is asked for.
+func (r *Reader) evidence(ctx context.Context, req *policy.Request, omissible func(*proven.Set) map[int64]bool, inclusion bool) ([]byte, error) {
 	s, err := r.exhibitable(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
@@ -43,7 +47,7 @@ func (r *Reader) evidence(ctx context.Context, req *policy.Request, omissible fu
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
 	}
-	e := exhibit{r: r, s: s, shown: make(map[int64]bool)}
+	e := exhibit{r: r, s: s, inclusion: inclusion, shown: make(map[int64]bool)}
 	if omissible != nil {
 		e.omit = omissible(set)
 	}
@@ -69,13 +73,12 @@ func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Time
 	if r.trust == nil {
 		return nil, nil, errors.New("decide: no trust of its own is configured")
 	}
-	evidenceOf := r.Evidence
+	var omit func(*proven.Set) map[int64]bool
 	if r.trust.AllowsStubs() {
-		evidenceOf = func(ctx context.Context, req *policy.Request) ([]byte, error) {
-			return r.CompactEvidence(ctx, req, at, r.trust.RootVersion())
-		}
+		omit = omissible(req, at, r.trust.RootVersion())
 	}
-	evidence, err := evidenceOf(ctx, req)
+	// What is kept for years shows its statements in the log, too.
+	evidence, err := r.evidence(ctx, req, omit, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,8 +112,9 @@ func (r *Reader) touched(ctx context.Context, s *snapshot, req *policy.Request) 
 
 // An exhibit is evidence in the making, at one snapshot.
 type exhibit struct {
-	r *Reader
-	s *snapshot
+	r         *Reader
+	s         *snapshot
+	inclusion bool
 	// shown and omit are log indexes of statements.
 	shown, omit map[int64]bool
 	// bytes are those of the statements.
@@ -145,10 +149,14 @@ func (e *exhibit) show(x proven.Entry) error {
 	}
 	e.shown[x.Index] = true
 	e.bytes += len(x.Statement.Bytes())
-	proof, err := tlog.ProveRecord(e.s.size, x.Index, e.r.log)
-	if err != nil {
-		return fmt.Errorf("prove index %d: %w", x.Index, err)
+	st := verify.LoggedStatement{Index: x.Index, Statement: string(x.Statement.Bytes())}
+	if e.inclusion {
+		proof, err := tlog.ProveRecord(e.s.size, x.Index, e.r.log)
+		if err != nil {
+			return fmt.Errorf("prove index %d: %w", x.Index, err)
+		}
+		st.Proof = verify.InclusionProof(proof)
 	}
-	e.Statements = append(e.Statements, verify.LoggedStatement{Index: x.Index, Proof: verify.InclusionProof(proof), Statement: string(x.Statement.Bytes())})
+	e.Statements = append(e.Statements, st)
 	return nil
 }

@@ -13,27 +13,28 @@ import (
 
 // Compact returns evidence that shows no more than a decision of the request
 // needs: of an authority's approvals of an entity those that the decision rests
-// on, the others as stubs, see [Stub]; and no trust roots that only they need.
-// Decided at the same times, it gives the same decision, to the byte. Where the
-// trust allows no stubs, it is the given evidence.
+// on, the others as stubs, see [Stub]; no trust roots that only they need; and no
+// inclusion proofs of statements, whose places the status map fixes. Decided at
+// the same times, it gives the same decision, to the byte. Where the trust asks
+// for no mirror, see [Trust.AllowsStubs], it is the given evidence.
 //
 // The holder of hundreds of approvals hands over one like this. At other times,
-// or for another request, the result may say less than the evidence did: keep
-// that, and make another one of it.
+// or for another request, the result may say less than the evidence did, and to
+// whoever relies on no mirror it says nothing: keep the evidence, and make
+// another one of it.
 func Compact(evidence []byte, t *Trust, req *policy.Request, at policy.Times) ([]byte, error) {
 	_, set, in, err := decide(evidence, t, req, at)
 	if err != nil {
 		return nil, err
 	}
-	omit := Omissible(set, req, at, t.RootVersion())
-	if !t.AllowsStubs() || len(omit) == 0 {
+	if !t.AllowsStubs() {
 		return evidence, nil
 	}
-	return in.compact(omit).Marshal()
+	return in.compact(Omissible(set, req, at, t.RootVersion())).Marshal()
 }
 
 // compact returns the evidence with stubs for the statements at the omitted
-// indexes.
+// indexes, and the others without inclusion proofs.
 func (in *inspection) compact(omit map[int64]bool) *Evidence {
 	e := *in.evidence
 	e.Histories = slices.Clone(e.Histories)
@@ -50,6 +51,9 @@ func (in *inspection) compact(omit map[int64]bool) *Evidence {
 		}
 	}
 	e.Statements = slices.DeleteFunc(slices.Clone(e.Statements), func(s LoggedStatement) bool { return omit[s.Index] })
+	for i := range e.Statements {
+		e.Statements[i].Proof = nil
+	}
 	return &e
 }
 

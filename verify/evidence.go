@@ -80,7 +80,8 @@ type Entry struct {
 type LoggedStatement struct {
 	// Index is its log index.
 	Index int64 `json:"index"`
-	// Proof is its inclusion proof under the checkpoint.
+	// Proof is its inclusion proof under the checkpoint. Before a verifier who
+	// relies on a mirror, all statements may be without: see [Compact].
 	Proof InclusionProof `json:"proof,omitempty"`
 	// Statement is the statement as it is logged.
 	Statement string `json:"statement"`

@@ -19,7 +19,15 @@ func FuzzParse(f *testing.F) {
 	f.Add(compact)
 	f.Add(marshal(f, r.evidence(r.checkpoint(quorum(cosign)...), "root")))
 	f.Add(marshal(f, &verify.Evidence{}))
-	known := [][]byte{good, compact, must(verify.Compact(good, tr, programme(), times()))}
+	// With stubs alone, or without inclusion proofs alone.
+	stubs, unplaced := must(verify.Parse(compact)), must(verify.Parse(good))
+	for i, s := range stubs.Statements {
+		whole := slices.IndexFunc(unplaced.Statements, func(b verify.LoggedStatement) bool { return b.Index == s.Index })
+		stubs.Statements[i].Proof = unplaced.Statements[whole].Proof
+	}
+	unplace(unplaced)
+	f.Add(marshal(f, stubs))
+	known := [][]byte{good, compact, must(verify.Compact(good, tr, programme(), times())), marshal(f, stubs), marshal(f, unplaced)}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := verify.Parse(data)
 		if err != nil {

@@ -342,6 +342,13 @@ var refusals = map[string]refusal{
 		e.Statements[i].Statement = sign(approval("auth-us", varuna, "TEA-US-1", "IN", "BLR-1"), "auth-us")
 	}},
 	"a statement without its place": {step: verify.StepHistory, says: "inclusion proof", show: func(_ *register, e *verify.Evidence) { e.Statements[2].Proof = nil }},
+	"no statement with its place, where no mirror is asked for": {step: verify.StepHistory, says: "inclusion proof", show: func(_ *register, e *verify.Evidence) { unplace(e) }, trust: func(r *register) *verify.Trust {
+		return must(verify.TrustFor(rootStatement(r), bothMirrors(), 24*time.Hour, verify.Insecure{Unmirrored: true}))
+	}},
+	"another statement, where none has its place": {step: verify.StepHistory, says: "changed", show: func(_ *register, e *verify.Evidence) {
+		unplace(e)
+		e.Statements[2].Statement = sign(approval("auth-us", varuna, "TEA-US-1", "IN", "BLR-1"), "auth-us")
+	}},
 	"a statement of no history": {step: verify.StepHistory, says: "in no history", show: func(r *register, e *verify.Evidence) {
 		h := history(e, "entity:"+varuna+"/auth-us")
 		e.Histories = slices.DeleteFunc(e.Histories, func(x verify.History) bool { return x.Subject == h.Subject })
@@ -375,6 +382,13 @@ var refusals = map[string]refusal{
 		r.enter("entity:"+varuna+"/auth-us", verify.Entry{Index: index, Time: logged.UnixMilli()})
 		r.close(logged)
 	}},
+}
+
+// unplace leaves out the inclusion proofs of all statements.
+func unplace(e *verify.Evidence) {
+	for i := range e.Statements {
+		e.Statements[i].Proof = nil
+	}
 }
 
 func TestEachStepRefusesWhatItIsThereFor(t *testing.T) {

@@ -45,6 +45,13 @@ func hideRoots(n, m int) func(*verify.Evidence) {
 	}
 }
 
+// unplace leaves out the inclusion proofs of all statements.
+func unplace(e *verify.Evidence) {
+	for i := range e.Statements {
+		e.Statements[i].Proof = nil
+	}
+}
+
 // recent is a register with four trust roots, and an approval under the second.
 func recent() *register {
 	r := newRegister()
@@ -113,6 +120,20 @@ func (x *exhibition) stubs() {
 	x.fails(step, "stubs: in a sandbox", "usual", changed(box.evidence("root", "sandbox:"+sandbox), every("sandbox:"+sandbox)))
 	loose := x.trust("a mirror, and unmirrored", trustOf(rootV1, policyOf(usMirror), verify.Insecure{Unmirrored: true}))
 	x.fails(step, "stubs: for a trust that may do without a mirror", loose, changed(own(), hideLineage("TEA-US-2", 0)))
+
+	// Inclusion proofs are left out of compact evidence, too.
+	unplaced := func(change func(*verify.Evidence)) *verify.Evidence {
+		r := tiny()
+		r.batch(logged, tea1)
+		return changed(changed(r.evidence("root", approvals), unplace), change)
+	}
+	same := func(*verify.Evidence) {}
+	x.stands("without inclusion proofs", "usual", unplaced(same))
+	x.stands("without inclusion proofs, a lineage as stubs", "usual", unplaced(hideLineage("TEA-US-1", 0)))
+	x.fails(step, "without inclusion proofs, for a trust that may do without a mirror", loose, unplaced(same))
+	x.fails(step, "without inclusion proofs, another statement", "usual", unplaced(func(e *verify.Evidence) {
+		e.Statements[1].Statement = sign(approval("TEA-US-1", "BLR-1"), us1)
+	}))
 
 	r := recent()
 	pin := func(version int) string {

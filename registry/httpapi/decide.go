@@ -42,15 +42,16 @@ func (h *handler) check(r *http.Request, body []byte) (answer, error) {
 	}{decision, string(evidence)})
 }
 
-// evidence serves POST /v1/evidence. With stubs=true, what the decision does
-// not rest on is shown as stubs, for a verifier who pins the version of the
-// trust root that root names.
+// evidence serves POST /v1/evidence. With compact=true, what the decision does
+// not rest on is shown as stubs, and no statement has an inclusion proof: for a
+// verifier who relies on a mirror and pins the version of the trust root that
+// root names.
 func (h *handler) evidence(r *http.Request, body []byte) (answer, error) {
-	stubs, err := flag(r, "stubs")
+	compact, err := flag(r, "compact")
 	if err != nil {
 		return answer{}, err
 	}
-	pinned, err := pinnedVersion(r, stubs)
+	pinned, err := pinnedVersion(r, compact)
 	if err != nil {
 		return answer{}, err
 	}
@@ -59,7 +60,7 @@ func (h *handler) evidence(r *http.Request, body []byte) (answer, error) {
 		return answer{}, err
 	}
 	var evidence []byte
-	if stubs {
+	if compact {
 		evidence, err = h.reg.CompactEvidence(r.Context(), req, req.Times(h.now()), pinned)
 	} else {
 		evidence, err = h.reg.Evidence(r.Context(), req)
@@ -84,14 +85,14 @@ func flag(r *http.Request, name string) (bool, error) {
 
 // pinnedVersion reads the parameter root; absent says 1, which leaves no trust
 // root out.
-func pinnedVersion(r *http.Request, stubs bool) (int64, error) {
+func pinnedVersion(r *http.Request, compact bool) (int64, error) {
 	v := r.URL.Query()
 	if !v.Has("root") {
 		return 1, nil
 	}
 	n, err := strconv.ParseInt(v.Get("root"), 10, 64)
-	if err != nil || n < 1 || !stubs {
-		return 0, malformedQuery("has the parameter root=%q; want the version of the trust root that is pinned, beside stubs=true", v.Get("root"))
+	if err != nil || n < 1 || !compact {
+		return 0, malformedQuery("has the parameter root=%q; want the version of the trust root that is pinned, beside compact=true", v.Get("root"))
 	}
 	return n, nil
 }

@@ -169,7 +169,7 @@ func (h *handler) routes() []route {
 	return []route{
 		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, serve: h.submit}},
 		ask("/v1/check", []string{"evidence"}, h.check),
-		ask("/v1/evidence", []string{"stubs", "root"}, h.evidence),
+		ask("/v1/evidence", []string{"compact", "root"}, h.evidence),
 		get("/v1/entities", []string{"after"}, h.entities),
 		get("/v1/entities/{id}", nil, h.entity),
 		get("/v1/sandboxes", []string{"after"}, h.sandboxes),
