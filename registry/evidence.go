@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/safeconduct/safeconduct/internal/omissible"
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/verify"
@@ -22,23 +23,23 @@ func (r *Reader) Evidence(ctx context.Context, req *policy.Request) ([]byte, err
 	return r.evidence(ctx, req, nil, true)
 }
 
-// CompactEvidence is like [Reader.Evidence] for a verifier whose trust allows
-// stubs ([verify.Trust.AllowsStubs]) and pins that version of the trust root
-// ([verify.Trust.RootVersion]; 1 where it is not known): entries that the
+// CompactEvidence is like [Reader.Evidence] for a verifier who relies on a
+// mirror ([verify.Trust.ReliesOnMirror]) and pins that version of the trust root
+// ([verify.Trust.Pin]; 1 where it is not known): entries that the
 // decision at those times does not rest on are stubs, and statements have no
 // inclusion proofs, as with [verify.Compact].
 func (r *Reader) CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error) {
-	return r.evidence(ctx, req, omissible(req, at, pinned), false)
+	return r.evidence(ctx, req, stubsFor(req, at, pinned), false)
 }
 
-func omissible(req *policy.Request, at policy.Times, pinned int64) func(*proven.Set) map[int64]bool {
-	return func(set *proven.Set) map[int64]bool { return verify.Omissible(set, req, at, pinned) }
+func stubsFor(req *policy.Request, at policy.Times, pinned int64) func(*proven.Set) map[int64]bool {
+	return func(set *proven.Set) map[int64]bool { return omissible.In(set, req, at, pinned) }
 }
 
-// evidence makes evidence, with stubs at the log indexes that omissible
+// evidence makes evidence, with stubs at the log indexes that omit
 // returns; nil omits nothing. The statements have inclusion proofs where that
 // is asked for.
-func (r *Reader) evidence(ctx context.Context, req *policy.Request, omissible func(*proven.Set) map[int64]bool, inclusion bool) ([]byte, error) {
+func (r *Reader) evidence(ctx context.Context, req *policy.Request, omit func(*proven.Set) map[int64]bool, inclusion bool) ([]byte, error) {
 	s, err := r.exhibitable(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
@@ -48,8 +49,8 @@ func (r *Reader) evidence(ctx context.Context, req *policy.Request, omissible fu
 		return nil, fmt.Errorf("make evidence: %w", err)
 	}
 	e := exhibit{r: r, s: s, inclusion: inclusion, shown: make(map[int64]bool)}
-	if omissible != nil {
-		e.omit = omissible(set)
+	if omit != nil {
+		e.omit = omit(set)
 	}
 	for _, subject := range set.Subjects() {
 		if err := e.add(subject, set); err != nil {
@@ -74,8 +75,9 @@ func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Time
 		return nil, nil, errors.New("decide: no trust of its own is configured")
 	}
 	var omit func(*proven.Set) map[int64]bool
-	if r.trust.AllowsStubs() {
-		omit = omissible(req, at, r.trust.RootVersion())
+	if r.trust.ReliesOnMirror() {
+		pinned, _ := r.trust.Pin()
+		omit = stubsFor(req, at, pinned)
 	}
 	// What is kept for years shows its statements in the log, too.
 	evidence, err := r.evidence(ctx, req, omit, true)
@@ -125,7 +127,7 @@ type exhibit struct {
 // add adds a subject's history and the statements in it.
 func (e *exhibit) add(subject string, set *proven.Set) error {
 	entries, _ := set.History(subject)
-	e.Histories = append(e.Histories, verify.NewHistory(subject, entries, e.s.statuses.Prove(verify.MapKey(subject)), e.omit))
+	e.Histories = append(e.Histories, newHistory(subject, entries, e.s.statuses.Prove(verify.MapKey(subject)), e.omit))
 	for _, x := range entries {
 		if e.omit[x.Index] {
 			continue
@@ -159,4 +161,18 @@ func (e *exhibit) show(x proven.Entry) error {
 	}
 	e.Statements = append(e.Statements, st)
 	return nil
+}
+
+// newHistory makes the history of a subject from its proven entries: those at
+// the omitted indexes become stubs. Proof is that of package statusmap.
+func newHistory(subject string, entries []proven.Entry, proof []byte, omit map[int64]bool) verify.History {
+	h := verify.History{Subject: subject, Proof: proof}
+	for _, e := range entries {
+		if omit[e.Index] {
+			h.Stubs = append(h.Stubs, verify.Stub{Index: e.Index, Time: e.Time.UnixMilli(), Leaf: e.Statement.LeafHash(), Tag: e.Tag})
+		} else {
+			h.Entries = append(h.Entries, verify.Entry{Index: e.Index, Time: e.Time.UnixMilli(), Tag: e.Tag})
+		}
+	}
+	return h
 }

@@ -1,13 +1,9 @@
 package verify
 
 import (
-	"bytes"
-	"maps"
 	"slices"
-	"time"
 
-	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/internal/omissible"
 	"github.com/safeconduct/safeconduct/policy"
 )
 
@@ -16,7 +12,7 @@ import (
 // on, the others as stubs, see [Stub]; no trust roots that only they need; and no
 // inclusion proofs of statements, whose places the status map fixes. Decided at
 // the same times, it gives the same decision, to the byte. Where the trust asks
-// for no mirror, see [Trust.AllowsStubs], it is the given evidence.
+// for no mirror, see [Trust.ReliesOnMirror], it is the given evidence.
 //
 // The holder of hundreds of approvals hands over one like this. At other times,
 // or for another request, the result may say less than the evidence did, and to
@@ -27,10 +23,11 @@ func Compact(evidence []byte, t *Trust, req *policy.Request, at policy.Times) ([
 	if err != nil {
 		return nil, err
 	}
-	if !t.AllowsStubs() {
+	if !t.ReliesOnMirror() {
 		return evidence, nil
 	}
-	return in.compact(Omissible(set, req, at, t.RootVersion())).Marshal()
+	pinned, _ := t.Pin()
+	return in.compact(omissible.In(set, req, at, pinned)).Marshal()
 }
 
 // compact returns the evidence with stubs for the statements at the omitted
@@ -55,141 +52,4 @@ func (in *inspection) compact(omit map[int64]bool) *Evidence {
 		e.Statements[i].Proof = nil
 	}
 	return &e
-}
-
-// NewHistory makes the history of a subject from its proven entries: those at
-// the omitted indexes become stubs. Proof is that of package statusmap.
-func NewHistory(subject string, entries []proven.Entry, proof []byte, omit map[int64]bool) History {
-	h := History{Subject: subject, Proof: proof}
-	for _, e := range entries {
-		if omit[e.Index] {
-			h.Stubs = append(h.Stubs, Stub{e.Index, e.Time.UnixMilli(), e.Statement.LeafHash(), e.Tag})
-		} else {
-			h.Entries = append(h.Entries, Entry{Index: e.Index, Time: e.Time.UnixMilli(), Tag: e.Tag})
-		}
-	}
-	return h
-}
-
-// Omissible returns the log indexes of the statements that evidence for the
-// request, decided at those times, may have as stubs: for a verifier who allows
-// them ([Trust.AllowsStubs]) and pins that version of the trust root
-// ([Trust.RootVersion]; 1 where it is not known, which leaves all roots shown).
-// Set has the histories of all subjects that the decision touches; of the rest,
-// only its origin and size matter. It is for the register, which has them
-// proven; [Compact] is for everybody else.
-//
-// None are omitted where the decision would not be the same to the byte, or the
-// request cannot be decided.
-func Omissible(set *proven.Set, req *policy.Request, at policy.Times, pinned int64) map[int64]bool {
-	views := viewsOf(set, at)
-	rests := make(map[int64]bool)
-	var decisions []*policy.Decision
-	for _, v := range views {
-		d, err := policy.Decide(req, v, at)
-		if err != nil {
-			return nil
-		}
-		decisions = append(decisions, d)
-		maps.Copy(rests, d.RestsOn())
-	}
-	omit := make(map[int64]bool)
-	oldest := set.Size
-	for _, subject := range set.Subjects() {
-		entries, _ := set.History(subject)
-		if isApprovals(subject) {
-			omitLineages(omit, entries, rests)
-		}
-		for _, e := range entries {
-			if subject != attest.RootSubject && !omit[e.Index] {
-				oldest = min(oldest, e.Index)
-			}
-		}
-	}
-	omitRoots(omit, set, pinned, oldest)
-	if len(omit) == 0 {
-		return nil
-	}
-	for i, v := range views {
-		d, err := policy.Decide(req, without(v, omit), at)
-		if err != nil {
-			return nil
-		}
-		if same, err := equal(decisions[i], d); !same || err != nil {
-			return nil
-		}
-	}
-	return omit
-}
-
-// viewsOf returns the set as it may be seen: whether what was logged after
-// known_at counts depends on E, which the verifier's policy tells.
-func viewsOf(set *proven.Set, at policy.Times) []*proven.Set {
-	all := *set
-	all.Fresh, all.MaxAge = at.KnownAt, time.Hour
-	views := []*proven.Set{&all}
-	for _, subject := range set.Subjects() {
-		entries, _ := set.History(subject)
-		if n := len(entries); n > 0 && entries[n-1].Time.After(at.KnownAt) {
-			known := all
-			known.Fresh = at.KnownAt.Add(time.Nanosecond)
-			return append(views, &known)
-		}
-	}
-	return views
-}
-
-// omitLineages omits the lineages on none of whose statements a decision rests.
-func omitLineages(omit map[int64]bool, entries []proven.Entry, rests map[int64]bool) {
-	keep := map[attest.Tag]bool{{}: true}
-	for _, e := range entries {
-		if rests[e.Index] {
-			keep[e.Tag] = true
-		}
-	}
-	for _, e := range entries {
-		if !keep[e.Tag] {
-			omit[e.Index] = true
-		}
-	}
-}
-
-// omitRoots omits the versions before the pinned one and before that which
-// judges the oldest statement.
-func omitRoots(omit map[int64]bool, set *proven.Set, pinned, oldest int64) {
-	entries, _ := set.History(attest.RootSubject)
-	for i, e := range entries {
-		r := e.Statement.TrustRoot()
-		if i+1 == len(entries) || r == nil || r.Root().Version >= pinned || entries[i+1].Index > oldest {
-			return
-		}
-		omit[e.Index] = true
-	}
-}
-
-// without returns the set without the entries at the omitted indexes.
-func without(set *proven.Set, omit map[int64]bool) *proven.Set {
-	cut := &proven.Set{
-		Origin: set.Origin, Size: set.Size, Fresh: set.Fresh, MaxAge: set.MaxAge, Warnings: set.Warnings,
-		TrustDigest: set.TrustDigest, EvidenceDigest: set.EvidenceDigest,
-	}
-	for _, subject := range set.Subjects() {
-		entries, _ := set.History(subject)
-		left := slices.DeleteFunc(slices.Clone(entries), func(e proven.Entry) bool { return omit[e.Index] })
-		cut.Prove(subject, left)
-		if len(left) < len(entries) || set.Withheld(subject) {
-			cut.Withhold(subject)
-		}
-	}
-	return cut
-}
-
-// equal reports whether two decisions are the same to the byte.
-func equal(a, b *policy.Decision) (bool, error) {
-	x, err := a.Marshal()
-	if err != nil {
-		return false, err
-	}
-	y, err := b.Marshal()
-	return bytes.Equal(x, y), err
 }

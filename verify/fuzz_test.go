@@ -19,6 +19,9 @@ func FuzzParse(f *testing.F) {
 	f.Add(compact)
 	f.Add(marshal(f, r.evidence(r.checkpoint(quorum(cosign)...), "root")))
 	f.Add(marshal(f, &verify.Evidence{}))
+	none := *must(verify.Parse(good))
+	none.Statements = nil
+	f.Add(marshal(f, &none))
 	// With stubs alone, or without inclusion proofs alone.
 	stubs, unplaced := must(verify.Parse(compact)), must(verify.Parse(good))
 	for i, s := range stubs.Statements {

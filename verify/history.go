@@ -95,7 +95,7 @@ func (in *inspection) history() error {
 	}
 	// Without any proof, their places are what the map's chains say, which a
 	// mirror has checked like the tags of stubs.
-	placed := !in.trust.AllowsStubs() || slices.ContainsFunc(in.evidence.Statements, func(s LoggedStatement) bool { return len(s.Proof) > 0 })
+	placed := !in.trust.ReliesOnMirror() || slices.ContainsFunc(in.evidence.Statements, func(s LoggedStatement) bool { return len(s.Proof) > 0 })
 	for _, s := range in.evidence.Statements {
 		shown := in.statements[s.Index]
 		if shown.entry == nil {
@@ -131,6 +131,9 @@ func (in *inspection) recompute(h *History) ([]byte, error) {
 			if stub, err = in.stub(e); err != nil {
 				return nil, err
 			}
+		}
+		if stub.Index >= in.status.Index {
+			return nil, fmt.Errorf("the statement at index %d is not before the status leaf", stub.Index)
 		}
 		if stub.Time < last || stub.Time > in.status.Time.UnixMilli() {
 			return nil, fmt.Errorf("the time of the statement at index %d is before the previous one's or after the status leaf's", stub.Index)

@@ -95,8 +95,8 @@ func (in *inspection) firstRoot(h *History) error {
 		}
 	}
 	// Statements ascend.
-	if oldest := in.evidence.Statements[0].Index; oldest < shown {
-		return fmt.Errorf("the statement at index %d is older than the first trust root that is shown, at %d; the version that judges it has to be shown", oldest, shown)
+	if s := in.evidence.Statements; len(s) > 0 && s[0].Index < shown {
+		return fmt.Errorf("the statement at index %d is older than the first trust root that is shown, at %d; the version that judges it has to be shown", s[0].Index, shown)
 	}
 	return nil
 }

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/omissible"
 	"github.com/safeconduct/safeconduct/internal/strictjson"
 )
 
@@ -104,12 +104,6 @@ func (h *History) merged() iter.Seq2[*Entry, *Stub] {
 	}
 }
 
-// isApprovals reports whether a subject is entity:<id>/<authority>.
-func isApprovals(subject string) bool {
-	rest, entity := strings.CutPrefix(subject, attest.EntitySubject(""))
-	return entity && strings.Contains(rest, "/")
-}
-
 // checkStubs: stubs stand where evidence may leave something out, for whole
 // lineages, and before somebody who relies on a mirror.
 func (in *inspection) checkStubs(h *History) error {
@@ -118,9 +112,9 @@ func (in *inspection) checkStubs(h *History) error {
 	}
 	root := h.Subject == attest.RootSubject
 	switch {
-	case !in.trust.AllowsStubs():
+	case !in.trust.ReliesOnMirror():
 		return errors.New("has stubs, whose lineages only a mirror has checked, and the trust file says insecure_unmirrored; ask the register for evidence without stubs")
-	case !root && !isApprovals(h.Subject):
+	case !root && !omissible.IsApprovals(h.Subject):
 		return errors.New("has stubs, which stand in the history of root and of an authority's approvals of an entity only")
 	}
 	shown := make(map[attest.Tag]bool)

@@ -191,10 +191,8 @@ func (t *Trust) MarshalJSON() ([]byte, error) {
 // what [Trust.MarshalJSON] returns.
 func (t *Trust) Digest() string { return t.digest }
 
-// RootVersion returns the version of the trust root that is pinned.
-func (t *Trust) RootVersion() int64 { return t.doc.Root.Version }
-
-// AllowsStubs reports whether evidence may have stubs, see [Stub]: whether a
-// check fails where the policy could be satisfied without a mirror that is not
-// the operator's own. With [Insecure] Unmirrored it may not.
-func (t *Trust) AllowsStubs() bool { return t.policy != nil && !t.doc.InsecureUnmirrored }
+// ReliesOnMirror reports whether a check fails where the policy could be
+// satisfied without a mirror that is not the operator's own; with [Insecure]
+// Unmirrored it does not. Evidence may then leave out what a mirror has checked:
+// see [Compact].
+func (t *Trust) ReliesOnMirror() bool { return t.policy != nil && !t.doc.InsecureUnmirrored }

@@ -204,6 +204,7 @@ var refusals = map[string]refusal{
 	"no history of root": {step: verify.StepRoot, says: "subject root", show: func(_ *register, e *verify.Evidence) {
 		e.Histories = slices.DeleteFunc(e.Histories, func(h verify.History) bool { return h.Subject == "root" })
 	}},
+	"no statement is shown":         {step: verify.StepRoot, says: "index 0", show: func(_ *register, e *verify.Evidence) { e.Statements = nil }},
 	"a root statement is not shown": {step: verify.StepRoot, says: "index 0", show: func(_ *register, e *verify.Evidence) { without(e, 0) }},
 	"another root is pinned": {step: verify.StepRoot, says: "leaf hash", trust: func(r *register) *verify.Trust {
 		c := rootClaims(1)

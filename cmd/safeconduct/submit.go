@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,8 @@ func newClient(c *cobra.Command, url string) (*client.Client, error) {
 	if url == "" {
 		return nil, usage(c, fmt.Errorf("%s: --registry is missing: say which register", c.Name()))
 	}
-	cl, err := client.New(url, nil)
+	// Longer than a register waits for its cosigners.
+	cl, err := client.New(url, &http.Client{Timeout: time.Minute})
 	if err != nil {
 		return nil, usage(c, fmt.Errorf("--registry %s: want a URL such as http://127.0.0.1:8080: %w", url, err))
 	}
@@ -27,11 +30,15 @@ func newClient(c *cobra.Command, url string) (*client.Client, error) {
 
 func submitCommand() *cobra.Command {
 	var url string
-	var asJSON bool
+	var published, asJSON bool
 	c := &cobra.Command{
-		Use:     "submit FILE.jws… --registry URL",
-		Short:   "Log statements",
-		Long:    "Sends each statement to the register and prints where it was logged. Sending one\nagain is harmless: the answer is the first receipt. It stops at the first refusal.\nEvery receipt is checked; --json prints them whole, with proof and checkpoint, to keep.",
+		Use:   "submit FILE.jws… --registry URL",
+		Short: "Log statements",
+		Long: "Sends each statement to the register and prints where it was logged. Sending one\n" +
+			"again is harmless: the answer is the first receipt. It stops at the first refusal.\n" +
+			"Every receipt is checked; --json prints them whole, with proof and checkpoint, to keep.\n" +
+			"What is logged is durable; it is shown to others once the register's witnesses and\n" +
+			"mirrors have cosigned it, which --published waits for.",
 		Example: "  safeconduct submit approval.jws --registry http://127.0.0.1:8080",
 		Args:    atLeastOne("FILE.jws"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -48,7 +55,11 @@ func submitCommand() *cobra.Command {
 					refused = fmt.Errorf("submit: %w", err)
 					break
 				}
-				r, err := cl.Submit(c.Context(), st)
+				submit := cl.Submit
+				if published {
+					submit = cl.SubmitPublished
+				}
+				r, err := submit(c.Context(), st)
 				if err != nil {
 					refused = fmt.Errorf("submit %s: %w", file, err)
 					break
@@ -72,6 +83,7 @@ func submitCommand() *cobra.Command {
 		},
 	}
 	registryFlag(c, &url)
+	c.Flags().BoolVar(&published, "published", false, "wait until the register's cosigners have cosigned what is logged")
 	jsonFlag(c, &asJSON)
 	return c
 }

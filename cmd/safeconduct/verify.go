@@ -7,18 +7,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
 func verifyCommand() *cobra.Command {
-	var request, trust string
-	var asJSON bool
+	var request, trust, compact string
+	var asJSON, force bool
 	var ts times
 	c := &cobra.Command{
 		Use:   "verify EVIDENCE --request REQUEST.yaml --trust TRUST",
 		Short: "Decide offline from evidence, with no network at all",
 		Long: "Checks the evidence step by step against what TRUST says to trust, and decides the\n" +
-			"request on it. Exit status: 0 PERMIT, 1 DENY, 2 wrong usage, 3 REFER, 4 not decided.",
+			"request on it. Exit status: 0 PERMIT, 1 DENY, 2 wrong usage, 3 REFER, 4 not decided.\n" +
+			"--compact writes evidence to hand to others who trust the same mirror: it shows no\n" +
+			"approval that this decision does not rest on. Keep the whole evidence yourself.",
 		Args: exactly("EVIDENCE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if request == "" || trust == "" {
@@ -36,9 +39,15 @@ func verifyCommand() *cobra.Command {
 			if err != nil {
 				return undecided("", fmt.Errorf("verify: %w", err))
 			}
-			d, err := verify.Decide(evidence, t, r, r.Times(time.Now()))
+			at := r.Times(time.Now())
+			d, err := verify.Decide(evidence, t, r, at)
 			if err != nil {
 				return undecided(verifyHint(err), fmt.Errorf("verify %s: %w", args[0], err))
+			}
+			if compact != "" {
+				if err := writeCompact(compact, evidence, t, r, at, force); err != nil {
+					return err
+				}
 			}
 			if err := printDecision(c, asJSON, r, d); err != nil {
 				return undecided("", err)
@@ -48,9 +57,26 @@ func verifyCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&request, "request", "", "request file")
 	c.Flags().StringVar(&trust, "trust", "", "trust file")
+	c.Flags().StringVar(&compact, "compact", "", "file for compact evidence")
+	forceFlag(c, &force)
 	ts.flags(c)
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+// writeCompact is verify --compact.
+func writeCompact(name string, evidence []byte, t *verify.Trust, r *policy.Request, at policy.Times, force bool) error {
+	if !t.ReliesOnMirror() {
+		return undecided("compact evidence is for those who trust a mirror; hand over the whole evidence", errors.New("verify --compact: the trust file says insecure_unmirrored"))
+	}
+	small, err := verify.Compact(evidence, t, r, at)
+	if err == nil {
+		err = writeNew(name, small, force)
+	}
+	if err != nil {
+		return undecided("", fmt.Errorf("verify --compact: %w", err))
+	}
+	return nil
 }
 
 // verifyHint says what to do about the step that refused the evidence.

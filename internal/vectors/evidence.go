@@ -248,7 +248,7 @@ func (x *exhibition) root() {
 	no("no histories", "usual", changed(small(), func(e *verify.Evidence) { e.Histories = nil }))
 	no("no history of root", "usual", changed(large(), func(e *verify.Evidence) { dropHistory(e, "root") }))
 	no("a root without its statement", "usual", changed(large(), func(e *verify.Evidence) { drop(e, 0) }))
-	// no("no statements", "usual", changed(small(), func(e *verify.Evidence) { e.Statements = nil }))
+	no("no statements", "usual", changed(small(), func(e *verify.Evidence) { e.Statements = nil }))
 	other := smallRoot(1, "")
 	other.IAT++
 	no("another root is pinned", pin("another root", other, root1), small())

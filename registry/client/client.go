@@ -82,7 +82,21 @@ func New(baseURL string, hc *http.Client) (*Client, error) {
 // submission where it is logged already. The receipt has been checked by
 // [Receipt.Check]; that it is of these very bytes, [Receipt.Of] tells.
 func (c *Client) Submit(ctx context.Context, statement []byte) (*Receipt, error) {
-	body, err := c.post(ctx, "/v1/statements", statementType, statement, maxReceipt)
+	return c.submit(ctx, "/v1/statements", statement)
+}
+
+// SubmitPublished is like [Client.Submit], but waits until a published
+// checkpoint covers the statement: one with the quorum of the register's
+// cosigners, which the receipt then has. A *[Problem] with the status 503 may
+// come of a statement that is logged and not published yet; submitting it again
+// goes on waiting. A register waits up to 30 seconds, so that the client's
+// timeout has to be longer.
+func (c *Client) SubmitPublished(ctx context.Context, statement []byte) (*Receipt, error) {
+	return c.submit(ctx, "/v1/statements?wait=quorum", statement)
+}
+
+func (c *Client) submit(ctx context.Context, path string, statement []byte) (*Receipt, error) {
+	body, err := c.post(ctx, path, statementType, statement, maxReceipt)
 	if err != nil {
 		return nil, err
 	}
