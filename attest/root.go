@@ -1,6 +1,8 @@
 package attest
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -257,9 +259,11 @@ func (a *Authority) check(p *checker, keys keyring) {
 	}
 }
 
-// isThumbprint reports whether s has the form of an RFC 7638 thumbprint.
+// isThumbprint reports whether s has the form of an RFC 7638 thumbprint: strict
+// base64url of a SHA-256.
 func isThumbprint(s string) bool {
-	return len(s) == 43 && all(s, func(c byte) bool { return alphanumeric(c) || c == '_' || c == '-' })
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == sha256.Size && len(s) == 43
 }
 
 func checkThreshold(p *checker, ptr string, n int64, officers int) {
@@ -323,8 +327,9 @@ type TrustRoot struct {
 
 // OpenRoot opens a trust root. With a previous version it must be the next
 // one, signed by the thresholds of both. Without, it is signed by its own
-// threshold only, which anybody can do: the caller must know its leaf hash.
-// It returns a *[Refusal].
+// threshold only, which anybody can do: the caller must know its leaf hash. Of a
+// version after the first, signatures by others, who may be officers of the one
+// before, are then not looked at. It returns a *[Refusal].
 func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 	u, err := Parse(statement)
 	if err != nil {
@@ -347,6 +352,11 @@ func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 			was = was && k.authority == "root"
 		}
 		if !now && !was {
+			if previous == nil && r.Version > 1 {
+				// It may be by an officer of the version before, whose keys nobody
+				// sees here.
+				continue
+			}
 			return nil, forbidden("key %s is no root officer's key", l.kid)
 		}
 		if err := l.verify(k.key, KindRoot.typ()); err != nil {

@@ -113,6 +113,32 @@ func TestARemovedOfficerSignsNoMore(t *testing.T) {
 	wantRefusal(t, err, attest.Forbidden, "is no key of authority us-bis")
 }
 
+// Officers of the version before sign too, and nobody sees their keys without it.
+func TestALaterRootIsReadWithoutTheOneBefore(t *testing.T) {
+	w := newWorld(t)
+	newcomers := []*testKey{newKey(t, "EdDSA", "new 1"), newKey(t, "ES256", "new 2")}
+	next := w.next(2, func(r *attest.Root) {
+		r.Officers, r.Threshold = nil, 2
+		for i, k := range newcomers {
+			r.Officers = append(r.Officers, attest.Officer{ID: fmt.Sprintf("n%d", i), Keys: []attest.JWK{k.jwk(t)}})
+		}
+	})
+	all := sign(t, next, append([]*testKey{w.chief1, w.chief2}, newcomers...)...)
+	for _, previous := range []*attest.TrustRoot{w.root, nil} {
+		s, err := attest.OpenRoot(all, previous)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(s.Signers()); got != 2 {
+			t.Errorf("%d signers of its own, want 2", got)
+		}
+	}
+	_, err := attest.OpenRoot(sign(t, next, w.chief1, w.chief2, newcomers[0]), nil)
+	wantRefusal(t, err, attest.Forbidden, "1 of the 2 root officers of version 2")
+	_, err = attest.OpenRoot(sign(t, w.claims, w.chief1, w.chief2, w.stranger), nil)
+	wantRefusal(t, err, attest.Forbidden, "is no root officer's key")
+}
+
 func TestFirstRootIsSignedByItsOwnThreshold(t *testing.T) {
 	w := newWorld(t)
 	_, err := attest.OpenRoot(sign(t, w.claims, w.chief1), nil)

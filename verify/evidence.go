@@ -31,7 +31,6 @@ var ErrTooLarge = errors.New("the evidence is larger than is accepted")
 const (
 	maxHistories  = 1000
 	maxStatements = 10000
-	maxStubs      = 40000
 	maxHashes     = 64
 )
 
@@ -203,15 +202,8 @@ func (e *Evidence) check() error {
 			p.Add(ptr, "has %d elements; at most %d are accepted", n, most)
 		}
 	}
-	stubs := 0
-	for _, h := range e.Histories {
-		stubs += len(h.Stubs)
-	}
 	count("/histories", len(e.Histories), maxHistories)
 	count("/statements", len(e.Statements), maxStatements)
-	if stubs > maxStubs {
-		p.Add("/histories", "have %d stubs; at most %d are accepted", stubs, maxStubs)
-	}
 	if len(p) > 0 {
 		return fmt.Errorf("%w: %w", ErrTooLarge, p)
 	}

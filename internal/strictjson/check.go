@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gowebpki/jcs"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // Check reports whether data is strict JSON of the form, without reading it
@@ -193,6 +195,11 @@ func (form Form) scalar(v jsontext.Value) string {
 	return ""
 }
 
+// assigned are the code points of Unicode 15.0. What a later version knows may
+// normalise otherwise there than where it is unknown: with those refused, every
+// verifier agrees on what is in Normalization Form C, whatever its Unicode.
+var assigned = sync.OnceValue(func() *unicode.RangeTable { return rangetable.Assigned("15.0.0") })
+
 func checkString(v jsontext.Value, form Form) string {
 	s, err := jsontext.AppendUnquote(nil, v)
 	if err != nil || !utf8.Valid(s) {
@@ -202,6 +209,9 @@ func checkString(v jsontext.Value, form Form) string {
 		return "is not in Unicode Normalization Form C"
 	}
 	for _, r := range string(s) {
+		if r >= utf8.RuneSelf && !unicode.Is(assigned(), r) {
+			return fmt.Sprintf("has %U, which Unicode 15.0 does not know", r)
+		}
 		if unicode.IsControl(r) && (r != '\n' || !form.Lines) {
 			return fmt.Sprintf("has the control character %U", r)
 		}

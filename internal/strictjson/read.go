@@ -334,14 +334,14 @@ func (r *reader) unescaped(s string, escapes int) string {
 	return string(out)
 }
 
-// normal reports whether s is UTF-8 in Normalization Form C, and has no control
-// character beyond ASCII, which end at U+009F.
+// normal reports whether s is UTF-8 in Normalization Form C, and has beyond ASCII
+// no control character, which end at U+009F, and none that is not assigned.
 func normal(s string) bool {
 	if !utf8.ValidString(s) || !norm.NFC.IsNormalString(s) {
 		return false
 	}
 	for _, c := range s {
-		if c > unicode.MaxASCII && unicode.IsControl(c) {
+		if c > unicode.MaxASCII && (unicode.IsControl(c) || !unicode.Is(assigned(), c)) {
 			return false
 		}
 	}

@@ -102,7 +102,8 @@ func Parse(text string) (*Policy, error) {
 		defined: make(map[string]Component), member: make(map[string]bool),
 		logs: make(map[string]bool), keys: make(map[string]bool), ids: make(map[vkey.ID]bool),
 	}
-	lines := strings.Split(text, "\n")
+	// A final newline begins no further line.
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if len(lines) > maxPolicyLines {
 		return nil, fmt.Errorf("has more than %d lines", maxPolicyLines)
 	}

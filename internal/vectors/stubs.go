@@ -147,6 +147,15 @@ func (x *exhibition) stubs() {
 		every(approvals)(e)
 		hideRoots(1, 3)(e)
 	}))
+	// The officers of the version before have signed it, too, and are not shown.
+	handed := smallRoot(2, rootV1)
+	handed.Officers = []attest.Officer{{ID: "n1", Keys: []attest.JWK{mallory.jwk()}}}
+	handedOver := sign(handed, root1, mallory)
+	changing := newRegister()
+	changing.batch(begin.Add(-time.Hour), rootV1)
+	changing.batch(begin, handedOver)
+	x.stands("stubs: the first root, whose officers have all been replaced", x.trust("version 2 of other officers", trustOf(handedOver, policyOf(usMirror), verify.Insecure{})),
+		changed(changing.evidence("root"), hideRoots(1, 1)))
 	noRoot := func(name string, version int, e *verify.Evidence) {
 		x.fails(verify.StepRoot, "stubs: "+name, pin(version), e)
 	}
