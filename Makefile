@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 TEST  := go test -race -shuffle=on -timeout 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check fmt lint vet tidy interop smoke bench cover fuzz crash clean
+.PHONY: help setup build demo test check fmt lint vet tidy interop smoke bench cover fuzz crash clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -18,11 +18,14 @@ build: ## build bin/safeconduct
 demo: build ## the main job, on the embedded default: sign, log, check, prove, verify
 	@$(GOBIN)/safeconduct demo $(DEMO)
 
-test: ## every test, with the race detector
+setup: ## install what the tests need beside Go and make, where it is missing
+	@bash .ci/setup
+
+test: setup ## every test, with the race detector
 	$(TEST) ./...
 	$(MAKE) --no-print-directory interop
 
-interop: ## tests against other people's vectors, in a module of their own
+interop: setup ## tests against other implementations, in a module of their own
 	cd interop && $(TEST) ./...
 
 check: fmt lint vet test smoke tidy ## what CI runs: format, lint, vet, every test, tidy

@@ -1,0 +1,239 @@
+// Statements (section 3) and trust roots (section 4).
+import { Refused, malformed, parse, b64, b64url, compareUTF8 } from './json.mjs';
+import * as V from './values.mjs';
+import { isAlg, jwkFault, thumbprint, verifyJWK, parseVkey, nameId, LOG, COSIGNER } from './keys.mjs';
+import { leafHash } from './log.mjs';
+
+const invalid = (why, ptr) => { throw new Refused('invalid', why, ptr); };
+const forbidden = (why, ptr) => { throw new Refused('forbidden', why, ptr); };
+const TYPS = {
+  'safeconduct-root+jwt': 'root', 'safeconduct-registration+jwt': 'registration', 'dc+sd-jwt': 'entity',
+  'safeconduct-domain+jwt': 'domain', 'safeconduct-event+jwt': 'event',
+};
+
+// ---- byte form (3.1)
+function readLines(text) {
+  if (Buffer.byteLength(text) > 61440) throw new Refused('too-large', 'statement');
+  const rows = text.split('\n');
+  if (rows.length > 32) malformed('more than 32 lines');
+  const lines = rows.map((row) => {
+    const parts = row.split('.');
+    if (parts.length !== 3 || parts.includes('') || parts.some((p) => !b64url(p))) malformed('not a compact JWS');
+    const m = /^\{"alg":"([^"\\]*)","kid":"([^"\\]*)","typ":"([^"\\]*)"\}$/.exec(b64url(parts[0]).toString('latin1'));
+    if (!m || !isAlg(m[1]) || !V.isThumbprint(m[2]) || !Object.hasOwn(TYPS, m[3])) malformed('header');
+    return { alg: m[1], kid: m[2], typ: m[3], payload: parts[1], input: Buffer.from(parts[0] + '.' + parts[1]), sig: b64url(parts[2]) };
+  });
+  lines.forEach((l, i) => {
+    if (l.payload !== lines[0].payload || l.typ !== lines[0].typ) malformed('lines of different payload or typ');
+    if (i && compareUTF8(lines[i - 1].kid, l.kid) >= 0) malformed('lines that do not ascend');
+  });
+  return lines;
+}
+
+// ---- members: a type is (value, pointer) => nothing, or throws
+const type = (t, ok, why) => (v, p) => {
+  if (typeof v !== t) malformed('type', p);
+  if (ok && !ok(v)) invalid(why ?? 'value', p);
+};
+const str = (ok, why) => type('string', ok, why);
+const text = str(V.isText, 'text'), code = str(V.isCode), jti = str(V.isJti), date = type('number', V.isDate, 'date');
+const country = str((s) => V.COUNTRIES.has(s), 'country'), integer = type('number'), truth = type('boolean');
+const programme = str(V.isProgramme), amount = str(V.isAmount), list = str(V.isList), thumb = str(V.isThumbprint);
+const oneOf = (...a) => str((s) => a.includes(s));
+const each = (t, max) => (v, p) => {
+  if (!Array.isArray(v)) malformed('type', p);
+  if (max && v.length > max) invalid('too many', p);
+  v.forEach((e, i) => t(e, p + '/' + i));
+};
+const obj = (members, then) => (v, p) => {
+  if (v === null || typeof v !== 'object' || Array.isArray(v)) malformed('type', p);
+  for (const k of Object.keys(v)) if (!Object.hasOwn(members, k) && !Object.hasOwn(members, k + '*')) malformed('unknown member', p + '/' + k);
+  for (const [k, t] of Object.entries(members)) {
+    const name = k.replace('*', '');
+    if (v[name] !== undefined) t(v[name], p + '/' + name);
+    else if (name !== k) invalid('absent', p + '/' + name);
+  }
+  then?.(v, p);
+};
+const uniqueIds = (t) => (v, p) => {
+  each(t)(v, p);
+  v.forEach((e, i) => { if (v.findIndex((o) => o.id === e.id) < i) invalid('an id twice', p + '/' + i + '/id'); });
+};
+const both = (v, p) => {
+  if (v.retroactive && v.retroactive_reason === undefined) invalid('absent', p + '/retroactive_reason');
+  if (v.retroactive_reason !== undefined && !v.retroactive) invalid('absent', p + '/retroactive');
+};
+const entry = (l) => str((s) => V.entrySegments(l, s) !== null, 'entry');
+const scope = (v, p) => obj(Object.fromEntries(['EU_DU', 'IN_SCOMET', 'US_CCL', 'US_USML', 'WASSENAAR'].map((l) => [l, each(entry(l))])))(v, p);
+const sites = uniqueIds(obj({ 'id*': str(V.isSite), name: text, 'address*': text, 'country*': country }));
+const ceiling = (unit) => obj({ ...unit, per_transaction: amount, cumulative: amount }, (v, p) => {
+  if (v.per_transaction === undefined && v.cumulative === undefined) invalid('no amount', p);
+});
+const limits = {
+  in_scope: scope, excluded: scope, allowed_end_uses: each(code), activities: each(code),
+  max_classification: str((s) => V.LEVELS.has(s)),
+  nationality: obj({ permitted: each(country), prohibited: each(country) }, (v, p) => {
+    v.permitted?.forEach((c, i) => { if (v.prohibited?.includes(c)) invalid('both ways', p + '/permitted/' + i); });
+  }),
+  value: ceiling({ 'currency*': str((s) => V.CURRENCIES.has(s)) }), quantity: ceiling({ 'unit*': code }),
+};
+const publication = obj({ 'citation*': text, url: text });
+const common = { 'aud*': str(V.isOrigin), 'iss*': str(V.isAuthority), 'sub*': str(), 'jti*': jti, 'iat*': date };
+const grant = {
+  ...common, 'nbf*': date, exp: date, supersedes: jti, retroactive: truth, retroactive_reason: text, legal_basis: text, publication,
+};
+const grantRules = (c, p) => {
+  if (c.exp !== undefined && c.exp <= c.nbf) invalid('exp not after nbf', p + '/exp');
+  if (c.supersedes === c.jti) invalid('supersedes itself', p + '/supersedes');
+  both(c, p);
+};
+const effects = oneOf('authorization', 'eligibility', 'policy_baseline');
+const terms = obj({ ...limits, 'authorities*': each(str(V.isAuthority), 8), 'concurrence*': integer, 'in_scope*': scope }, (t, p) => {
+  if (t.concurrence < 1 || t.concurrence > t.authorities.length) invalid('concurrence', p + '/concurrence');
+});
+
+const jwk = obj({ 'alg*': str(), 'crv*': str(), 'kty*': str(), 'x*': str(), y: str() }, (k, p) => {
+  const f = jwkFault(k); if (f) invalid('key: ' + f, p);
+});
+const officers = uniqueIds(obj({ 'id*': str(V.isJti), 'keys*': each(jwk) }));
+const authority = obj({
+  'id*': str((s) => V.isAuthority(s) && s !== 'root'), 'name*': text, 'countries*': each(country), 'officers*': officers,
+  'thresholds*': obj({ 'granting*': integer, 'revoking*': integer }),
+  jurisdiction: obj({ countries: each(country), lists: each(list), programmes: each(programme), sandboxes: each(str(V.isSandbox)) }),
+  compromised: compromisedKeys(),
+}, (a, p) => {
+  for (const k of ['granting', 'revoking'])
+    if (a.thresholds[k] < 1 || a.thresholds[k] > a.officers.length) invalid('threshold', p + '/thresholds/' + k);
+});
+function compromisedKeys() {
+  const t = each(obj({ 'kid*': thumb, since: integer }, (c, p) => { if (c.since < 0) invalid('since', p + '/since'); }));
+  // assumed: no negative since, and a thumbprint is strict base64url of 32 bytes
+  return (v, p) => { t(v, p); v.forEach((c, i) => { if (b64url(c.kid)?.length !== 32) invalid('kid', p + '/' + i); }); };
+}
+const vkey = (ty) => str((s) => parseVkey(s, ty) !== null, 'verifier key');
+const KINDS = {
+  registration: obj({ ...grant, 'legal_name*': text, former_names: each(text), 'country*': country, identifiers: each(str(V.isIdentifier), 32), sites }, (c, p) => {
+    grantRules(c, p);
+    const m = /^entity:(.*)$/s.exec(c.sub);
+    if (!m || !V.isIdentifier(m[1])) invalid('sub', p + '/sub');
+    c.identifiers?.forEach((i, n) => { if (i === m[1]) invalid('its own', p + '/identifiers/' + n); });
+  }),
+  entity: obj({
+    ...grant, 'vct*': oneOf('urn:safeconduct:entity-approval:1'), 'legal_name*': text, 'country*': country, 'legal_effect*': effects,
+    programme, authorised_roles: each(oneOf('transferor', 'transferee', 'via', 'end_user')), approved_sites: sites,
+    eligible_items: each(obj({ 'list*': list, 'entry*': str(), limitation: text, sites: each(str(V.isSite)) }, (i, p) => entry(i.list)(i.entry, p + '/entry'))),
+  }, (c, p) => {
+    grantRules(c, p);
+    const m = /^entity:(.*)\/([^/]*)$/s.exec(c.sub);
+    if (!m || !V.isIdentifier(m[1]) || m[2] !== c.iss) invalid('sub', p + '/sub');
+    c.eligible_items?.forEach((i, n) => i.sites?.forEach((s, k) => {
+      if (!c.approved_sites?.some((a) => a.id === s)) invalid('no approved site', `${p}/eligible_items/${n}/sites/${k}`);
+    }));
+  }),
+  domain: obj({ ...grant, 'title*': text, 'legal_effect*': effects, programme, 'terms*': terms, caveats: obj(limits) }, (c, p) => {
+    grantRules(c, p);
+    const m = /^sandbox:(.*)$/s.exec(c.sub);
+    if (!m || !V.isSandbox(m[1])) invalid('sub', p + '/sub');
+    if (!c.terms.authorities.includes(c.iss)) invalid('without the issuer', p + '/terms/authorities');
+  }),
+  event: obj({
+    ...common, 'event*': oneOf('suspend', 'lift', 'revoke', 'withdraw'), 'target*': jti, 'effective_at*': date, until: date, cause: code,
+    cause_text: text, legal_basis: text, publication, retroactive: truth, retroactive_reason: text,
+  }, (c, p) => {
+    both(c, p);
+    if (c.until !== undefined && (c.event !== 'suspend' || c.until <= c.effective_at)) invalid('until', p + '/until');
+    if (c.retroactive && c.event !== 'lift') invalid('retroactive', p + '/retroactive');
+    const m = /^(?:entity:([^/]*)(?:\/(.*))?|sandbox:(.*))$/s.exec(c.sub);
+    if (!m || !(m[3] !== undefined ? V.isSandbox(m[3]) : V.isIdentifier(m[1]) && (m[2] === undefined || m[2] === c.iss))) invalid('sub', p + '/sub');
+  }),
+  root: obj({
+    ...common, 'version*': integer, previous: str(), 'threshold*': integer, 'officers*': officers,
+    'log_keys*': each(vkey(LOG)), 'authorities*': uniqueIds(authority),
+    cosigners: each(obj({ 'vkey*': vkey(COSIGNER), 'role*': oneOf('witness', 'mirror'), operator: truth })),
+  }, (c, p) => {
+    if (c.sub !== 'root') invalid('sub', p + '/sub');
+    if (c.version < 1) invalid('version', p + '/version');
+    if (c.jti !== 'root-' + c.version) invalid('jti', p + '/jti');
+    if (c.version > 1 ? b64(c.previous ?? '')?.length !== 32 : c.previous !== undefined) invalid('previous', p + '/previous');
+    if (c.threshold < 1 || c.threshold > c.officers.length) invalid('threshold', p + '/threshold');
+    const seen = new Set(), names = new Set();
+    const own = (os, q) => os.forEach((o, i) => o.keys.forEach((k, j) => {
+      const t = thumbprint(k);
+      if (seen.has(t)) invalid('one key twice', `${q}/officers/${i}/keys/${j}`);
+      seen.add(t);
+    }));
+    own(c.officers, p);
+    c.authorities.forEach((a, i) => own(a.officers, p + '/authorities/' + i));
+    const named = (k, q) => { if (names.has(nameId(k))) invalid('name and id twice', q); names.add(nameId(k)); };
+    c.log_keys.forEach((s, i) => {
+      const k = parseVkey(s, LOG);
+      if (k.name !== c.aud) invalid('log key of another name', p + '/log_keys/' + i);
+      named(k, p + '/log_keys/' + i);
+    });
+    c.cosigners?.forEach((s, i) => named(parseVkey(s.vkey, COSIGNER), `${p}/cosigners/${i}/vkey`));
+  }),
+};
+
+// parseStatement reads the byte form, payload and members of a statement.
+export function parseStatement(statement) {
+  const lines = readLines(statement), kind = TYPS[lines[0].typ];
+  const payload = b64url(lines[0].payload), claims = parse(payload, 'payload');
+  KINDS[kind](claims, '');
+  if ((claims.iss === 'root') !== (kind === 'root')) invalid('iss', '/iss');
+  const subjects = [claims.sub, ...(kind === 'registration' ? (claims.identifiers ?? []).map((i) => 'entity:' + i) : [])];
+  return { kind, claims, lines, payload: payload.toString(), subjects, leafHash: leafHash(Buffer.from(statement)) };
+}
+const keyMap = (os) => new Map(os.flatMap((o) => o.keys.map((k) => [thumbprint(k), { officer: o.id, jwk: k }])));
+const holds = (l, k) => l.alg === k.jwk.alg && verifyJWK(k.jwk, l.input, l.sig);
+const signers = (lines, keys) => new Set(lines.flatMap((l) => keys.get(l.kid)?.officer ?? [])).size;
+
+// openRoot opens a trust root (4.2) with the one before, a verified root or null, and gives a verified root.
+// strangers: whether lines by keys that the document does not list are passed over.
+export function openRoot(st, before, strangers = false) {
+  if (st.kind !== 'root') invalid('not a trust root', '/sub');
+  const c = st.claims, own = keyMap(c.officers), old = before ? keyMap(before.claims.officers) : new Map();
+  const conflict = (why, p) => { throw new Refused('conflict', why, p); };
+  if (before) {
+    if (c.aud !== before.claims.aud) forbidden('aud', '/aud');
+    if (c.version !== before.claims.version + 1) conflict('version', '/version');
+    if (!b64(c.previous).equals(before.leafHash)) conflict('previous', '/previous');
+  }
+  for (const l of st.lines) {
+    const k = own.get(l.kid) ?? old.get(l.kid);
+    if (!k && strangers) continue;
+    if (!k || !holds(l, k)) forbidden('a line that is by no root officer or false');
+  }
+  if (signers(st.lines, own) < c.threshold) forbidden('its own threshold');
+  if (before && signers(st.lines, old) < before.claims.threshold) forbidden('the threshold before');
+  const declared = new Map(before?.declared ?? []);
+  for (const a of c.authorities) declared.set(a.id, (a.compromised ?? []).map((x) => x.kid));
+  return { ...st, declared, compromised: new Set([...declared.values()].flat()) };
+}
+// openWith opens any other statement with the root in force (3.4).
+export function openWith(st, root) {
+  const c = st.claims, r = root.claims, a = r.authorities.find((x) => x.id === c.iss);
+  if (c.aud !== r.aud) forbidden('aud', '/aud');
+  if (!a) forbidden('unknown authority', '/iss');
+  const keys = keyMap(a.officers);
+  for (const l of st.lines) {
+    const k = keys.get(l.kid);
+    if (!k || root.compromised.has(l.kid) || !holds(l, k)) forbidden('a line that does not count');
+  }
+  const need = st.kind === 'event' && c.event !== 'lift' ? a.thresholds.revoking : a.thresholds.granting;
+  if (signers(st.lines, keys) < need) forbidden('threshold');
+  const j = a.jurisdiction ?? {}, within = (set, v, p) => { if (set && v !== undefined && !set.includes(v)) forbidden('jurisdiction', p); };
+  if (st.kind === 'registration') within(a.countries, c.country, '/country');
+  if (st.kind === 'entity') {
+    within(j.countries, c.country, '/country');
+    if (j.programmes && c.programme === undefined) forbidden('jurisdiction', '/programme');
+    within(j.programmes, c.programme, '/programme');
+    if (j.lists && !c.eligible_items) forbidden('jurisdiction', '/eligible_items');
+    c.eligible_items?.forEach((i, n) => within(j.lists, i.list, `/eligible_items/${n}/list`));
+  }
+  if (st.kind === 'domain') {
+    within(j.sandboxes, c.sub.slice('sandbox:'.length), '/sub');
+    within(j.programmes, c.programme, '/programme');
+    for (const s of ['in_scope', 'excluded']) for (const l of Object.keys(c.caveats?.[s] ?? {})) within(j.lists, l, `/caveats/${s}/${l}`);
+  }
+  return st;
+}
