@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"syscall"
 
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/durable"
 )
 
 // PublicPath returns where the public key beside a key file stands.
@@ -65,42 +63,14 @@ func encode(key *PrivateKey, password []byte) ([]byte, error) {
 	return cryptoutils.PEMEncode(cryptoutils.EncryptedSigstorePrivateKeyPEMType, der), nil
 }
 
-// create writes a new file durably, and removes it where it fails.
-func create(path string, data []byte, mode os.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+// create writes a new file, or leaves none.
+func create(path string, data []byte, mode fs.FileMode) error {
+	err := durable.Create(path, data, mode)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("write key %s: the file exists and is never overwritten; choose another name: %w", path, fs.ErrExist)
 	}
 	if err != nil {
 		return fmt.Errorf("write key: %w", err)
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write key %s: %w", path, err), os.Remove(path))
-	}
 	return nil
-}
-
-// syncDir makes the name of a new file durable. File systems that cannot sync
-// a directory do not need it.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	err = d.Sync()
-	for _, cannot := range []error{errors.ErrUnsupported, fs.ErrPermission, syscall.EINVAL} {
-		if errors.Is(err, cannot) {
-			return nil
-		}
-	}
-	return err
 }

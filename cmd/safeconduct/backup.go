@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/registry/backup"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/verify"
@@ -70,7 +71,7 @@ func writeBackup(c *cobra.Command, from, out string) (size int64, err error) {
 	if err := errors.Join(err, tmp.Close()); err != nil {
 		return 0, err
 	}
-	return size, os.Rename(tmp.Name(), out)
+	return size, durable.Rename(tmp.Name(), out)
 }
 
 // removed takes away what was not renamed.

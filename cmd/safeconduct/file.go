@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/internal/yamldoc"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/verify"
@@ -56,17 +56,8 @@ func writeNew(name string, data []byte, force bool) error {
 // writeFile writes a file whole or not at all, so that a full disk or Ctrl-C
 // leaves no half of one.
 func writeFile(name string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), ".safeconduct-*")
-	if err != nil {
+	if err := durable.WriteFile(name, data, 0o644); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
-	}
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, errors.Join(err, os.Remove(tmp.Name())))
 	}
 	return nil
 }

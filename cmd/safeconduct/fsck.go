@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/verify"
@@ -120,10 +121,10 @@ func rebuilt(c *cobra.Command, dir string) (kept string, err error) {
 		return "", errors.Join(err, os.RemoveAll(part))
 	}
 	kept = store + ".damaged-" + time.Now().UTC().Format("20060102T150405Z")
-	if err := os.Rename(store, kept); err != nil {
+	if err := durable.Rename(store, kept); err != nil {
 		return "", err
 	}
-	return kept, os.Rename(part, store)
+	return kept, durable.Rename(part, store)
 }
 
 func rebuildInto(c *cobra.Command, store, part string) error {

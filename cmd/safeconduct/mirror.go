@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/mirror"
@@ -229,8 +230,8 @@ func makeMirrorKey(dir, name string) (vkey string, err error) {
 	if vkey, err = fnote.VKeyToCosignatureV1(v); err != nil {
 		return "", err
 	}
-	if err := createFile(filepath.Join(dir, mirrorKeyFile), skey+"\n", 0o600); err != nil {
+	if err := durable.Create(filepath.Join(dir, mirrorKeyFile), []byte(skey+"\n"), 0o600); err != nil {
 		return "", err
 	}
-	return vkey, createFile(filepath.Join(dir, mirrorVKeyFile), vkey+"\n", 0o644)
+	return vkey, durable.Create(filepath.Join(dir, mirrorVKeyFile), []byte(vkey+"\n"), 0o644)
 }

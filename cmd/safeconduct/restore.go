@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/registry/backup"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 )
@@ -87,7 +88,7 @@ func restore(c *cobra.Command, file, dir string) (size int64, err error) {
 	if err := writeFile(filepath.Join(dir, restoredFile), fmt.Appendf(nil, "%d\n", b.Size())); err != nil {
 		return 0, err
 	}
-	return b.Size(), os.Rename(part, store)
+	return b.Size(), durable.Rename(part, store)
 }
 
 func restoreInto(ctx context.Context, dir string, b *backup.Backup, bar *progress) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/identifier"
 	"github.com/safeconduct/safeconduct/attest/isocode"
+	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -125,21 +126,11 @@ func makeRegisterKeys(dir, origin string) error {
 		name, text string
 		mode       os.FileMode
 	}{{logKeyFile, skey, 0o600}, {logVKeyFile, vkey, 0o644}, {cosignerKeyFile, cskey, 0o600}, {cosignerVKeyFile, cvkey, 0o644}} {
-		if err := createFile(filepath.Join(dir, f.name), f.text+"\n", f.mode); err != nil {
+		if err := durable.Create(filepath.Join(dir, f.name), []byte(f.text+"\n"), f.mode); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// createFile never overwrites: a key that is lost cannot be made again.
-func createFile(name, text string, mode os.FileMode) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // draft writes root.yaml.

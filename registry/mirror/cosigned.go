@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/registry"
 )
 
@@ -70,34 +71,11 @@ func keepCosigned(ctx context.Context, dir string, log registry.Log, c cosigned)
 	if err != nil {
 		return fmt.Errorf("keep what was cosigned: %w", err)
 	}
-	if err := writeDurably(filepath.Join(dir, cosignedFile), append(data, '\n')); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, cosignedFile), append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("keep what was cosigned: %w", err)
 	}
 	if err := log.SetSize(ctx, c.VKey, c.Size); err != nil {
 		return fmt.Errorf("keep what was cosigned: %w", err)
 	}
 	return nil
-}
-
-// writeDurably replaces a file, whole or not at all; when it returns, the file
-// outlives a loss of power.
-func writeDurably(name string, data []byte) error {
-	dir := filepath.Dir(name)
-	tmp, err := os.CreateTemp(dir, ".mirror-*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/registry"
 )
 
@@ -163,7 +164,7 @@ func (m *Mirror) stop(d *registry.Divergence) error {
 	}
 	data, err := json.Marshal(s.Report, jsontext.WithIndent("  "))
 	if err == nil {
-		err = writeDurably(s.File, append(data, '\n'))
+		err = durable.WriteFile(s.File, append(data, '\n'), 0o644)
 	}
 	if err != nil {
 		m.Logger.Error("the report of a divergence could not be kept", slog.Any("error", err), slog.String("report", s.Report.Text()))
