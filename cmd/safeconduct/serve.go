@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
+	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
@@ -44,15 +47,19 @@ func serveCommand() *cobra.Command {
 			}
 			logger := slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
 			cosigning, err := readCosigning(dir, policy, without)
-			if err == nil {
-				err = acceptRestored(dir, cosigning, acceptRollback)
+			if err != nil {
+				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
+			restored, err := isRestored(dir, cosigning, acceptRollback)
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
 			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning})
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
+			}
+			if restored {
+				s.meanwhile = append(s.meanwhile, settleRestored(s.reg, dir, acceptRollback))
 			}
 			err = serveUntilDone(c.Context(), s, listen, func(url string) {
 				fmt.Fprintf(c.OutOrStdout(), "serving %s at %s\n", s.origin, url)
@@ -94,20 +101,56 @@ func readCosigning(dir, name string, without []string) (registry.Cosigning, erro
 
 var errRestored = errors.New("its log was put back from a backup, and nobody can confirm that nothing was logged since")
 
-// acceptRestored refuses a log that was put back from a backup where nobody
-// confirms its size, unless that is accepted.
-func acceptRestored(dir string, c registry.Cosigning, accept bool) error {
-	marker := filepath.Join(dir, restoredFile)
-	if _, err := os.Lstat(marker); errors.Is(err, os.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
+// isRestored reports whether the log was put back from a backup, of which it is
+// not settled yet that nothing was logged since. It refuses one where nobody
+// will confirm its size, unless that is accepted.
+func isRestored(dir string, c registry.Cosigning, accept bool) (bool, error) {
+	if _, err := os.Lstat(filepath.Join(dir, restoredFile)); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	} else if err != nil || accept {
+		return true, err
 	}
-	if c.Policy == "" && !accept {
-		return errRestored
+	others, err := confirming(dir, c)
+	if err == nil && others == 0 {
+		err = errRestored
 	}
-	// The cosigners of a policy are asked at every start.
-	return os.Remove(marker)
+	return true, err
+}
+
+// confirming counts the cosigners that have to confirm the log's size: those of
+// the policy that are not the operator's own, which knows what the log says.
+func confirming(dir string, c registry.Cosigning) (int, error) {
+	if c.Policy == "" {
+		return 0, nil
+	}
+	policy, err := tlogpolicy.Parse(c.Policy)
+	if err != nil {
+		return 0, fmt.Errorf("the cosigning policy: %w", err)
+	}
+	own, err := readCosigner(dir)
+	if err != nil {
+		return 0, err
+	}
+	k, err := vkey.ParseCosigner(own.VKey())
+	if err != nil {
+		return 0, fmt.Errorf("read %s: its key %w", cosignerKeyFile, err)
+	}
+	others := slices.DeleteFunc(policy.Witnesses, func(w *tlogpolicy.Witness) bool {
+		return w.Public == k.Public || slices.Contains(c.Without, w.Name)
+	})
+	return len(others), nil
+}
+
+// settleRestored takes the mark of a restored log away, at once where that is
+// accepted, and else when the cosigners have confirmed that the log is whole.
+// Where they have not before the service ends, or one contradicts, it stays.
+func settleRestored(reg *registry.Registry, dir string, accepted bool) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if !accepted && reg.WaitConfirmed(ctx) != nil {
+			return nil // the register itself says who is missing
+		}
+		return os.Remove(filepath.Join(dir, restoredFile))
+	}
 }
 
 func serveHint(err error) string {
@@ -132,8 +175,9 @@ type service struct {
 	store   *badgerlog.Log
 	reg     *registry.Registry
 	handler http.Handler
-	// begin logs the first trust root; nil where that is done.
-	begin func(ctx context.Context) error
+	// meanwhile is done while it serves, such as logging the first trust root.
+	// An error ends the serving.
+	meanwhile []func(ctx context.Context) error
 }
 
 // serviceOptions are a service's clock, its batch interval (zero: the
@@ -161,13 +205,9 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", logKeyFile, err)
 	}
-	cskey, err := readKey(dir, cosignerKeyFile)
+	cosigner, err := readCosigner(dir)
 	if err != nil {
 		return nil, err
-	}
-	cosigner, err := registry.NewCosigner(cskey)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", cosignerKeyFile, err)
 	}
 	trust, started, err := ownTrust(dir, root)
 	if err != nil {
@@ -197,15 +237,14 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	if started {
 		return nil, errors.Join(fmt.Errorf("%w: %s holds no log, but this register has been started before", errLost, filepath.Join(dir, storeDir)), s.Close())
 	}
-	s.begin = func(ctx context.Context) error { return begin(ctx, reg, dir, root, trust) }
 	if opt.cosigning.Policy != "" {
 		// Its cosigners are asked first, which may read what is served.
+		s.meanwhile = append(s.meanwhile, func(ctx context.Context) error { return begin(ctx, reg, dir, root, trust) })
 		return s, nil
 	}
-	if err := s.begin(ctx); err != nil {
+	if err := begin(ctx, reg, dir, root, trust); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.begin = nil
 	return s, nil
 }
 
@@ -238,6 +277,19 @@ func readKey(dir, name string) (string, error) {
 		return "", fmt.Errorf("read the register's key: %w", err)
 	}
 	return strings.TrimSpace(string(b)), nil
+}
+
+// readCosigner reads the operator's own cosigner.
+func readCosigner(dir string) (*registry.Cosigner, error) {
+	skey, err := readKey(dir, cosignerKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	c, err := registry.NewCosigner(skey)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", cosignerKeyFile, err)
+	}
+	return c, nil
 }
 
 // errLost is a register whose log is gone.
@@ -273,11 +325,11 @@ func serveUntilDone(ctx context.Context, s *service, addr string, started func(u
 		return err
 	}
 	srv := newServer(s.handler)
-	end := make(chan error, 2)
+	end := make(chan error, 1+len(s.meanwhile))
 	go func() { end <- srv.Serve(ln) }()
-	if s.begin != nil {
+	for _, do := range s.meanwhile {
 		go func() {
-			if err := s.begin(ctx); err != nil && ctx.Err() == nil {
+			if err := do(ctx); err != nil && ctx.Err() == nil {
 				end <- err
 			}
 		}()
