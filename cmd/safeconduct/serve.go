@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -317,33 +318,75 @@ func limitMemory() {
 	}
 }
 
-// serveUntilDone serves until ctx is done, then lets requests end.
+// How long requests may still take when the service ends: for a moment as they
+// are, and after that told that it is over.
+const (
+	moment = 2 * time.Second
+	grace  = 10 * time.Second
+)
+
+// serveUntilDone serves until ctx is done, then lets requests end. When it
+// returns, no handler runs any more.
 func serveUntilDone(ctx context.Context, s *service, addr string, started func(url string)) error {
 	limitMemory()
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
-	srv := newServer(s.handler)
-	end := make(chan error, 1+len(s.meanwhile))
-	go func() { end <- srv.Serve(ln) }()
+	// Who waits for the quorum would else hold the end up.
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
+	ctx, cancel := context.WithCancel(ctx)
+	h := &ending{handler: s.handler}
+	srv := newServer(h)
+	srv.BaseContext = func(net.Listener) context.Context { return requests }
+	failed := make(chan error, 1+len(s.meanwhile))
+	go func() { failed <- srv.Serve(ln) }()
+	var meanwhile sync.WaitGroup
 	for _, do := range s.meanwhile {
-		go func() {
+		meanwhile.Go(func() {
 			if err := do(ctx); err != nil && ctx.Err() == nil {
-				end <- err
+				failed <- err
 			}
-		}()
+		})
 	}
 	started("http://" + ln.Addr().String())
 	select {
-	case err := <-end:
-		return err
+	case err = <-failed:
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	cancel()
+	meanwhile.Wait()
+	defer time.AfterFunc(moment, endRequests).Stop()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	return srv.Shutdown(grace)
+	// Who reads an answer too slowly is cut off, which is no failure.
+	stopped := srv.Shutdown(end)
+	if errors.Is(stopped, context.DeadlineExceeded) {
+		stopped = srv.Close()
+	}
+	h.wait()
+	return errors.Join(err, stopped)
 }
+
+// An ending handler can be waited for: what it reads is closed after it.
+type ending struct {
+	handler http.Handler
+	// running is held for reading by each request.
+	running sync.RWMutex
+}
+
+func (e *ending) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !e.running.TryRLock() {
+		http.Error(w, "the service has ended", http.StatusServiceUnavailable)
+		return
+	}
+	defer e.running.RUnlock()
+	e.handler.ServeHTTP(w, r)
+}
+
+// wait returns when no request runs any more; none begins after it.
+func (e *ending) wait() { e.running.Lock() }
 
 // newServer bounds what a slow client can hold.
 func newServer(h http.Handler) *http.Server {
