@@ -330,8 +330,9 @@ func showRoot(p *printer, st *attest.Statement) {
 	}
 }
 
-// trustText is a trust file that pins a root whose only cosigner is the
-// operator's own: what it leaves unchecked, it says.
+// trustText is a trust file that pins a root and asks for the cosignatures of
+// all whom it lists. What it leaves unchecked, it says: an operator's own clock,
+// and a map that no mirror of somebody else has checked.
 func trustText(st *attest.Statement) (string, error) {
 	r := st.TrustRoot().Root()
 	if len(r.Cosigners) == 0 {
@@ -357,7 +358,7 @@ policy: |
 	for i, c := range r.Cosigners {
 		names = append(names, fmt.Sprintf("cosigner-%d", i+1))
 		fmt.Fprintf(&b, "  witness %s %s\n", names[i], c.VKey)
-		mirrored = mirrored || c.Role == attest.Mirror
+		mirrored = mirrored || c.Role == attest.Mirror && !c.Operator
 		operator = operator || c.Operator
 	}
 	fmt.Fprintf(&b, "  group everybody all %s\n  quorum everybody\n", strings.Join(names, " "))
