@@ -79,7 +79,7 @@ func audit(ctx context.Context, reg Register, trust *verify.Trust, o AuditOption
 	if o.Progress != nil {
 		opt.Progress = func(size int64) { o.Progress(size, c.Tree.N) }
 	}
-	if err := replica.Extend(ctx, source{reg}, signed, opt); err != nil {
+	if err := replica.Extend(ctx, reg, signed, opt); err != nil {
 		return nil, err
 	}
 	return summarize(log, replica.Reader, signed, trust)

@@ -232,7 +232,7 @@ func (m *Mirror) replicate(s sighting) error {
 	if m.Progress != nil {
 		opt.Progress = func(size int64) { m.Progress(size, s.Tree.N) }
 	}
-	if err := m.replica.Extend(m.ctx, source{m.Register}, s.signed, opt); err != nil {
+	if err := m.replica.Extend(m.ctx, m.Register, s.signed, opt); err != nil {
 		return err
 	}
 	m.reached()
