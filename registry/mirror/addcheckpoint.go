@@ -53,7 +53,7 @@ const SizeType = "text/x.tlog.size"
 func (m *Mirror) Handler(read http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.URL.Path == "/add-checkpoint" && m.Cosigner != nil:
+		case r.URL.Path == "/add-checkpoint" && m.config.Cosigner != nil:
 			m.serveAddCheckpoint(w, r)
 		case r.URL.Path == "/healthz" && m.sick() != nil:
 			serveSick(w, m.sick())
@@ -100,7 +100,7 @@ func (m *Mirror) serveAddCheckpoint(w http.ResponseWriter, r *http.Request) {
 	}
 	no, ok := errors.AsType[*Refusal](err)
 	if !ok {
-		m.Logger.Error("a checkpoint could not be cosigned", slog.Any("error", err))
+		m.config.Logger.Error("a checkpoint could not be cosigned", slog.Any("error", err))
 		http.Error(w, "the mirror's storage has failed", http.StatusInternalServerError)
 		return
 	}
@@ -151,7 +151,7 @@ func conflict(size int64) error {
 // where it does not cosign, and another error where it cannot keep what it
 // would have cosigned.
 func (m *Mirror) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error) {
-	if m.Cosigner == nil {
+	if m.config.Cosigner == nil {
 		return nil, refuse(http.StatusNotFound, "this mirror does not cosign")
 	}
 	req, err := ParseRequest(body)
@@ -159,8 +159,8 @@ func (m *Mirror) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error)
 		return nil, refuse(http.StatusBadRequest, "%w", err)
 	}
 	c := req.Checkpoint
-	if c.Origin != m.Trust.Origin() {
-		return nil, refuse(http.StatusNotFound, "this is a mirror of %s, not of %s", m.Trust.Origin(), c.Origin)
+	if c.Origin != m.config.Trust.Origin() {
+		return nil, refuse(http.StatusNotFound, "this is a mirror of %s, not of %s", m.config.Trust.Origin(), c.Origin)
 	}
 	if s := m.stopped.Load(); s != nil {
 		return nil, refuse(http.StatusServiceUnavailable, "%w", s)
@@ -170,7 +170,7 @@ func (m *Mirror) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error)
 		// nothing it can say.
 		return nil, refuse(http.StatusUnprocessableEntity, "%w", errNothing)
 	}
-	ctx, cancel := context.WithTimeout(ctx, m.Wait)
+	ctx, cancel := context.WithTimeout(ctx, m.config.Wait)
 	defer cancel()
 	submitted := sighting{Checkpoint: c, signed: req.Signed}
 	if err := m.signed(ctx, submitted); err != nil {
@@ -223,7 +223,7 @@ func (m *Mirror) unreached(err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return later(time.Second, "the mirror is still checking, at size %d; ask again", m.replica.Size())
 	default:
-		return later(m.Interval, "the register could not be checked: %w", err)
+		return later(m.config.Interval, "the register could not be checked: %w", err)
 	}
 }
 
@@ -264,7 +264,7 @@ func (m *Mirror) rootLeaf(ctx context.Context, size int64) ([]byte, error) {
 		return nil, err
 	}
 	if len(history) == 0 {
-		for leaf, err := range m.Register.Leaves(ctx, 0, 1) {
+		for leaf, err := range m.config.Register.Leaves(ctx, 0, 1) {
 			return leaf, err
 		}
 		return nil, registry.ErrNoRoot
@@ -338,7 +338,7 @@ func (m *Mirror) cosign(ctx context.Context, req Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	line, err := m.Cosigner.Cosign(req.Signed, at)
+	line, err := m.config.Cosigner.Cosign(req.Signed, at)
 	if err != nil {
 		return nil, err
 	}
@@ -347,7 +347,7 @@ func (m *Mirror) cosign(ctx context.Context, req Request) ([]byte, error) {
 		return nil, err
 	}
 	// Whoever has asked and gone: from here on it is kept or not at all.
-	if err := keepCosigned(context.WithoutCancel(ctx), m.Dir, m.log, held); err != nil {
+	if err := keepCosigned(context.WithoutCancel(ctx), m.config.Dir, m.log, held); err != nil {
 		return nil, err
 	}
 	m.cosigned.Store(&held)
@@ -393,7 +393,7 @@ func (m *Mirror) date(size int64, last time.Time) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, refuse(http.StatusUnprocessableEntity, "no batch ends at size %d: %w", size, err)
 	}
-	now := m.Now()
+	now := m.config.Now()
 	from := wholeSecond(status.Time)
 	if last.After(from) {
 		from = last

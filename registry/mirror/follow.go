@@ -25,20 +25,20 @@ const maxBackoff = 6
 // anew, after twice the time each time, up to six intervals, and
 // [Mirror.Healthy] tells.
 func (m *Mirror) Follow(ctx context.Context) error {
-	wait := m.Interval
+	wait := m.config.Interval
 	for {
 		err := m.CatchUp(ctx)
 		if s, ok := errors.AsType[*Stopped](err); ok {
 			return s
 		}
 		if err == nil {
-			wait = m.Interval
+			wait = m.config.Interval
 		} else if ctx.Err() == nil {
-			m.Logger.Warn("the register could not be followed; it is tried again", slog.Any("error", err))
+			m.config.Logger.Warn("the register could not be followed; it is tried again", slog.Any("error", err))
 		}
 		next := time.NewTimer(wait)
 		if err != nil {
-			wait = min(2*wait, maxBackoff*m.Interval)
+			wait = min(2*wait, maxBackoff*m.config.Interval)
 		}
 		select {
 		case <-next.C:
@@ -81,8 +81,8 @@ func (m *Mirror) look(ctx context.Context) error {
 	if s := m.stopped.Load(); s != nil {
 		return s
 	}
-	at := m.Now()
-	signed, err := m.Register.Latest(ctx)
+	at := m.config.Now()
+	signed, err := m.config.Register.Latest(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,8 @@ type sighting struct {
 // ours reads a checkpoint that must be of this register.
 func (m *Mirror) ours(signed []byte) (verify.Checkpoint, error) {
 	c, err := verify.ParseCheckpoint(signed)
-	if err == nil && c.Origin != m.Trust.Origin() {
-		err = fmt.Errorf("it is of the log %q; the trust file is for %q", c.Origin, m.Trust.Origin())
+	if err == nil && c.Origin != m.config.Trust.Origin() {
+		err = fmt.Errorf("it is of the log %q; the trust file is for %q", c.Origin, m.config.Trust.Origin())
 	}
 	if err != nil {
 		return c, fmt.Errorf("%w: the checkpoint: %w", registry.ErrDamaged, err)
@@ -146,7 +146,7 @@ func (m *Mirror) check(s sighting) error {
 	if d, diverges := errors.AsType[*registry.Divergence](err); diverges && m.ctx.Err() == nil {
 		// The register has signed it; that the mirror has read it right is made
 		// sure of.
-		m.Logger.Warn("the register seems to diverge; it is asked anew", slog.Any("error", err))
+		m.config.Logger.Warn("the register seems to diverge; it is asked anew", slog.Any("error", err))
 		if err = m.extend(s); sameDivergence(err, d) {
 			return m.stop(m.evidence(d))
 		}
@@ -229,10 +229,10 @@ func (m *Mirror) replicate(s sighting) error {
 	}
 	held := m.cosigned.Load()
 	opt := registry.ExtendOptions{LatestCosigned: held.Time, CosignedSize: held.Size, Cosigned: []byte(held.Checkpoint)}
-	if m.Progress != nil {
-		opt.Progress = func(size int64) { m.Progress(size, s.Tree.N) }
+	if m.config.Progress != nil {
+		opt.Progress = func(size int64) { m.config.Progress(size, s.Tree.N) }
 	}
-	if err := m.replica.Extend(m.ctx, m.Register, s.signed, opt); err != nil {
+	if err := m.replica.Extend(m.ctx, m.config.Register, s.signed, opt); err != nil {
 		return err
 	}
 	m.reached()
@@ -272,7 +272,7 @@ func (m *Mirror) evidence(d *registry.Divergence) *registry.Divergence {
 		if err != nil {
 			continue
 		}
-		kept, err := m.Register.Checkpoint(m.ctx, c.Tree.N)
+		kept, err := m.config.Register.Checkpoint(m.ctx, c.Tree.N)
 		if err != nil {
 			continue
 		}

@@ -108,7 +108,7 @@ type Config struct {
 
 // A Mirror is a running mirror. All methods may be called concurrently.
 type Mirror struct {
-	Config
+	config  Config
 	log     *badgerlog.Log
 	replica *registry.Replica
 
@@ -172,7 +172,7 @@ func open(c Config) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mirror{Config: c, log: log, turn: make(chan struct{}, 1)}
+	m := &Mirror{config: c, log: log, turn: make(chan struct{}, 1)}
 	m.ctx, m.end = context.WithCancel(context.Background())
 	if err := m.load(); err != nil {
 		m.end()
@@ -184,7 +184,7 @@ func open(c Config) (*Mirror, error) {
 func (m *Mirror) load() error {
 	var err error
 	m.replica, err = registry.NewReplica(registry.ReplicaConfig{
-		Log: m.log, Origin: m.Trust.Origin(), Trust: m.Trust, Now: m.Now, Cosigners: policyKeys(m.Trust),
+		Log: m.log, Origin: m.config.Trust.Origin(), Trust: m.config.Trust, Now: m.config.Now, Cosigners: policyKeys(m.config.Trust),
 		// What is shown is what the register has published, see check.
 		Quorate: func([]byte) error { return errUnpublished },
 	})
@@ -193,8 +193,8 @@ func (m *Mirror) load() error {
 	}
 	m.versions = []registry.Version{m.replica.Version()}
 	var held cosigned
-	if m.Cosigner != nil {
-		if held, err = loadCosigned(m.Dir, m.log, m.Cosigner.VKey(), m.Trust.Origin()); err != nil {
+	if m.config.Cosigner != nil {
+		if held, err = loadCosigned(m.config.Dir, m.log, m.config.Cosigner.VKey(), m.config.Trust.Origin()); err != nil {
 			return err
 		}
 	}

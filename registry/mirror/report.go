@@ -156,8 +156,8 @@ func hasStopped(dir string) error {
 // stop ends following and cosigning for good. It returns the *Stopped.
 func (m *Mirror) stop(d *registry.Divergence) error {
 	s := &Stopped{
-		File:   filepath.Join(m.Dir, divergenceFile),
-		Report: NewReport(m.Trust.Origin(), d, m.Now(), m.replica.Size()),
+		File:   filepath.Join(m.config.Dir, divergenceFile),
+		Report: NewReport(m.config.Trust.Origin(), d, m.config.Now(), m.replica.Size()),
 	}
 	if !m.stopped.CompareAndSwap(nil, s) {
 		return m.stopped.Load()
@@ -167,9 +167,9 @@ func (m *Mirror) stop(d *registry.Divergence) error {
 		err = durable.WriteFile(s.File, append(data, '\n'), 0o644)
 	}
 	if err != nil {
-		m.Logger.Error("the report of a divergence could not be kept", slog.Any("error", err), slog.String("report", s.Report.Text()))
+		m.config.Logger.Error("the report of a divergence could not be kept", slog.Any("error", err), slog.String("report", s.Report.Text()))
 	}
-	m.Logger.Error("the register has diverged; the mirror has stopped", slog.String("kind", string(d.Kind)), slog.String("cause", s.Report.Cause), slog.String("report", s.File))
+	m.config.Logger.Error("the register has diverged; the mirror has stopped", slog.String("kind", string(d.Kind)), slog.String("cause", s.Report.Cause), slog.String("report", s.File))
 	return s
 }
 

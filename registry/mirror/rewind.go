@@ -63,7 +63,7 @@ func (m *Mirror) behindPublished(signed []byte, c verify.Checkpoint) (lags bool,
 		m.lag.end()
 		return false, nil
 	}
-	lasts := m.lag.seen(m.Now())
+	lasts := m.lag.seen(m.config.Now())
 	if lasts == 0 {
 		return true, nil
 	}
