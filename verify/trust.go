@@ -178,6 +178,22 @@ func (t *Trust) Insecure() Insecure {
 	return Insecure{t.doc.InsecureOperatorClock, t.doc.InsecureUnmirrored}
 }
 
+// Cosigners returns the verifier keys of the cosigners that the policy's quorum
+// names, in the order of its witness lines.
+func (t *Trust) Cosigners() []string {
+	if t.policy == nil {
+		return nil
+	}
+	named := t.policy.Quorum.Cosigners()
+	var vkeys []string
+	for _, w := range t.policy.Witnesses {
+		if slices.Contains(named, w) {
+			vkeys = append(vkeys, w.VKey)
+		}
+	}
+	return vkeys
+}
+
 // MarshalJSON returns the document that [ParseTrust] reads, in its RFC 8785
 // form, without the insecure members that are false.
 func (t *Trust) MarshalJSON() ([]byte, error) {

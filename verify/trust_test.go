@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,19 @@ func TestATrustIsWrittenAndReadBack(t *testing.T) {
 	}
 	if other := trust(t, r, bothMirrors(), verify.Insecure{}); other.Digest() == tr.Digest() {
 		t.Error("another trust has the same digest")
+	}
+}
+
+func TestATrustListsTheCosignersThatItsQuorumNames(t *testing.T) {
+	policy := "witness spare " + vkey("spare") + "\n" +
+		"witness in " + vkey("in-mirror") + "\nwitness us " + vkey("us-mirror") + "\nwitness own " + vkey("own") + "\n" +
+		"group mirrors any us in\ngroup everybody all own mirrors\nquorum everybody\n"
+	tr := trust(t, story(), policy, verify.Insecure{})
+	if got, want := tr.Cosigners(), []string{vkey("in-mirror"), vkey("us-mirror"), vkey("own")}; !slices.Equal(got, want) {
+		t.Errorf("lists %q, want %q", got, want)
+	}
+	if got := new(verify.Trust).Cosigners(); got != nil {
+		t.Errorf("the zero trust lists %q", got)
 	}
 }
 

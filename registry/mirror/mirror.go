@@ -60,12 +60,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
@@ -184,7 +181,7 @@ func open(c Config) (*Mirror, error) {
 func (m *Mirror) load() error {
 	var err error
 	m.replica, err = registry.NewReplica(registry.ReplicaConfig{
-		Log: m.log, Origin: m.config.Trust.Origin(), Trust: m.config.Trust, Now: m.config.Now, Cosigners: policyKeys(m.config.Trust),
+		Log: m.log, Origin: m.config.Trust.Origin(), Trust: m.config.Trust, Now: m.config.Now, Cosigners: m.config.Trust.Cosigners(),
 		// What is shown is what the register has published, see check.
 		Quorate: func([]byte) error { return errUnpublished },
 	})
@@ -203,28 +200,6 @@ func (m *Mirror) load() error {
 }
 
 var errUnpublished = errors.New("the register has not published it")
-
-// policyKeys are the verifier keys of the cosigners that a trust's policy
-// names. The policy was read before, and so has this form.
-func policyKeys(trust *verify.Trust) []string {
-	data, err := trust.MarshalJSON()
-	if err != nil {
-		return nil
-	}
-	var doc struct {
-		Policy string `json:"policy"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil
-	}
-	var vkeys []string
-	for line := range strings.Lines(doc.Policy) {
-		if f := strings.Fields(line); len(f) >= 3 && f[0] == "witness" {
-			vkeys = append(vkeys, f[2])
-		}
-	}
-	return vkeys
-}
 
 // Close ends what the mirror does and closes its log.
 func (m *Mirror) Close() error {
