@@ -170,6 +170,11 @@ func (m *Mirror) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error)
 		// nothing it can say.
 		return nil, refuse(http.StatusUnprocessableEntity, "%w", errNothing)
 	}
+	ctx, leave, err := m.enter(ctx)
+	if err != nil {
+		return nil, m.unreached(err)
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, m.config.Wait)
 	defer cancel()
 	submitted := sighting{Checkpoint: c, signed: req.Signed}

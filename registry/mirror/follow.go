@@ -62,7 +62,12 @@ func (m *Mirror) Follow(ctx context.Context) error {
 // signs with another key than its trust root's is neither followed nor cosigned
 // for as long as it does.
 func (m *Mirror) CatchUp(ctx context.Context) error {
-	err := m.look(ctx)
+	ctx, leave, err := m.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	err = m.look(ctx)
 	if errors.Is(err, registry.ErrDamaged) && ctx.Err() == nil {
 		err = m.look(ctx)
 	}
@@ -124,11 +129,17 @@ func (m *Mirror) reach(ctx context.Context, s sighting) error {
 	if err := m.take(ctx); err != nil {
 		return fmt.Errorf("wait until what came before is checked: %w", err)
 	}
+	return m.checked(ctx, s)
+}
+
+// checked is reach for the one who has the turn, which is given back when
+// everything is checked.
+func (m *Mirror) checked(ctx context.Context, s sighting) error {
 	done := make(chan error, 1)
-	m.work.Go(func() {
+	go func() {
 		defer m.giveBack()
 		done <- m.check(s)
-	})
+	}()
 	select {
 	case err := <-done:
 		return err

@@ -109,12 +109,16 @@ type Mirror struct {
 	log     *badgerlog.Log
 	replica *registry.Replica
 
-	// ctx ends when the mirror is closed, work is what runs until then.
-	ctx  context.Context //nolint:containedctx // it is the mirror's own, not a caller's
-	end  context.CancelFunc
-	work sync.WaitGroup
-	// turn is held by the one who changes log or cosigned.
+	// ctx ends when the mirror is closed.
+	ctx context.Context //nolint:containedctx // it is the mirror's own, not a caller's
+	end context.CancelFunc
+	// calls is held for reading by every call that uses the log, and by Close.
+	calls sync.RWMutex
+	// turn is held by the one who changes log or cosigned; that may outlast the
+	// call.
 	turn chan struct{}
+	// ahead is held by the one who asks the register for what a stranger submits.
+	ahead chan struct{}
 	// cosigned is what was cosigned last.
 	cosigned atomic.Pointer[cosigned]
 	// stopped is set for good.
@@ -169,7 +173,7 @@ func open(c Config) (*Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mirror{config: c, log: log, turn: make(chan struct{}, 1)}
+	m := &Mirror{config: c, log: log, turn: make(chan struct{}, 1), ahead: make(chan struct{}, 1)}
 	m.ctx, m.end = context.WithCancel(context.Background())
 	if err := m.load(); err != nil {
 		m.end()
@@ -201,11 +205,34 @@ func (m *Mirror) load() error {
 
 var errUnpublished = errors.New("the register has not published it")
 
-// Close ends what the mirror does and closes its log.
+// Close ends what the mirror does, calls that are under way among it, and closes
+// its log. Its reader may not be used any more.
 func (m *Mirror) Close() error {
 	m.end()
-	m.work.Wait()
+	m.calls.Lock()
+	defer m.calls.Unlock()
+	m.turn <- struct{}{}
+	defer m.giveBack()
 	return m.log.Close()
+}
+
+// enter begins a call that uses the log; it returns the call's context, which
+// ends with the mirror, and what ends the call.
+func (m *Mirror) enter(ctx context.Context) (inner context.Context, leave func(), err error) {
+	if !m.calls.TryRLock() {
+		return nil, nil, registry.ErrClosed
+	}
+	if m.ctx.Err() != nil {
+		m.calls.RUnlock()
+		return nil, nil, registry.ErrClosed
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(m.ctx, func() { cancel(registry.ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		m.calls.RUnlock()
+	}, nil
 }
 
 // Reader returns what the mirror has checked, as it is served.
@@ -235,12 +262,17 @@ func (m *Mirror) sick() error {
 func (m *Mirror) take(ctx context.Context) error {
 	select {
 	case m.turn <- struct{}{}:
-		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-m.ctx.Done():
 		return registry.ErrClosed
 	}
+	// Of two cases that are ready, either may be taken.
+	if m.ctx.Err() != nil {
+		m.giveBack()
+		return registry.ErrClosed
+	}
+	return nil
 }
 
 func (m *Mirror) giveBack() { <-m.turn }
