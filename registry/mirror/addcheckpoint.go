@@ -198,21 +198,64 @@ func (m *Mirror) AddCheckpoint(ctx context.Context, body []byte) ([]byte, error)
 // signed refuses a submitted checkpoint that no log key in force has signed. A
 // key that the mirror does not know may be that of a trust root which it has not
 // read: the register has such a root cosigned before it publishes it, and so the
-// mirror reads up to there. Whoever is no register makes it read no more than
-// the register has.
+// mirror reads up to there first.
 func (m *Mirror) signed(ctx context.Context, s sighting) error {
+	err := m.signedInForce(ctx, s)
+	if _, unknown := errors.AsType[*note.UnverifiedNoteError](err); !unknown || s.Tree.N <= m.replica.Size() {
+		return err
+	}
+	if err := m.readAhead(ctx, s, err); err != nil {
+		return err
+	}
+	return m.signedInForce(ctx, s)
+}
+
+// signedInForce is signed for the keys that the mirror knows.
+func (m *Mirror) signedInForce(ctx context.Context, s sighting) error {
 	keys, err := m.logKeys(ctx, s.Tree.N)
 	if err != nil {
 		return err
 	}
-	_, err = note.Open(s.signed, note.VerifierList(keys...))
-	if _, unknown := errors.AsType[*note.UnverifiedNoteError](err); unknown && s.Tree.N > m.replica.Size() {
-		return m.reach(ctx, s)
-	}
-	if err != nil {
+	if _, err = note.Open(s.signed, note.VerifierList(keys...)); err != nil {
 		return refuse(http.StatusForbidden, "the log keys in force: %w", err)
 	}
 	return nil
+}
+
+// readAhead checks everything up to a checkpoint that is unsigned as far as the
+// mirror knows. Anybody can submit one: the register is asked first whether it
+// keeps the very same, for one asker at a time, and the turn is taken only where
+// nobody has it or waits for it.
+func (m *Mirror) readAhead(ctx context.Context, s sighting, unsigned error) error {
+	kept, err := m.kept(ctx, s.Tree.N)
+	if errors.Is(err, registry.ErrNotFound) || err == nil && kept.Text != s.Text {
+		return refuse(http.StatusForbidden, "%w; nor does the register keep this checkpoint of size %d", unsigned, s.Tree.N)
+	}
+	if err != nil {
+		return err
+	}
+	select {
+	case m.turn <- struct{}{}:
+		return m.checked(ctx, kept)
+	default:
+		return later(time.Second, "the mirror is still checking, at size %d; ask again", m.replica.Size())
+	}
+}
+
+// kept fetches the register's own checkpoint of a size.
+func (m *Mirror) kept(ctx context.Context, size int64) (sighting, error) {
+	select {
+	case m.ahead <- struct{}{}:
+		defer func() { <-m.ahead }()
+	case <-ctx.Done():
+		return sighting{}, fmt.Errorf("wait until others are answered: %w", context.Cause(ctx))
+	}
+	signed, err := m.config.Register.Checkpoint(ctx, size)
+	if err != nil {
+		return sighting{}, err
+	}
+	c, err := m.ours(signed)
+	return sighting{Checkpoint: c, signed: signed}, err
 }
 
 var errNothing = errors.New("an empty register has nothing that a mirror could check")

@@ -483,3 +483,86 @@ func FuzzAddCheckpoint(f *testing.F) {
 		}
 	})
 }
+
+// Anybody can sign a checkpoint of any size in the register's name.
+func TestAStrangersCheckpointMakesTheMirrorReadNothing(t *testing.T) {
+	s := play(t)
+	size := s.liar.size()
+	s.log("app-1", lie{unpublished: true})
+	beyond := s.liar.fork()
+	beyond.batch(s.clock.Now().Add(time.Second), lie{}, s.registration("reg-2", registrytest.Corvus))
+	for what, forged := range map[string][]byte{
+		"larger than the register":      beyond.sign(beyond.size(), stranger(t)),
+		"of a size that is not kept":    s.liar.sign(s.liar.size()-1, stranger(t)),
+		"another tree of a size of its": reroot(s.liar.sign(s.liar.size(), stranger(t)), stranger(t)),
+	} {
+		s.liar.asks()
+		if w := s.ask(size, nil, forged); w.Code != http.StatusForbidden {
+			t.Errorf("%s: answers %d: %s", what, w.Code, w.Body)
+		}
+		for _, path := range s.liar.asks() {
+			if strings.HasPrefix(path, "tile/") {
+				t.Errorf("%s: it fetches %s", what, path)
+			}
+		}
+	}
+	if held := s.mirror.Reader().Size(); held != size {
+		t.Errorf("it holds %d leaves, %d before", held, size)
+	}
+}
+
+// reroot signs a checkpoint of the same size with another root.
+func reroot(signed []byte, signer note.Signer) []byte {
+	text, _, _ := strings.Cut(string(signed), "\n\n")
+	lines := strings.Split(text, "\n")
+	lines[2] = tlog.Hash{1}.String()
+	out, err := note.Sign(&note.Note{Text: strings.Join(lines, "\n") + "\n"}, signer)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+// The register's own checkpoints are cosigned, and it is followed, while many
+// strangers' wait for an answer that takes long.
+func TestStrangersDoNotHoldUpTheRegister(t *testing.T) {
+	s := play(t)
+	size := s.liar.size()
+	asked, answer := make(chan struct{}, 100), make(chan struct{})
+	s.via(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/checkpoint/") {
+			asked <- struct{}{}
+			<-answer
+		}
+		return false
+	})
+	if err := s.mirror.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := s.config()
+	c.Wait = time.Minute
+	var err error
+	if s.mirror, err = mirror.Open(c); err != nil {
+		t.Fatal(err)
+	}
+	s.log("app-1", lie{unpublished: true})
+	forged := s.liar.sign(s.liar.size(), stranger(t))
+	answered := make(chan int, 8)
+	for range cap(answered) {
+		go func() { answered <- s.ask(size, nil, forged).Code }()
+	}
+	<-asked
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s.cosigned(s.ask(0, nil, s.liar.checkpoints[size]))
+	if n := len(asked); n != 0 {
+		t.Errorf("the register is asked %d times at once", n+1)
+	}
+	close(answer)
+	for range cap(answered) {
+		if code := <-answered; code != http.StatusForbidden && code != http.StatusServiceUnavailable {
+			t.Errorf("a stranger is answered with %d", code)
+		}
+	}
+}
