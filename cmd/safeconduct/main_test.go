@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -43,7 +45,7 @@ func params(dir string) testscript.Params {
 			return os.Symlink(filepath.Join(wd, "../../examples"), filepath.Join(e.WorkDir, "examples"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"waitfor": waitFor, "waitsick": waitSick, "eventually": eventually, "flip": flip, "status": exitStatus,
+			"waitfor": waitFor, "waitsick": waitSick, "eventually": eventually, "flip": flip, "rot": rot, "status": exitStatus,
 		},
 	}
 }
@@ -112,6 +114,28 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 		b[i] = 'A'
 	}
 	ts.Check(os.WriteFile(file, b, 0o644))
+}
+
+// rot DIR PREFIX changes a bit of the first value that a store in DIR has under
+// a key with that prefix.
+func rot(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := badger.Open(badger.DefaultOptions(ts.MkAbs(args[0])).WithLogger(nil))
+	ts.Check(err)
+	err = db.Update(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.DefaultIteratorOptions)
+		defer it.Close()
+		it.Seek([]byte(args[1]))
+		if !it.ValidForPrefix([]byte(args[1])) {
+			return fmt.Errorf("nothing is stored under %s", args[1])
+		}
+		value, err := it.Item().ValueCopy(nil)
+		if err != nil {
+			return err
+		}
+		value[len(value)-1] ^= 1
+		return txn.Set(it.Item().KeyCopy(nil), value)
+	})
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // exitStatus N COMMAND… runs a command that must end with the status N.
