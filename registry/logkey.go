@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/note"
@@ -12,14 +11,8 @@ import (
 
 // logKeys are the log keys that a trust root lists.
 func logKeys(root *attest.TrustRoot) []note.Verifier {
-	var out []note.Verifier
-	for _, k := range root.Root().LogKeys {
-		// attest has read every key already.
-		if v, err := vkey.ParseLog(k); err == nil {
-			out = append(out, v.Verifier)
-		}
-	}
-	return out
+	keys, _ := vkey.Logs(root.Root().LogKeys) // attest has read every key already
+	return keys
 }
 
 // logSigned returns a signed checkpoint with the signatures of the log keys
@@ -34,11 +27,4 @@ func logSigned(checkpoint []byte, root *attest.TrustRoot) ([]byte, error) {
 }
 
 // noteOf writes a note with the signatures that were verified.
-func noteOf(n *note.Note) []byte {
-	var b bytes.Buffer
-	b.WriteString(n.Text + "\n")
-	for _, s := range n.Sigs {
-		fmt.Fprintf(&b, "\u2014 %s %s\n", s.Name, s.Base64)
-	}
-	return b.Bytes()
-}
+func noteOf(n *note.Note) []byte { return []byte(vkey.Signed(n.Text, n.Sigs)) }

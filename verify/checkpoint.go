@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	flog "github.com/transparency-dev/formats/log"
-	fnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -107,19 +106,13 @@ func (in *inspection) checkpoint() error {
 // rebuilds reports whether the verified signatures are all that was signed
 // with, to the byte: note.Open skips a second line of one key unread.
 func rebuilds(n *note.Note, signed string) bool {
-	var b strings.Builder
-	b.WriteString(n.Text + "\n")
 	for _, s := range n.Sigs {
 		if _, err := strict64.DecodeString(s.Base64); err != nil {
 			return false
 		}
-		b.WriteString("— " + s.Name + " " + s.Base64 + "\n")
 	}
-	return b.String() == signed
+	return vkey.Signed(n.Text, n.Sigs) == signed
 }
-
-// lastDate is 9999-12-31T23:59:59Z in Unix seconds.
-const lastDate = 253402300799
 
 // signedBy sorts the verified signatures into the log's and the cosigners'.
 func (in *inspection) signedBy(n *note.Note) error {
@@ -130,12 +123,12 @@ func (in *inspection) signedBy(n *note.Note) error {
 			byLog[k.Public] = true
 			continue
 		}
-		at, err := fnote.CoSigV1Timestamp(s)
-		if err != nil || at.Unix() <= 0 || at.Unix() > lastDate {
-			return fmt.Errorf("the cosignature of %s has no time", s.Name)
+		at, err := vkey.Dated(s)
+		if err != nil {
+			return err
 		}
 		role, operator := in.signers.role(k.Public)
-		in.cosigned = append(in.cosigned, Cosignature{Name: s.Name, Role: role, Operator: operator, Time: at.UTC(), public: k.Public})
+		in.cosigned = append(in.cosigned, Cosignature{Name: s.Name, Role: role, Operator: operator, Time: at, public: k.Public})
 	}
 	if len(byLog) == 0 {
 		return errors.New("no log key of the trust root in force has signed it")

@@ -62,12 +62,7 @@ func mergeSignatures(signed string) (string, error) {
 		sigs = append(sigs, s)
 	}
 	slices.SortFunc(sigs, signatureOrder)
-	var b strings.Builder
-	b.WriteString(n.Text + "\n")
-	for _, s := range sigs {
-		b.WriteString("— " + s.Name + " " + s.Base64 + "\n")
-	}
-	return b.String(), nil
+	return vkey.Signed(n.Text, sigs), nil
 }
 
 // signatureOrder is the order of signature lines in evidence.

@@ -55,8 +55,12 @@ func (m *Mirror) Handler(read http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == "/add-checkpoint" && m.config.Cosigner != nil:
 			m.serveAddCheckpoint(w, r)
-		case r.URL.Path == "/healthz" && m.sick() != nil:
-			serveSick(w, m.sick())
+		case r.URL.Path == "/healthz":
+			if why := m.sick(); why != nil {
+				serveSick(w, why)
+				return
+			}
+			fallthrough
 		default:
 			read.ServeHTTP(w, r)
 		}
@@ -294,13 +298,9 @@ func (m *Mirror) logKeys(ctx context.Context, size int64) ([]note.Verifier, erro
 	if !ok {
 		return nil, errors.New("read the trust root: the leaf is none")
 	}
-	var keys []note.Verifier
-	for _, text := range root.LogKeys {
-		k, err := vkey.ParseLog(text)
-		if err != nil {
-			return nil, fmt.Errorf("read the trust root: a log key %w", err)
-		}
-		keys = append(keys, k.Verifier)
+	keys, err := vkey.Logs(root.LogKeys)
+	if err != nil {
+		return nil, fmt.Errorf("read the trust root: a log key %w", err)
 	}
 	return keys, nil
 }
@@ -413,11 +413,7 @@ func (m *Mirror) cosignedNote(signed []byte, size int64, line []byte) (string, e
 	if err != nil {
 		return "", fmt.Errorf("cosign: %w", err)
 	}
-	text := n.Text + "\n"
-	for _, s := range n.Sigs {
-		text += "\u2014 " + s.Name + " " + s.Base64 + "\n"
-	}
-	return text + string(line), nil
+	return vkey.Signed(n.Text, n.Sigs) + string(line), nil
 }
 
 // tooEarly says that the clock has not come to when a cosignature may be dated.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	fnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -118,13 +117,9 @@ func (s *Summary) count(log registry.Log) error {
 
 // cosignatures are those of a checkpoint by the cosigners that a root lists.
 func cosignatures(signed []byte, root *attest.Root) ([]Cosignature, error) {
-	var keys []note.Verifier
-	for _, text := range root.LogKeys {
-		k, err := vkey.ParseLog(text)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k.Verifier)
+	keys, err := vkey.Logs(root.LogKeys)
+	if err != nil {
+		return nil, err
 	}
 	listed := make(map[vkey.ID]attest.Cosigner)
 	for _, c := range root.Cosigners {
@@ -145,11 +140,11 @@ func cosignatures(signed []byte, root *attest.Root) ([]Cosignature, error) {
 		if !ok {
 			continue
 		}
-		at, err := fnote.CoSigV1Timestamp(sig)
+		at, err := vkey.Dated(sig)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Cosignature{sig.Name, c.Role, c.Operator, at.UTC()})
+		out = append(out, Cosignature{sig.Name, c.Role, c.Operator, at})
 	}
 	return out, nil
 }

@@ -23,7 +23,6 @@ import (
 	"strings"
 	"time"
 
-	fnote "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -36,10 +35,6 @@ const (
 	maxAnswer = 64 << 10
 	maxSaid   = 300
 )
-
-// lastDate is 9999-12-31T23:59:59Z in Unix seconds, the last one that verifiers
-// read.
-const lastDate = 253402300799
 
 // sizeType is the media type of a 409's body.
 const sizeType = "text/x.tlog.size"
@@ -226,14 +221,14 @@ func (w *Witness) read(text string, answer []byte) (Cosignature, error) {
 		return Cosignature{}, errors.New("read its cosignature: the answer has more than signature lines")
 	}
 	s := n.Sigs[0]
-	at, err := fnote.CoSigV1Timestamp(s)
-	if err != nil || at.Unix() <= 0 || at.Unix() > lastDate {
-		return Cosignature{}, errors.New("its cosignature has no time")
+	at, err := vkey.Dated(s)
+	if err != nil {
+		return Cosignature{}, fmt.Errorf("read its cosignature: %w", err)
 	}
 	if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
 		return Cosignature{}, errors.New("its cosignature is not in strict base64")
 	}
-	return Cosignature{[]byte("— " + s.Name + " " + s.Base64 + "\n"), at.UTC()}, nil
+	return Cosignature{[]byte(vkey.Line(s)), at}, nil
 }
 
 func heldSize(contentType string, body []byte) (int64, error) {
