@@ -95,7 +95,10 @@ func (in *inspection) history() error {
 	}
 	// Without any proof, their places are what the map's chains say, which a
 	// mirror has checked like the tags of stubs.
-	placed := !in.trust.ReliesOnMirror() || slices.ContainsFunc(in.evidence.Statements, func(s LoggedStatement) bool { return len(s.Proof) > 0 })
+	placed := slices.ContainsFunc(in.evidence.Statements, func(s LoggedStatement) bool { return len(s.Proof) > 0 })
+	if !placed && !in.trust.ReliesOnMirror() {
+		return fmt.Errorf("the statements have no inclusion proofs: %w", ErrCompact)
+	}
 	for _, s := range in.evidence.Statements {
 		shown := in.statements[s.Index]
 		if shown.entry == nil {

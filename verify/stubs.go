@@ -113,7 +113,7 @@ func (in *inspection) checkStubs(h *History) error {
 	root := h.Subject == attest.RootSubject
 	switch {
 	case !in.trust.ReliesOnMirror():
-		return errors.New("has stubs, whose lineages only a mirror has checked, and the trust file says insecure_unmirrored; ask the register for evidence without stubs")
+		return fmt.Errorf("has stubs: %w", ErrCompact)
 	case !root && !omissible.IsApprovals(h.Subject):
 		return errors.New("has stubs, which stand in the history of root and of an authority's approvals of an entity only")
 	}

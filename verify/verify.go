@@ -102,12 +102,23 @@ func decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times) (*p
 	return d, set, in, err
 }
 
+// What a caller may want to tell apart of the step history: all else there is a
+// history that was hidden or changed.
+var (
+	// ErrNotShown: the evidence is good as far as it goes, but was made for
+	// another request.
+	ErrNotShown = errors.New("is not in the evidence")
+	// ErrCompact: the evidence was made for somebody who relies on a mirror, see
+	// [Compact].
+	ErrCompact = errors.New("compact evidence is for those who rely on a mirror, and the trust file says insecure_unmirrored; ask the register for the whole")
+)
+
 // covers: no silent "nothing known". That a subject has no statements is
 // proven like everything else.
 func covers(set *proven.Set, subjects []string) error {
 	for _, s := range subjects {
 		if _, ok := set.History(s); !ok {
-			return &Error{StepHistory, fmt.Errorf("the history of %s, which the decision touches, is not in the evidence; ask the register for evidence of this very request", s)}
+			return &Error{StepHistory, fmt.Errorf("the history of %s, which the decision touches, %w; ask the register for evidence of this very request", s, ErrNotShown)}
 		}
 	}
 	return nil

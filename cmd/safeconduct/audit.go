@@ -68,7 +68,7 @@ func auditee(c *cobra.Command, name string) (reg mirror.Register, done func() er
 	}
 	store, err := badgerlog.Open(dir, nil)
 	if err != nil {
-		return nil, nil, failed("a register that is running is audited at its URL", fmt.Errorf("audit %s: %w", name, err))
+		return nil, nil, failed("a register that is running is audited at its URL; safeconduct fsck says what is wrong with a damaged store", fmt.Errorf("audit %s: %w", name, err))
 	}
 	return mirror.FromStore(store), store.Close, nil
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry/client"
 )
 
 // times are the flags that override the times of a request file.
@@ -72,7 +76,7 @@ func checkCommand() *cobra.Command {
 			}
 			d, evidence, err := cl.Check(c.Context(), doc, out != "")
 			if err != nil {
-				return undecided(checkHint(err, r), fmt.Errorf("check %s: %w", args[0], err))
+				return undecided(checkHint(err), fmt.Errorf("check %s: %w", args[0], err))
 			}
 			if out != "" {
 				if err := writeNew(out, evidence, force); err != nil {
@@ -93,8 +97,9 @@ func checkCommand() *cobra.Command {
 	return c
 }
 
-func checkHint(err error, r *policy.Request) string {
-	if !r.CheckedAt.IsZero() {
+func checkHint(err error) string {
+	asOf := func(p attest.Problem) bool { return p.Pointer == "/checked_at" }
+	if p, ok := errors.AsType[*client.Problem](err); ok && slices.ContainsFunc(p.Problems, asOf) {
 		return "the register answers as of now: leave checked_at out, or verify evidence that was kept at that time"
 	}
 	return reachHint(err)

@@ -49,7 +49,7 @@ func serveCommand() *cobra.Command {
 			logger := slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
 			cosigning, err := readCosigning(dir, policy, without)
 			if err != nil {
-				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
+				return failed("the policy says who cosigns, in the form of a C2SP tlog-policy; without --policy it is read from DIR/"+policyFile+", where that is", fmt.Errorf("serve %s: %w", dir, err))
 			}
 			restored, err := isRestored(dir, cosigning, acceptRollback)
 			if err != nil {

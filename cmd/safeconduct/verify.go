@@ -90,8 +90,14 @@ func verifyHint(err error) string {
 		return "the file was changed or is not evidence; fetch it again with safeconduct check --evidence"
 	case verify.StepRoot, verify.StepCheckpoint, verify.StepQuorum:
 		return "is it evidence of the register that the trust file names?"
-	case verify.StepHistory:
+	}
+	switch {
+	case errors.Is(err, verify.ErrNotShown):
 		return "evidence speaks for the request that it was fetched for; fetch it again for this one"
+	case errors.Is(err, verify.ErrCompact):
+		return "compact evidence is for those who trust a mirror; ask for the whole"
+	case e.Step == verify.StepHistory:
+		return "do not rely on this file: a history in it was cut short or changed, or is damaged; fetch it again, and report it if it fails again"
 	default:
 		return "do not rely on this file; fetch it again, and report it if it fails again"
 	}
