@@ -42,7 +42,7 @@ func auditCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			bar := newProgress(c.ErrOrStderr())
+			bar := newProgress(c.ErrOrStderr(), "checked")
 			s, err := mirror.Audit(c.Context(), reg, t, mirror.AuditOptions{Progress: bar.show})
 			bar.end()
 			if err := errors.Join(err, done()); err != nil {
@@ -93,7 +93,7 @@ func diverged(c *cobra.Command, asJSON bool, name string, err error) error {
 	if err := printAnswer(c, asJSON, r, func(p *printer) { p.line("%s", r.Text()) }); err != nil {
 		return failed("", err)
 	}
-	return failed("keep the report: anybody with the register's log key can check it", fmt.Errorf("audit %s: %w", name, d))
+	return failed("keep the report; "+r.Shows(), fmt.Errorf("audit %s: %w", name, d))
 }
 
 // summary writes what an audit has found.

@@ -57,7 +57,7 @@ func writeBackup(c *cobra.Command, from, out string) (size int64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, removed(tmp.Name())) }()
-	bar := newProgress(c.ErrOrStderr())
+	bar := newProgress(c.ErrOrStderr(), "written")
 	if strings.Contains(from, "://") {
 		err = backupOnline(c, from, tmp, bar)
 	} else {

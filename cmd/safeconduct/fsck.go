@@ -23,8 +23,10 @@ func fsckCommand() *cobra.Command {
 		Use:   "fsck DIR [--rebuild]",
 		Short: "Check a stopped register's log, and rebuild what is derived from its leaves",
 		Long: "Compares everything in the log of a register or mirror that is not running with its\n" +
-			"leaves, and these with what is signed; it changes nothing. With --rebuild, what is derived\n" +
-			"is made anew beside it, and the damaged log is kept under another name.\n" +
+			"leaves, and these with what is signed. What is logged stays as it is, but opening the store\n" +
+			"writes to its files, and clears away what a write that was cut short has left there: where\n" +
+			"they are evidence, or the disk fails, copy the directory first. With --rebuild, what is\n" +
+			"derived is made anew beside it, and the damaged log is kept under another name.\n" +
 			"Exit status: 0 all agrees, or has been rebuilt; 1 not.",
 		Example: "  safeconduct fsck register\n  safeconduct fsck register --rebuild",
 		Args:    exactly("DIR"),
@@ -101,9 +103,12 @@ func checkLog(c *cobra.Command, log *badgerlog.Log) (registry.Report, error) {
 	if err != nil {
 		return registry.Report{}, err
 	}
-	bar := newProgress(c.ErrOrStderr())
+	bar := newProgress(c.ErrOrStderr(), "")
 	defer bar.end()
-	up := registry.Checkup{Log: log, Origin: cp.Origin, Progress: func(_ string, size int64) { bar.show(size, head.Size) }}
+	up := registry.Checkup{Log: log, Origin: cp.Origin, Progress: func(stage string, size int64) {
+		bar.next(stage)
+		bar.show(size, head.Size)
+	}}
 	return up.Run(c.Context())
 }
 
@@ -144,7 +149,7 @@ func rebuildLog(ctx context.Context, c *cobra.Command, old, log *badgerlog.Log) 
 	if err != nil {
 		return err
 	}
-	bar := newProgress(c.ErrOrStderr())
+	bar := newProgress(c.ErrOrStderr(), "rebuilt")
 	defer bar.end()
 	return registry.Rebuild(ctx, old, log, func(size int64) { bar.show(size, head.Size) })
 }

@@ -84,7 +84,7 @@ func (m *mirroring) run(c *cobra.Command, url string) error {
 	if err != nil {
 		return failed("", fmt.Errorf("mirror %s: %w", url, err))
 	}
-	bar := newProgress(c.ErrOrStderr())
+	bar := newProgress(c.ErrOrStderr(), "checked")
 	mir, err := mirror.Open(mirror.Config{
 		Dir: m.dir, Register: reg, Trust: trust, Cosigner: cosigner, Interval: m.interval, Progress: bar.show,
 		Logger: slog.New(slog.NewTextHandler(bar, nil)),
@@ -116,6 +116,9 @@ func (m *mirroring) follow(c *cobra.Command, mir *mirror.Mirror, cosigner *regis
 	api := httpapi.NewHandler(mir.Reader(), httpapi.Options{Logger: logger})
 	err := serveUntilDone(ctx, &service{origin: origin, handler: mir.Handler(api)}, m.listen, func(at string) {
 		fmt.Fprintf(c.OutOrStdout(), "mirroring %s of %s, serving at %s\n", origin, url, at)
+		if cosigner == nil {
+			fmt.Fprintf(c.OutOrStdout(), "cosigning nothing: there is no key in %s, and safeconduct mirror key makes one\n", m.dir)
+		}
 	})
 	cancel()
 	if f := <-followed; isStopped(f) {
@@ -172,7 +175,7 @@ func reported(w io.Writer, err error) error {
 
 func stoppedHint(err error) string {
 	if s, ok := errors.AsType[*mirror.Stopped](err); ok {
-		return "give " + s.File + " to whoever relies on the register: anybody with its log key can check it; what was checked before stays good"
+		return "give " + s.File + " to whoever relies on the register; " + s.Report.Shows() + "; what was checked before stays good"
 	}
 	return ""
 }

@@ -13,7 +13,9 @@ import (
 // else is written there meanwhile. Elsewhere it says it in lines, now and then.
 // Its methods may be called concurrently.
 type progress struct {
-	mu       sync.Mutex
+	mu sync.Mutex
+	// done says what is done to leaves, such as checked.
+	done     string
 	w        io.Writer
 	terminal bool
 	// drawn says that the terminal's last line is the bar.
@@ -29,8 +31,8 @@ const (
 	sayEvery  = 10 * time.Second
 )
 
-func newProgress(w io.Writer) *progress {
-	p := &progress{w: w}
+func newProgress(w io.Writer, done string) *progress {
+	p := &progress{w: w, done: done}
 	if f, ok := w.(*os.File); ok {
 		info, err := f.Stat()
 		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
@@ -38,7 +40,16 @@ func newProgress(w io.Writer) *progress {
 	return p
 }
 
-// show says that so many leaves of the target are checked.
+// next begins another stage, in which something else is done to leaves.
+func (p *progress) next(done string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done != done {
+		p.done, p.began, p.last = done, time.Time{}, time.Time{}
+	}
+}
+
+// show says that so much is done of the target.
 func (p *progress) show(size, target int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,7 +65,7 @@ func (p *progress) show(size, target int64) {
 		return
 	}
 	p.last = now
-	text := progressText(size, target, size-p.from, now.Sub(p.began))
+	text := p.done + " " + progressText(size, target, size-p.from, now.Sub(p.began))
 	switch {
 	case !p.terminal:
 		fmt.Fprintln(p.w, text)
@@ -69,15 +80,15 @@ func (p *progress) show(size, target int64) {
 	}
 }
 
-// progressText is the bar, with what is left where that can be told: done were
-// checked in the time given.
+// progressText is the bar, with what is left where that can be told: so many
+// were done in the time given.
 func progressText(size, target, done int64, in time.Duration) string {
 	const width = 30
 	full := 0
 	if target > 0 {
 		full = int(width * min(size, target) / target)
 	}
-	text := fmt.Sprintf("checked %d of %d [%s%s]", size, target, strings.Repeat("#", full), strings.Repeat(".", width-full))
+	text := fmt.Sprintf("%d of %d [%s%s]", size, target, strings.Repeat("#", full), strings.Repeat(".", width-full))
 	if done <= 0 || in < time.Second || size >= target {
 		return text
 	}

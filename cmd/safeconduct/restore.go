@@ -80,7 +80,7 @@ func restore(c *cobra.Command, file, dir string) (size int64, err error) {
 	if err := os.RemoveAll(part); err != nil {
 		return 0, err
 	}
-	bar := newProgress(c.ErrOrStderr())
+	bar := newProgress(c.ErrOrStderr(), "restored")
 	defer bar.end()
 	if err := restoreInto(c.Context(), part, b, bar); err != nil {
 		return 0, errors.Join(err, os.RemoveAll(part))

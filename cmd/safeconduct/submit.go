@@ -36,7 +36,9 @@ func submitCommand() *cobra.Command {
 		Short: "Log statements",
 		Long: "Sends each statement to the register and prints where it was logged. Sending one\n" +
 			"again is harmless: the answer is the first receipt. It stops at the first refusal.\n" +
-			"Every receipt is checked; --json prints them whole, with proof and checkpoint, to keep.\n" +
+			"Of every receipt it is checked that its proof leads from the leaf to the root of its\n" +
+			"checkpoint, but nobody's signature on that: who wants more asks for a proof later, with\n" +
+			"safeconduct proof --vkey. --json prints receipts whole, with proof and checkpoint, to keep.\n" +
 			"What is logged is durable; it is shown to others once the register's witnesses and\n" +
 			"mirrors have cosigned it, which --published waits for.",
 		Example: "  safeconduct submit approval.jws --registry http://127.0.0.1:8080",

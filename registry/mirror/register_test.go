@@ -398,3 +398,24 @@ func TestAKilledMirrorGoesOnWhereItWas(t *testing.T) {
 		}
 	}
 }
+
+func TestAReportSaysWhoCanCheckIt(t *testing.T) {
+	for _, tt := range []struct {
+		d    registry.Divergence
+		says string
+	}{
+		{registry.Divergence{Kind: registry.Fork}, "anybody"},
+		{registry.Divergence{Kind: registry.Backdated}, "anybody with the register's log key can check it"},
+		{registry.Divergence{Kind: registry.Backdated, Cosigned: []byte("checkpoint")}, "the mirror's word"},
+		{registry.Divergence{Kind: registry.Postdated}, "the word of who"},
+		{registry.Divergence{Kind: registry.Rewind}, "no contradiction"},
+	} {
+		r := mirror.NewReport(registrytest.Origin, &tt.d, registrytest.Start, 0)
+		if !strings.Contains(r.Shows(), tt.says) {
+			t.Errorf("of %s it says %q, want %q", tt.d.Kind, r.Shows(), tt.says)
+		}
+		if text := r.Text(); strings.Contains(text, "0 leaves") {
+			t.Errorf("of an audit it says: %s", text)
+		}
+	}
+}

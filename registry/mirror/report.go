@@ -37,7 +37,7 @@ type Report struct {
 	// size.
 	Index int64 `json:"index"`
 	// Found is the mirror's clock; Held is how many leaves it holds, which are
-	// all checked.
+	// all checked: none of an audit.
 	Found time.Time `json:"found"`
 	Held  int64     `json:"held"`
 	// Checkpoints are the signed checkpoints.
@@ -97,11 +97,30 @@ func (r *Report) act() string {
 	return "diverges (" + string(r.Kind) + ")"
 }
 
+// Shows says who can check the report, and how far: not every kind is one that
+// the register's own signatures show.
+func (r *Report) Shows() string {
+	switch {
+	case r.Kind == registry.Rewind:
+		return "a rewind shows no contradiction: it is the word of who has found it"
+	case r.Kind == registry.Postdated:
+		return "anybody with the register's log key can check what it signed; that it was ahead of the clock is the word of who has found it"
+	case r.Kind == registry.Backdated && r.Cosigned != "":
+		return "anybody with the register's log key and the mirror's can check it; that the cosignature came first is the mirror's word"
+	default:
+		return "anybody with the register's log key can check it"
+	}
+}
+
 // Text says for people what the report holds.
 func (r *Report) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The register %s %s.\n\n%s\n\n", r.Origin, r.act(), r.Cause)
-	fmt.Fprintf(&b, "Found at %s by a mirror that holds and has checked %d leaves.\n", r.Found.UTC().Format(time.RFC3339), r.Held)
+	fmt.Fprintf(&b, "Found at %s", r.Found.UTC().Format(time.RFC3339))
+	if r.Held > 0 {
+		fmt.Fprintf(&b, " by a mirror that holds and has checked %d leaves", r.Held)
+	}
+	b.WriteString(".\n")
 	for i, c := range r.Checkpoints {
 		fmt.Fprintf(&b, "\nSigned checkpoint %d of %d:\n\n%s", i+1, len(r.Checkpoints), indented(c))
 	}
