@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,7 +20,7 @@ import (
 )
 
 func auditCommand() *cobra.Command {
-	var trust string
+	var trust, dir string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "audit DIR|URL [--trust FILE]",
@@ -27,8 +28,10 @@ func auditCommand() *cobra.Command {
 		Long: "Does again all that a register did, as a mirror does, from its tiles at URL or from the\n" +
 			"store of a register or mirror that is not running, in DIR; and says what it holds.\n" +
 			"Without --trust, the register is taken at its word for its first trust root.\n" +
+			"The leaves take as much room as in the register's own store: they are kept with --dir,\n" +
+			"where the next audit goes on, and else in a directory under $TMPDIR until it ends.\n" +
 			"Exit status: 0 all is as it should be, 1 not, or it could not be told.",
-		Example: "  safeconduct audit https://register.example.org --trust trust.yaml",
+		Example: "  safeconduct audit https://register.example.org --trust trust.yaml --dir audited",
 		Args:    exactly("DIR|URL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var t *verify.Trust
@@ -43,7 +46,7 @@ func auditCommand() *cobra.Command {
 				return err
 			}
 			bar := newProgress(c.ErrOrStderr(), "checked")
-			s, err := mirror.Audit(c.Context(), reg, t, mirror.AuditOptions{Progress: bar.show})
+			s, err := auditInto(c.Context(), dir, reg, t, mirror.AuditOptions{Progress: bar.show})
 			bar.end()
 			if err := errors.Join(err, done()); err != nil {
 				return diverged(c, asJSON, args[0], err)
@@ -52,8 +55,26 @@ func auditCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&trust, "trust", "", "trust file, which pins the register's trust root")
+	c.Flags().StringVar(&dir, "dir", "", "directory to keep what was checked in, and to go on from")
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+// auditedDir in the directory that audit is given is its store. No register or
+// mirror goes on with it.
+const auditedDir = "audited"
+
+// auditInto audits with what is kept in a directory, if one is given.
+func auditInto(ctx context.Context, dir string, reg mirror.Register, t *verify.Trust, o mirror.AuditOptions) (s *mirror.Summary, err error) {
+	if dir != "" {
+		log, err := badgerlog.Open(filepath.Join(dir, auditedDir), nil)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, log.Close()) }()
+		o.Log = log
+	}
+	return mirror.Audit(ctx, reg, t, o)
 }
 
 // auditee is the register at a URL, or in a directory.

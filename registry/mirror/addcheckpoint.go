@@ -41,8 +41,9 @@ const SizeType = "text/x.tlog.size"
 //
 //	200  the mirror's signature line
 //	400  cannot be read, or old is larger than the checkpoint
-//	403  no log key in force has signed, or a signature is false; where the size
-//	     is beyond what was checked, that is read first
+//	403  no log key in force has signed, or a signature is false; where the
+//	     register keeps the checkpoint, of a size beyond what was checked, that is
+//	     read first
 //	404  another register's checkpoint
 //	405  another method, with the header Allow
 //	409  old is not the size that the mirror cosigned last; the body, of type
