@@ -148,7 +148,7 @@ func confirming(dir string, c registry.Cosigning) (int, error) {
 func settleRestored(reg *registry.Registry, dir string, accepted bool) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if !accepted && reg.WaitConfirmed(ctx) != nil {
-			return nil // the register itself says who is missing
+			return nil //nolint:nilerr // the register itself says who is missing
 		}
 		return os.Remove(filepath.Join(dir, restoredFile))
 	}
