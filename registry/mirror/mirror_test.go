@@ -105,7 +105,7 @@ func play(t *testing.T) *scene {
 func (s *scene) config() mirror.Config {
 	return mirror.Config{
 		Dir: s.dir, Register: &tlogtiles.Client{BaseURL: s.url}, Trust: trust(s.T, root(s.T)), Cosigner: cosigner(s.T),
-		Now: s.clock.Now, Wait: 300 * time.Millisecond, Interval: 10 * time.Millisecond,
+		Now: s.clock.Now, Wait: 2 * time.Second, Interval: 10 * time.Millisecond,
 	}
 }
 
