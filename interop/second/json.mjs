@@ -1,4 +1,6 @@
 // Strict JSON (format.md section 1) and RFC 8785.
+import { isAssigned } from './unicode.mjs';
+
 export class Refused extends Error {
   constructor(cls, why, pointer = '') { super(why + (pointer ? ' at ' + pointer : '')); this.cls = cls; this.pointer = pointer; }
 }
@@ -50,6 +52,7 @@ export function parse(bytes, form) {
       for (const c of out) {
         const lf = c === '\n' && !isName && form !== 'payload';
         if (!lf && /\p{Cc}/u.test(c)) malformed('control character', ptr);
+        if (!isAssigned(c.codePointAt(0))) malformed('not of Unicode 15.0', ptr);
       }
     }
     return out;
