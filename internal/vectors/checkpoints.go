@@ -128,6 +128,14 @@ func checkpointFile() CheckpointFile {
 	merge("the later of two cosignatures, given last", base+cosig, base+later, later)
 	merge("a line that is there", base+cosig, base+cosig, cosig, line)
 	merge("nothing", base, base)
+	// Lines of keys that nobody has: whoever merges asks for no more than their form.
+	var many []string
+	for id := range byte(101) {
+		many = append(many, "— w "+b64([]byte{0, 0, 0, id, 0})+"\n")
+	}
+	note100 := text + "\n" + strings.Join(many[:100], "")
+	merge("to 100 lines", strings.TrimSuffix(note100, many[99]), note100, many[99])
+	merge("to 101 lines", note100, "", many[100])
 	merge("what is no line", base, "", "x\n")
 	merge("a line without its end", base, "", strings.TrimSuffix(cosig, "\n"))
 	merge("an empty line between", base, "", "\n"+cosig)

@@ -68,6 +68,13 @@ func documentFile() DocumentFile {
 		{"beyond the BMP", `{"a":"😀"}`, all},
 		{"invalid UTF-8", "{\"a\":\"\xff\"}", nil},
 		{"overlong UTF-8", "{\"a\":\"\xc0\xaf\"}", nil},
+		// U+1E5EE is of Unicode 16.0.
+		{"a code point that Unicode 15.0 does not know", "{\"a\":\"\U0001e5ee\"}", nil},
+		{"a code point that Unicode 15.0 does not know, escaped", `{"a":"\ud839\uddee"}`, nil},
+		{"a code point that Unicode 15.0 does not know in a member's name", "{\"\U0001e5ee\":1}", nil},
+		{"a code point that no Unicode knows", "{\"a\":\"\uffff\"}", nil},
+		{"a code point of Unicode 15.0", "{\"a\":\"\U00031350\"}", all},
+		{"a code point for private use", "{\"a\":\"\ue000\"}", all},
 		{"a byte order mark", "\ufeff{}", nil},
 		{"two documents", `{"a":1}{"a":1}`, nil},
 		{"a trailing comma", `{"a":1,}`, nil},

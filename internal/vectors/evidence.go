@@ -1,6 +1,7 @@
 package vectors
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -72,6 +73,9 @@ func evidenceFile() EvidenceFile {
 	x.root()
 	x.checkpoint()
 	x.quorum()
+	x.known()
+	x.roles()
+	x.warnings()
 	x.statusLeaf()
 	x.statusMap()
 	x.history()
@@ -280,6 +284,15 @@ func (x *exhibition) root() {
 	r.enter(regUS, begin, attest.Tag{}, "root")
 	r.close(begin)
 	no("another statement in the history of root", "usual", r.evidence("root"))
+
+	// Pinned as it stands, so that nothing but the member is wrong.
+	claims := strings.Replace(payload(smallRoot(1, "")), `"sub"`, `"previous":"`+leafHash(rootV1)+`","sub"`, 1)
+	followed := forge(header("safeconduct-root+jwt"), claims, root1)
+	r = newRegister()
+	r.enter(followed, begin, attest.Tag{}, "root")
+	r.close(begin)
+	doc := strings.Replace(string(must(json.Marshal(x.trusts["usual"]))), leafHash(rootV1), leafHash(followed), 1)
+	no("a first version that names one before", x.trust("a first version that names one before", must(verify.ParseTrust([]byte(doc)))), r.evidence("root"))
 }
 
 func (x *exhibition) checkpoint() {
@@ -358,6 +371,143 @@ func (x *exhibition) quorum() {
 	either := "witness us " + usMirror.vkey() + "\nwitness w " + aWitness.vkey() + "\ngroup g any us w\nquorum g\n"
 	no("a policy that can do without its mirror", trust("either", either, verify.Insecure{}), all...)
 	no("a mirror that the root does not list", trust("a stranger", policyOf(stranger), verify.Insecure{}), append(slices.Clone(all), stranger.at(cosigned))...)
+}
+
+// A setting is a trust, and the cosigners of the root that it pins; nil for the
+// usual ones.
+type setting struct {
+	policy    string
+	insecure  verify.Insecure
+	cosigners []attest.Cosigner
+}
+
+// judge adds evidence of a log with nothing but the root, signed by the given
+// keys; with step "" it stands.
+func (x *exhibition) judge(step, name string, s setting, by ...note.Signer) {
+	root, r := smallRoot(1, ""), newRegister()
+	if s.cosigners != nil {
+		root.Cosigners = s.cosigners
+	}
+	signed := sign(root, root1)
+	r.batch(begin, signed)
+	e := r.evidence("root")
+	e.Checkpoint = r.checkpoint(by...)
+	trust := x.trust(name, trustOf(signed, s.policy, s.insecure))
+	if step == "" {
+		x.stands(name, trust, e)
+	} else {
+		x.fails(step, name, trust, e)
+	}
+}
+
+// policyLines are witness lines, the names w0, w1, …, and others.
+func policyLines(witnesses []noteKey, lines ...string) string {
+	var all []string
+	for i, k := range witnesses {
+		all = append(all, fmt.Sprintf("witness w%d %s", i, k.vkey()))
+	}
+	return strings.Join(append(all, lines...), "\n") + "\n"
+}
+
+// known: whose lines may stand on a checkpoint.
+func (x *exhibition) known() {
+	const step = verify.StepCheckpoint
+	usual := []note.Signer{logKey, usMirror.at(cosigned)}
+	with := func(more ...note.Signer) []note.Signer { return append(slices.Clone(usual), more...) }
+	x.judge(step, "a line of a witness that no quorum names", setting{policy: policyLines([]noteKey{usMirror, stranger}, "quorum w0")}, with(stranger.at(cosigned))...)
+	x.judge("", "a line of a witness that no quorum names, and the root lists", setting{policy: policyLines([]noteKey{usMirror, aWitness}, "quorum w0")}, with(aWitness.at(cosigned))...)
+	x.judge("", "a line of a witness that the quorum names in a group of a group",
+		setting{policy: policyLines([]noteKey{usMirror, stranger}, "group g all w1", "group h all w0 g", "quorum h")}, with(stranger.at(cosigned))...)
+	alike := []attest.Cosigner{{VKey: usMirror.vkey(), Role: attest.Mirror}, {VKey: aWitness.vkey(), Role: attest.Witness}, {VKey: alikeVKeys[0], Role: attest.Witness}}
+	twin := policyLines([]noteKey{usMirror, aWitness}, "witness w2 "+alikeVKeys[1], "group g any w1 w2", "group h all w0 g")
+	x.judge(step, "two known keys of one name and id", setting{policy: twin + "quorum h\n", cosigners: alike}, with(aWitness.at(cosigned))...)
+	x.judge("", "a witness that no quorum names, of another's name and id", setting{policy: twin + "quorum w0\n", cosigners: alike}, with(aWitness.at(cosigned))...)
+
+	// As many lines as a checkpoint may have, and one more.
+	all := []noteKey{usMirror}
+	group := "group g any"
+	for i := 1; i <= 99; i++ {
+		all = append(all, noteKey{name: fmt.Sprintf("w%d", i), seed: fmt.Sprintf("witness %d", i), typ: 4})
+		group += fmt.Sprintf(" w%d", i)
+	}
+	many := x.trust("many witnesses", trustOf(rootV1, policyLines(all, group, "group h all w0 g", "quorum h"), verify.Insecure{}))
+	signed := func(lines int) *verify.Evidence {
+		e, r := small(), tiny()
+		text := r.text(r.size())
+		var cosigs []string
+		for _, k := range all[:lines-1] {
+			cosigs = append(cosigs, lineOf(k.at(cosigned), text))
+		}
+		// Nothing merges more than 100 lines.
+		slices.SortFunc(cosigs, func(a, b string) int { return strings.Compare(strings.Fields(a)[1], strings.Fields(b)[1]) })
+		e.Checkpoint = text + "\n" + lineOf(logKey, text) + strings.Join(cosigs, "")
+		return e
+	}
+	x.stands("100 signature lines", many, signed(100))
+	x.fails(step, "101 signature lines", many, signed(101))
+}
+
+// roles: what the root says of the cosigners that the policy names.
+func (x *exhibition) roles() {
+	const step = verify.StepQuorum
+	mirror := func(k noteKey) attest.Cosigner { return attest.Cosigner{VKey: k.vkey(), Role: attest.Mirror} }
+	again := usMirror
+	again.name += "-2"
+	for _, s := range []struct {
+		step, name string
+		cosigner   attest.Cosigner
+	}{
+		{"", "a mirror that the root lists twice", mirror(again)},
+		{step, "a mirror that the root lists as a witness, too", attest.Cosigner{VKey: again.vkey(), Role: attest.Witness}},
+		{step, "a mirror that the root lists as the operator's, too", attest.Cosigner{VKey: again.vkey(), Role: attest.Mirror, Operator: true}},
+	} {
+		x.judge(s.step, s.name, setting{policy: policyOf(usMirror), cosigners: []attest.Cosigner{mirror(usMirror), s.cosigner}}, quorum(cosigned)...)
+	}
+
+	// Keys are told apart by their 32 bytes.
+	x.judge("", "a mirror under another name", setting{policy: policyOf(again)}, logKey, again.at(cosigned))
+	x.judge("", "a mirror under another name, cosigned under that of the root", setting{policy: policyOf(again)}, quorum(cosigned)...)
+	other := stranger
+	other.name = usMirror.name
+	x.judge(step, "another key under a mirror's name", setting{policy: policyOf(other)}, logKey, usMirror.at(cosigned), other.at(cosigned))
+	names := []attest.Cosigner{mirror(usMirror)}
+	by := []note.Signer{logKey, usMirror.at(cosigned.Add(-time.Minute))}
+	for i, t := range []time.Time{cosigned, cosigned.Add(-2 * time.Minute), asked.Add(5*time.Minute + time.Second)} {
+		k := usMirror
+		k.name += fmt.Sprintf("-%d", i+2)
+		names, by = append(names, mirror(k)), append(by, k.at(t))
+	}
+	x.judge("", "cosignatures of one key under several names, one too late", setting{policy: policyOf(usMirror), cosigners: names}, by...)
+
+	// What the log signs with is the operator's.
+	asCosigner := noteKey{name: "example.org/log", seed: logKey.seed, typ: 4}
+	beside := policyLines([]noteKey{usMirror, asCosigner}, "group g all w0 w1", "quorum g")
+	both := []note.Signer{logKey, usMirror.at(cosigned), asCosigner.at(cosigned)}
+	x.judge(step, "a log key as a witness", setting{policy: beside}, both...)
+	x.judge("", "a log key as a witness, and the trust says so", setting{policy: beside, insecure: verify.Insecure{OperatorClock: true}}, both...)
+	x.judge(step, "a log key that the root lists as a mirror", setting{policy: policyOf(asCosigner), cosigners: []attest.Cosigner{mirror(asCosigner)}}, logKey, asCosigner.at(cosigned))
+}
+
+// warnings: of what the trust says, those are told that the policy makes use of.
+func (x *exhibition) warnings() {
+	all, anyOf := policyLines([]noteKey{usMirror, ownMirror}, "group g all w0 w1", "quorum g"), policyLines([]noteKey{usMirror, ownMirror}, "group g any w0 w1", "quorum g")
+	clock, unmirrored := verify.Insecure{OperatorClock: true}, verify.Insecure{Unmirrored: true}
+	both := verify.Insecure{OperatorClock: true, Unmirrored: true}
+	for _, s := range []struct {
+		name     string
+		policy   string
+		insecure verify.Insecure
+	}{
+		{"insecure_operator_clock, of which the policy makes no use", policyOf(usMirror), clock},
+		{"insecure_operator_clock, of which the quorum makes no use", policyLines([]noteKey{usMirror, ownMirror}, "quorum w0"), clock},
+		{"insecure_unmirrored, of which the policy makes no use", policyOf(usMirror), unmirrored},
+		{"insecure_unmirrored, where the operator's own does not count", anyOf, unmirrored},
+		{"the operator's own instead of a mirror, which does not count", anyOf, verify.Insecure{}},
+		{"the operator's own instead of a mirror, and the trust says so", anyOf, both},
+	} {
+		x.judge("", s.name, setting{policy: s.policy, insecure: s.insecure}, quorum(cosigned)...)
+	}
+	x.judge("", "the operator's own beside a mirror", setting{policy: all, insecure: both}, logKey, usMirror.at(cosigned), ownMirror.at(cosigned))
 }
 
 func (x *exhibition) statusLeaf() {

@@ -54,6 +54,11 @@ func policyFile() PolicyFile {
 	add("a witness that no quorum asks for", text(a, b, "quorum b"), true, q(0, 5), q(7, 5, 7))
 	add("comments, blank lines, tabs, URLs", text("# what", "", "  # more", "log "+logKey.vkey()+"\thttps://log.example.org", a+" https://w.example.org/", "\tquorum   a "), true, q(5, 5))
 	add("no newline behind", a+"\nquorum a", true, q(5, 5))
+	add("a URL of http", text("log "+logKey.vkey()+" http://log.example.org", a+" http://w.example.org/", "quorum a"), true, q(5, 5))
+	add("a comment beyond ASCII", text("# Wächter\u00a0\u0085", a, "quorum a"), true, q(5, 5))
+	long := strings.Repeat("\n", 998) + a + "\nquorum a"
+	add("1,000 lines", long, true, q(5, 5))
+	add("1,000 lines, a newline behind", long+"\n", true, q(5, 5))
 	for _, x := range []struct{ name, policy string }{
 		{"nothing", ""},
 		{"no quorum", text(a)},
@@ -64,6 +69,21 @@ func policyFile() PolicyFile {
 		{"an unknown keyword", text(a, "quorum a", "timeout 5")},
 		{"a comment behind", text(a+" # mine", "quorum a")},
 		{"a carriage return", a + "\r\nquorum a\r\n"},
+		{"a NUL in a comment", text("# what\x00", a, "quorum a")},
+		{"a vertical tab in a comment", text("# what\v", a, "quorum a")},
+		{"a form feed in a comment", text("# what\f", a, "quorum a")},
+		{"a U+001F in a comment", text("# what\x1f", a, "quorum a")},
+		{"a DEL in a comment", text("# what\x7f", a, "quorum a")},
+		{"a no-break space between items", text(a, "quorum\u00a0a")},
+		{"1,001 lines", "\n" + long},
+		{"1,001 lines, the last of them empty", long + "\n\n"},
+		{"a witness's URL of another scheme", text(a+" ftp://w.example.org/", "quorum a")},
+		{"a witness's URL without scheme", text(a+" w.example.org", "quorum a")},
+		{"a log's URL of another scheme", text("log "+logKey.vkey()+" ftp://log.example.org", a, "quorum a")},
+		{"a log line without key", text("log", a, "quorum a")},
+		{"an item too many in a log line", text("log "+logKey.vkey()+" https://log.example.org https://log.example.org", a, "quorum a")},
+		{"an item too many in a witness line", text(a+" https://w.example.org/ https://w.example.org/", "quorum a")},
+		{"an item too many in a quorum line", text(a, b, "quorum a b")},
 		{"a name twice", text(a, strings.Replace(b, " b ", " a ", 1), "quorum a")},
 		{"a key under two names", text(a, strings.Replace(a, " a ", " b ", 1), "group g all a b", "quorum g")},
 		{"a public key under two key names", text(a, "witness b "+noteKey{name: "example.com/x", seed: usMirror.seed, typ: 4}.vkey(), "group g all a b", "quorum g")},

@@ -2,6 +2,7 @@ package vectors
 
 import (
 	"context"
+	"crypto/elliptic"
 	"encoding/base64"
 	"fmt"
 	"math/big"
@@ -129,6 +130,7 @@ func (f *StatementFile) valid() {
 	full.Sites = []attest.Site{{ID: "VTZ-1", Name: "Yard", Address: "1 Street", Country: "IN"}}
 	full.EXP = 0
 	f.add("a registration with every member but exp", full, in1)
+	f.add("32 identifiers", identified(32), in1)
 	f.add("two officers, EdDSA and ES256", approval("TEA-US-1", "VTZ-1"), us1, us2)
 	f.add("two officers, EdDSA and ES384", approval("TEA-US-1", "VTZ-1"), us1, us2b)
 	f.add("three signatures of two officers", approval("TEA-US-1", "VTZ-1"), us1, us2, us2b)
@@ -150,16 +152,34 @@ func (f *StatementFile) valid() {
 	joint.Caveats = &attest.Limits{MaxClassification: "UNCLASSIFIED"}
 	f.add("a domain approval with every member", joint, us1, us2)
 	f.add("a domain approval within a jurisdiction", domain("auth-in", "PDA-IN-1"), in1)
+	bounded := domain("auth-in", "PDA-IN-2")
+	bounded.Programme, bounded.Caveats = "GAICT", &attest.Limits{InScope: attest.Scope{"IN_SCOMET": {"8A501"}}}
+	f.add("a domain approval within a jurisdiction's programmes and lists", bounded, in1)
 	f.add("a revocation, by the revoking threshold", event(attest.Revoke, "TEA-US-1", "REV-US-1"), us3)
 	suspend := event(attest.Suspend, "TEA-US-1", "SUS-US-1")
 	suspend.Until, suspend.Cause, suspend.CauseText, suspend.LegalBasis = numeric(asked), "audit", "An audit.", "Act 1"
 	f.add("a suspension with every member", suspend, us1)
 	f.add("a withdrawal of a registration", withdraw(), in1)
+	f.add("a suspension, by the revoking threshold", event(attest.Suspend, "TEA-US-1", "SUS-US-2"), us3)
+	f.add("a withdrawal, by the revoking threshold", event(attest.Withdraw, "TEA-US-1", "WIT-US-1"), us3)
 	lift := event(attest.Lift, "TEA-US-1", "LIF-US-1")
 	lift.Retroactive, lift.RetroactiveReason = true, "the audit found nothing"
 	f.add("a lift, by the granting threshold", lift, us1, us2)
 	f.addWith("v1", "the next trust root, by the thresholds of both", secondRoot(), root1, root2, root3)
 	f.addWith("v2", "under the key of the next root", inRegistration(), us3)
+	pointless := largeRoot(2, largeV1)
+	keys := &pointless.Authorities[0].Officers[0].Keys
+	*keys = append(*keys, attest.JWK{Alg: "EdDSA", Crv: "Ed25519", Kty: "OKP", X: b64url(noPoint)})
+	f.addWith("v1", "a trust root with an Ed25519 key that is no point", pointless, root1, root2)
+}
+
+// identified has n identifiers, beside that in its sub.
+func identified(n int) *attest.Registration {
+	r := inRegistration()
+	for i := range n {
+		r.Identifiers = append(r.Identifiers, fmt.Sprintf("in-test:%02d", i))
+	}
+	return r
 }
 
 func withdraw() *attest.Event {
@@ -288,6 +308,7 @@ func (f *StatementFile) claims() {
 	reg("a sub of approvals", "/sub", varuna, varuna+"/auth-in")
 	reg("a reserved country", "/country", `"country":"IN"`, `"country":"UK"`)
 	reg("its own id among identifiers", "/identifiers/0", `,"iss"`, `,"identifiers":["`+varuna+`"],"iss"`)
+	say("33 identifiers", "/identifiers", registrationTyp, `"in-test:31"]`, `"in-test:31","in-test:32"]`, identified(32), in1)
 	reg("supersedes itself", "/supersedes", `"sub":"entity:`+varuna+`"`, `"sub":"entity:`+varuna+`","supersedes":"REG-IN-1"`)
 	reg("retroactive without a reason", "/retroactive_reason", `,"sub"`, `,"retroactive":true,"sub"`)
 	reg("a reason without retroactive", "/retroactive_reason", `,"sub"`, `,"retroactive_reason":"x","sub"`)
@@ -330,6 +351,11 @@ func (f *StatementFile) claims() {
 	ev("an unknown event", "/event", `"revoke"`, `"annul"`)
 	ev("no target", "/target", `,"target":"TEA-US-1"`, "")
 	ev("until on a revocation", "/until", `"TEA-US-1"`, `"TEA-US-1","until":1777885200`)
+	suspend := func(name, pointer, from, to string) {
+		say(name, pointer, eventTyp, from, to, event(attest.Suspend, "TEA-US-1", "SUS-US-1"), us1)
+	}
+	suspend("a suspension until it begins", "/until", `"TEA-US-1"`, `"TEA-US-1","until":1769904000`)
+	suspend("a suspension until before it begins", "/until", `"TEA-US-1"`, `"TEA-US-1","until":1769903999`)
 	ev("a retroactive revocation", "/retroactive", `,"sub"`, `,"retroactive":true,"retroactive_reason":"x","sub"`)
 	ev("on another issuer's approvals", "/sub", varuna+"/auth-us", varuna+"/auth-in")
 	ev("a cause that is no code", "/cause", `,"effective_at"`, `,"cause":"No Code","effective_at"`)
@@ -374,6 +400,12 @@ func (f *StatementFile) openings() {
 	d := domain("auth-in", "PDA-IN-1")
 	d.Sub = "sandbox:OTHER"
 	no("a domain approval outside the sandboxes", "/sub", d, in1)
+	d = domain("auth-in", "PDA-IN-1")
+	d.Programme = "JCP"
+	no("a domain approval outside the programmes", "/programme", d, in1)
+	d = domain("auth-in", "PDA-IN-1")
+	d.Caveats = &attest.Limits{InScope: attest.Scope{"US_CCL": {"5A001"}}}
+	no("caveats' scope outside the lists", "/caveats/in_scope/US_CCL", d, in1)
 	d = domain("auth-in", "PDA-IN-1")
 	d.Caveats = &attest.Limits{Excluded: attest.Scope{"US_CCL": {"5A001"}}}
 	no("caveats outside the lists", "/caveats/excluded/US_CCL", d, in1)
@@ -445,13 +477,16 @@ func (f *StatementFile) roots() {
 		r.Aud, r.LogKeys = k.name, []string{k.vkey()}
 	}), root1, root2))
 	p := payload(largeRoot(2, largeV1))
-	say := func(name, pointer, from, to string) {
+	sayBy := func(by []officer, name, pointer, from, to string) {
 		after := strings.Replace(p, from, to, 1)
 		if after == p {
 			panic("claims of " + name + " do not change")
 		}
-		f.refuse("root: "+name, "invalid", pointer, forge(header("safeconduct-root+jwt"), after, root1, root2))
+		f.refuse("root: "+name, "invalid", pointer, forge(header("safeconduct-root+jwt"), after, by...))
 	}
+	say := func(name, pointer, from, to string) { sayBy([]officer{root1, root2}, name, pointer, from, to) }
+	// Where a root officer's key is at fault, the others are its threshold.
+	three := []officer{root1, root2, root3}
 	say("a jti of another version", "/jti", `"root-2"`, `"root-3"`)
 	say("no previous", "/previous", `"previous":"`+leafHash(largeV1)+`",`, "")
 	say("previous that is no hash", "/previous", leafHash(largeV1), "x")
@@ -472,15 +507,42 @@ func (f *StatementFile) roots() {
 	say("a cosigner's key of a log's type", "/cosigners/2/vkey", cosigner, asLog.vkey())
 	say("a cosigner's key of small order", "/cosigners/2/vkey", cosigner, smallOrderVKey(usMirror.name, 4))
 	say("two cosigners' keys of one name and id", "/cosigners/3/vkey", cosigner, alikeVKeys[0]+`"},{"role":"mirror","vkey":"`+alikeVKeys[1])
-	say("an officer's key of small order", "/officers/0/keys/0", root1.jwk().X, b64url(smallOrderPoint))
-	say("one key of two officers", "/officers/1/keys/0", root2.jwk().X, root1.jwk().X)
-	say("a key with an alg that is not its own", "/officers/0/keys/0", `"alg":"EdDSA","crv":"Ed25519","kty":"OKP","x":"`+root1.jwk().X, `"alg":"ES256","crv":"Ed25519","kty":"OKP","x":"`+root1.jwk().X)
-	say("a kid that is no thumbprint", "/authorities/0/compromised/0", us9.Key().ID(), "k")
+	sayBy(three, "an officer's key of small order", "/officers/0/keys/0", root1.jwk().X, b64url(smallOrderPoint))
+	sayBy(three, "one key of two officers", "/officers/1/keys/0", root2.jwk().X, root1.jwk().X)
+	say("one key of two authorities", "/authorities/1/officers/0/keys/0", in1.jwk().X, us1.jwk().X)
+	say("one key of the root and an authority", "/authorities/1/officers/0/keys/0", in1.jwk().X, root3.jwk().X)
+	sayBy(three, "a key with an alg that is not its own", "/officers/0/keys/0", `"alg":"EdDSA","crv":"Ed25519","kty":"OKP","x":"`+root1.jwk().X, `"alg":"ES256","crv":"Ed25519","kty":"OKP","x":"`+root1.jwk().X)
+	say("an ECDSA key that is no point", "/authorities/0/officers/1/keys/0", us2.jwk().Y, b64url(strings.Repeat("\x07", 32)))
+	for i, k := range unreduced {
+		say("an ECDSA key whose "+"xy"[i:i+1]+" is not below the field's prime", "/authorities/0/officers/1/keys/0", us2.jwk().X+`","y":"`+us2.jwk().Y, k[0]+`","y":"`+k[1])
+	}
+	say("a key with the crv of another alg", "/authorities/0/officers/1/keys/0", `"crv":"P-256"`, `"crv":"P-384"`)
+	say("a key with the kty of another alg", "/authorities/0/officers/1/keys/0", `"alg":"ES256","crv":"P-256","kty":"EC"`, `"alg":"ES256","crv":"P-256","kty":"OKP"`)
+	say("an Ed25519 key with another crv", "/authorities/0/officers/0/keys/0", `"alg":"EdDSA","crv":"Ed25519","kty":"OKP","x":"`+us1.jwk().X, `"alg":"EdDSA","crv":"X25519","kty":"OKP","x":"`+us1.jwk().X)
+	kid := us9.Key().ID()
+	say("a kid that is no thumbprint", "/authorities/0/compromised/0", kid, "k")
+	say("a kid with unused bits", "/authorities/0/compromised/0", kid, kid[:42]+nextLetter(kid[42]))
+	say("a key compromised since a negative index", "/authorities/0/compromised/0", `"since":3`, `"since":-1`)
 	say("an unknown list in a jurisdiction", "/authorities/1/jurisdiction/lists/0", `"IN_SCOMET"`, `"SCOMET"`)
 }
 
 // smallOrderPoint is the neutral element of Curve25519.
 const smallOrderPoint = "\x01" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// noPoint is the encoding of y = 2, for which Curve25519 has no x.
+const noPoint = "\x02" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// unreduced are x and y of points of P-256, base64url, to whose x, 0, or y, 5, the
+// prime of the field has been added.
+var unreduced = func() (points [2][2]string) {
+	p := elliptic.P256().Params().P
+	for i, hex := range []string{"66485c780e2f83d72433bd5d84a06bb6541c2af31dae871728bf856a174f93f4", "d7325d7646cd60d80a92738ceb345f844cffaf35841022cab176f692de8de1d7"} {
+		n, _ := new(big.Int).SetString(hex, 16)
+		points[i][1-i] = b64url(string(n.Bytes()))
+	}
+	points[0][0], points[1][1] = b64url(string(p.Bytes())), b64url(string(new(big.Int).Add(p, big.NewInt(5)).Bytes()))
+	return points
+}()
 
 func smallOrderVKey(name string, typ byte) string {
 	k := append([]byte{typ}, smallOrderPoint...)
