@@ -80,9 +80,20 @@ func (r *Reader) Size() int64 { return r.newest().size }
 // none is published. The caller does not change it.
 func (r *Reader) Checkpoint() []byte { return r.shown().checkpoint }
 
-// CheckpointAt returns the kept checkpoint of a size, published or not, or
-// [ErrNotFound] where none of that size is kept.
+// CheckpointAt returns the kept checkpoint of a size up to [Reader.Size],
+// published or not, or [ErrNotFound] where none of that size is kept.
 func (r *Reader) CheckpointAt(size int64) ([]byte, error) {
+	newest, shown := r.newest(), r.shown()
+	// Where a write has failed, what the log has for these may not be durable.
+	switch {
+	case size > newest.size:
+		return nil, fmt.Errorf("checkpoint of size %d: %w", size, ErrNotFound)
+	case size <= 0:
+	case size == newest.size:
+		return newest.checkpoint, nil
+	case size == shown.size:
+		return shown.checkpoint, nil
+	}
 	checkpoint, err := r.log.Checkpoint(size)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint of size %d: %w", size, err)
@@ -104,7 +115,16 @@ func (r *Reader) Leaf(index int64) ([]byte, error) {
 }
 
 // ReadHashes implements [tlog.HashReader], for the tree up to [Reader.Size].
-func (r *Reader) ReadHashes(indexes []int64) ([]tlog.Hash, error) { return r.log.ReadHashes(indexes) }
+func (r *Reader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	size := r.Size()
+	end := tlog.StoredHashCount(size)
+	for _, x := range indexes {
+		if x >= end {
+			return nil, fmt.Errorf("stored hash %d is not of the tree of size %d: %w", x, size, ErrNotFound)
+		}
+	}
+	return r.log.ReadHashes(indexes)
+}
 
 // Healthy returns nil where there is something to show.
 func (r *Reader) Healthy() error {

@@ -435,6 +435,97 @@ func TestAStorageErrorEndsWriting(t *testing.T) {
 	r.MustSubmit(approvalNumber(3))
 }
 
+// Badger shows readers a transaction whose sync has failed.
+func TestNothingIsShownOfABatchThatMayNotBeDurable(t *testing.T) {
+	ctx := context.Background()
+	for name, change := range map[string]func(*registry.Config){
+		"with its own cosigner": func(*registry.Config) {},
+		"without a cosigner":    func(c *registry.Config) { c.Cosigner = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			unsynced := errors.New("sync: input/output error")
+			var faulty *unsyncedLog
+			r := rt.New(t, change, func(c *registry.Config) {
+				faulty = &unsyncedLog{Log: c.Log}
+				c.Log = faulty
+			})
+			size, checkpoint := r.Size(), r.Checkpoint()
+			lost := r.Sign(rt.Approval("TEA-1", rt.IN, rt.Halcyon, "US"))
+			faulty.err = unsynced
+			if _, err := r.Submit(ctx, lost); !errors.Is(err, registry.ErrReadOnly) || !errors.Is(err, unsynced) {
+				t.Errorf("submit: %v, want ErrReadOnly and the cause", err)
+			}
+			if head, err := r.Log().Head(); err != nil || head.Size != size+2 {
+				t.Fatalf("the log ends at %d (%v), want %d: the test needs it written", head.Size, err, size+2)
+			}
+			for range 2 {
+				if receipt, err := r.Submit(ctx, lost); !errors.Is(err, registry.ErrReadOnly) {
+					t.Errorf("submitted again: a receipt of size %d (%v), want ErrReadOnly", receipt.Size, err)
+				}
+			}
+			if got, err := r.CheckpointAt(size + 2); !errors.Is(err, registry.ErrNotFound) {
+				t.Errorf("its checkpoint: %q (%v), want ErrNotFound", got, err)
+			}
+			for _, index := range []int64{size, size + 1} {
+				if _, err := r.Leaf(index); !errors.Is(err, registry.ErrNotFound) {
+					t.Errorf("leaf %d: %v, want ErrNotFound", index, err)
+				}
+				if _, err := r.ReadHashes([]int64{0, tlog.StoredHashIndex(0, index)}); !errors.Is(err, registry.ErrNotFound) {
+					t.Errorf("hash of leaf %d: %v, want ErrNotFound", index, err)
+				}
+			}
+			if h, err := r.History(ctx, attest.EntitySubject(rt.Halcyon)); err != nil || len(h) > 0 {
+				t.Errorf("its history: %d entries, %v", len(h), err)
+			}
+			for id, err := range r.Entities() {
+				t.Errorf("its entity is listed: %s, %v", id, err)
+			}
+			if !bytes.Equal(r.Checkpoint(), checkpoint) || r.Size() != size {
+				t.Errorf("size %d, checkpoint\n%s", r.Size(), r.Checkpoint())
+			}
+			if got, err := r.CheckpointAt(size); err != nil || !bytes.Equal(got, checkpoint) {
+				t.Errorf("the checkpoint before: %v\n%s", err, got)
+			}
+		})
+	}
+}
+
+// A cosignature that is lost would let a later batch be dated before it.
+func TestNothingIsShownOfACosignatureThatMayNotBeDurable(t *testing.T) {
+	unsynced := errors.New("sync: input/output error")
+	var faulty *unsyncedLog
+	r := rt.New(t, func(c *registry.Config) {
+		faulty = &unsyncedLog{Log: c.Log}
+		c.Log = faulty
+	})
+	receipt := r.MustSubmit(approvalNumber(1))
+	before, err := r.CheckpointAt(receipt.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	faulty.err = unsynced
+	if err := r.Cosign(context.Background()); !errors.Is(err, registry.ErrReadOnly) {
+		t.Errorf("cosign: %v, want ErrReadOnly", err)
+	}
+	if got, err := r.CheckpointAt(receipt.Size); err != nil || !bytes.Equal(got, before) {
+		t.Errorf("the checkpoint has changed (%v):\n%s", err, got)
+	}
+}
+
+// unsyncedLog writes, and fails nevertheless where err is set.
+type unsyncedLog struct {
+	registry.Log
+	err error
+}
+
+func (u *unsyncedLog) Append(ctx context.Context, b registry.Batch) error {
+	return errors.Join(u.Log.Append(ctx, b), u.err)
+}
+
+func (u *unsyncedLog) SetCheckpoint(ctx context.Context, size int64, checkpoint []byte) error {
+	return errors.Join(u.Log.SetCheckpoint(ctx, size, checkpoint), u.err)
+}
+
 type faultyLog struct {
 	registry.Log
 	mu  sync.Mutex

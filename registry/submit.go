@@ -68,6 +68,9 @@ func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error
 	if err != nil {
 		return Receipt{}, err
 	}
+	// After a write that failed, or before one has succeeded, the log may show
+	// a batch that is not durable: that is for the sequencer to tell.
+	logged = logged && place.Size <= r.newest().size
 	hash := tlog.RecordHash(statement)
 	if logged && place.LeafHash == hash {
 		return r.receipt(answer{place: place})
