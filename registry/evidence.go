@@ -44,7 +44,7 @@ func (r *Reader) evidence(ctx context.Context, req *policy.Request, omit func(*p
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
 	}
-	set, err := r.touched(ctx, s, req)
+	set, err := r.touched(ctx, s, req, omit == nil)
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
 	}
@@ -92,16 +92,18 @@ func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Time
 }
 
 // touched returns the histories of all subjects that the decision touches: each
-// may lead to others.
-func (r *Reader) touched(ctx context.Context, s *snapshot, req *policy.Request) (*proven.Set, error) {
+// may lead to others. With whole, none of what is in them is going to be
+// omitted.
+func (r *Reader) touched(ctx context.Context, s *snapshot, req *policy.Request, whole bool) (*proven.Set, error) {
 	set := &proven.Set{Origin: r.origin, Size: s.size}
+	room := newAllowance(whole)
 	for more := true; more; {
 		more = false
 		for _, subject := range policy.Touched(req, set) {
 			if _, ok := set.History(subject); ok {
 				continue
 			}
-			entries, err := r.history(ctx, s, subject)
+			entries, err := r.within(ctx, s, subject, room)
 			if err != nil {
 				return nil, err
 			}
@@ -110,6 +112,85 @@ func (r *Reader) touched(ctx context.Context, s *snapshot, req *policy.Request) 
 		}
 	}
 	return set, nil
+}
+
+// within returns a subject's history as far as there is room in evidence for
+// it. What has no room is not opened.
+func (r *Reader) within(ctx context.Context, s *snapshot, subject string, room *allowance) ([]proven.Entry, error) {
+	value, err := s.value(verify.MapKey(subject))
+	if err != nil {
+		return nil, err
+	}
+	if err := room.history(subject, value.Count); err != nil {
+		return nil, err
+	}
+	h, err := r.entries(ctx, s, subject)
+	if err != nil {
+		return nil, err
+	}
+	if err := room.statements(subject, h); err != nil {
+		return nil, err
+	}
+	return r.open(ctx, s, h, func(e proven.Entry) error { return room.opened(subject, e) })
+}
+
+// An allowance is what evidence has room for.
+type allowance struct {
+	whole bool
+	// most is how many statements and stubs it may have.
+	most int
+	// histories is how many are in it, seen the log indexes in them, each
+	// whether it has been opened, and bytes those of what was opened.
+	histories int
+	seen      map[int64]bool
+	bytes     int
+}
+
+// newAllowance returns that of empty evidence; stubs have none in whole evidence.
+func newAllowance(whole bool) *allowance {
+	most := verify.MaxStatements
+	if !whole {
+		most += verify.MaxStubs
+	}
+	return &allowance{whole: whole, most: most, seen: make(map[int64]bool)}
+}
+
+// history takes one more history, of so many statements.
+func (r *allowance) history(subject string, count int64) error {
+	if r.histories++; r.histories > verify.MaxHistories {
+		return fmt.Errorf("%w: with the history of %s, it has more than %d histories", verify.ErrTooLarge, subject, verify.MaxHistories)
+	}
+	if count > int64(r.most) {
+		return fmt.Errorf("%w: the history of %s has %d statements; at most %d have room", verify.ErrTooLarge, subject, count, r.most)
+	}
+	return nil
+}
+
+// statements takes those of a history; each counts once, however many histories
+// it is in.
+func (r *allowance) statements(subject string, h []HistoryEntry) error {
+	for _, e := range h {
+		if _, ok := r.seen[e.Index]; !ok {
+			r.seen[e.Index] = false
+		}
+	}
+	if len(r.seen) > r.most {
+		return fmt.Errorf("%w: with the history of %s, it has %d statements; at most %d have room", verify.ErrTooLarge, subject, len(r.seen), r.most)
+	}
+	return nil
+}
+
+// opened takes the bytes of a statement. Of one that may be omitted they do not
+// count.
+func (r *allowance) opened(subject string, e proven.Entry) error {
+	if !r.whole || r.seen[e.Index] {
+		return nil
+	}
+	r.seen[e.Index] = true
+	if r.bytes += len(e.Statement.Bytes()); r.bytes > verify.MaxEvidence {
+		return fmt.Errorf("%w: with the history of %s, it has more than %d bytes", verify.ErrTooLarge, subject, verify.MaxEvidence)
+	}
+	return nil
 }
 
 // An exhibit is evidence in the making, at one snapshot.

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -132,6 +133,89 @@ func TestAQuietLogIsCosignedAnew(t *testing.T) {
 	later := r.MustSubmit(approvalNumber(1))
 	if !later.Time.After(want) {
 		t.Errorf("a batch dated %v, not after the cosignature of %v", later.Time, want)
+	}
+}
+
+// Whoever asks for evidence that is too large must not have it made first.
+func TestOfWhatEvidenceHasNoRoomForNothingIsRead(t *testing.T) {
+	ctx := context.Background()
+	var counting *countingLog
+	r := rt.New(t, func(c *registry.Config) {
+		counting = &countingLog{Log: c.Log}
+		c.Log = counting
+	})
+	r.MustSubmit(rt.Domain("PDA-1", rt.US))
+	if err := r.Cosign(ctx); err != nil {
+		t.Fatal(err)
+	}
+	sandbox := attest.SandboxSubject(rt.Sandbox)
+	for name, test := range map[string]struct {
+		count int64
+		ask   func() error
+	}{
+		"whole": {verify.MaxStatements + 1, func() error {
+			_, err := r.Evidence(ctx, request())
+			return err
+		}},
+		"compact": {int64(verify.MaxStatements + verify.MaxStubs + 1), func() error {
+			_, err := r.CompactEvidence(ctx, request(), request().Times(r.Clock.Now()), 1)
+			return err
+		}},
+		"a decision": {verify.MaxStatements + 1, func() error {
+			_, _, err := r.Decide(ctx, request(), request().Times(r.Clock.Now()))
+			return err
+		}},
+	} {
+		r.Pretend(sandbox, test.count)
+		counting.histories = nil
+		if err := test.ask(); !errors.Is(err, verify.ErrTooLarge) {
+			t.Errorf("%s: %v, want ErrTooLarge", name, err)
+		}
+		if slices.Contains(counting.histories, sandbox) {
+			t.Errorf("%s: the history of the sandbox was read", name)
+		}
+	}
+}
+
+// countingLog notes which histories are read, and cancels at a leaf.
+type countingLog struct {
+	registry.Log
+	histories []string
+	leaves    int
+	cancel    func()
+}
+
+func (c *countingLog) History(subject string) ([]registry.HistoryEntry, error) {
+	c.histories = append(c.histories, subject)
+	return c.Log.History(subject)
+}
+
+func (c *countingLog) Leaf(index int64) ([]byte, error) {
+	if c.leaves++; c.cancel != nil {
+		c.cancel()
+	}
+	return c.Log.Leaf(index)
+}
+
+func TestWhoHasGoneAwayHasNoFurtherStatementsOpened(t *testing.T) {
+	var counting *countingLog
+	r := rt.New(t, func(c *registry.Config) {
+		counting = &countingLog{Log: c.Log}
+		c.Log = counting
+	})
+	approval := rt.Approval("TEA-1", rt.US, rt.Varuna, "IN")
+	r.MustSubmit(approval)
+	for _, jti := range []string{"EV-1", "EV-2", "EV-3"} {
+		r.MustSubmit(rt.Event(jti, rt.US, approval.Sub, "TEA-1", attest.Suspend, rt.Start))
+	}
+	r.Restart()
+	ctx, cancel := context.WithCancel(context.Background())
+	counting.leaves, counting.cancel = 0, cancel
+	if _, err := r.History(ctx, approval.Sub); !errors.Is(err, context.Canceled) {
+		t.Errorf("history: %v, want context.Canceled", err)
+	}
+	if counting.leaves != 1 {
+		t.Errorf("%d statements were read, want 1", counting.leaves)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"sort"
 	"strings"
 	"time"
 
@@ -72,21 +71,37 @@ func (r *Reader) History(ctx context.Context, subject string) ([]Logged, error) 
 
 // history returns a subject's history at a snapshot, with its statements.
 func (r *Reader) history(ctx context.Context, s *snapshot, subject string) ([]proven.Entry, error) {
+	h, err := r.entries(ctx, s, subject)
+	if err != nil {
+		return nil, err
+	}
+	return r.open(ctx, s, h, func(proven.Entry) error { return nil })
+}
+
+// entries returns a subject's history at a snapshot.
+func (r *Reader) entries(ctx context.Context, s *snapshot, subject string) ([]HistoryEntry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	h, err := r.log.History(subject)
-	if err != nil {
-		return nil, err
-	}
-	h = h[:sort.Search(len(h), func(i int) bool { return h[i].Index >= s.size })]
+	return upTo(h, s.size), err
+}
+
+// open opens the statements of entries, until took returns an error.
+func (r *Reader) open(ctx context.Context, s *snapshot, h []HistoryEntry, took func(proven.Entry) error) ([]proven.Entry, error) {
 	entries := make([]proven.Entry, len(h))
 	for i, e := range h {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		st, err := r.statement(s, e.Index)
 		if err != nil {
 			return nil, err
 		}
 		entries[i] = proven.Entry{Index: e.Index, Time: e.Time, Tag: e.Tag, Statement: st}
+		if err := took(entries[i]); err != nil {
+			return nil, err
+		}
 	}
 	return entries, nil
 }

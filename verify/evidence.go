@@ -27,12 +27,16 @@ const MaxEvidence = 4 << 20
 // statements. There is no smaller evidence for the same request.
 var ErrTooLarge = errors.New("the evidence is larger than is accepted")
 
-// The other bounds of evidence.
+// The other bounds of evidence: how many histories and statements are accepted.
+// That there are no more stubs than MaxStubs follows from [MaxEvidence].
 const (
-	maxHistories  = 1000
-	maxStatements = 10000
-	maxHashes     = 64
+	MaxHistories  = 1000
+	MaxStatements = 10000
+	MaxStubs      = MaxEvidence * 3 / (4 * stubSize)
 )
+
+// maxHashes is how many hashes an inclusion proof has at most.
+const maxHashes = 64
 
 // Evidence is what one file of evidence says; nothing of it is checked yet.
 // Its form is RFC 8785 JSON with a member type: one document for given values,
@@ -202,8 +206,8 @@ func (e *Evidence) check() error {
 			p.Add(ptr, "has %d elements; at most %d are accepted", n, most)
 		}
 	}
-	count("/histories", len(e.Histories), maxHistories)
-	count("/statements", len(e.Statements), maxStatements)
+	count("/histories", len(e.Histories), MaxHistories)
+	count("/statements", len(e.Statements), MaxStatements)
 	if len(p) > 0 {
 		return fmt.Errorf("%w: %w", ErrTooLarge, p)
 	}
