@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/verify"
@@ -150,7 +151,8 @@ func (c *Checkup) replay(ctx context.Context, report *Report, whole int64) error
 		c.progress("replayed", s.size)
 		return true, nil
 	}
-	for b, err := range receive(ctx, StoreSource(c.Log).Leaves(ctx, 0, whole), 0, nil) {
+	leaves := func(ctx context.Context) iter.Seq2[[]byte, error] { return StoreSource(c.Log).Leaves(ctx, 0, whole) }
+	for b, err := range receive(ctx, leaves, 0, nil) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

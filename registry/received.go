@@ -52,10 +52,11 @@ const (
 )
 
 // receive cuts a log's leaves from start on into batches. Signatures are
-// verified on all cores, a block ahead. root is the trust root in force before
+// verified on all cores, a block ahead. The leaves are made with a context that
+// ends when no more of them is wanted. root is the trust root in force before
 // start. It ends after the first error, which comes with the batch that it
 // stands in; leaves after the last status leaf are one, an *[unclosed].
-func receive(ctx context.Context, leaves iter.Seq2[[]byte, error], start int64, root *attest.TrustRoot) iter.Seq2[*received, error] {
+func receive(ctx context.Context, leaves func(context.Context) iter.Seq2[[]byte, error], start int64, root *attest.TrustRoot) iter.Seq2[*received, error] {
 	return func(yield func(*received, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var running sync.WaitGroup
@@ -65,7 +66,7 @@ func receive(ctx context.Context, leaves iter.Seq2[[]byte, error], start int64, 
 		opened := make(chan block, blocksAhead)
 		running.Go(func() {
 			defer close(fetched)
-			fetch(ctx, leaves, fetched)
+			fetch(ctx, leaves(ctx), fetched)
 		})
 		running.Go(func() {
 			defer close(opened)

@@ -315,7 +315,8 @@ func (r *Replica) follow(ctx context.Context, src Source, to *target, opt Extend
 // receive is follow for an extension.
 func (x *extension) receive(ctx context.Context, base *snapshot) error {
 	to := x.to
-	for b, err := range receive(ctx, x.src.Leaves(ctx, base.size, to.Tree.N), base.size, base.root()) {
+	leaves := func(ctx context.Context) iter.Seq2[[]byte, error] { return x.src.Leaves(ctx, base.size, to.Tree.N) }
+	for b, err := range receive(ctx, leaves, base.size, base.root()) {
 		if err != nil {
 			return x.accuse(ctx, b, err)
 		}

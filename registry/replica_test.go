@@ -116,6 +116,41 @@ func TestAReplicaShowsWhatTheRegisterShows(t *testing.T) {
 	}
 }
 
+// stuckSource gives one leaf that no register logs, and then nothing until it is
+// told that nothing more is wanted.
+type stuckSource struct {
+	registry.Source
+	leaf []byte
+}
+
+func (s stuckSource) Leaves(ctx context.Context, _, _ int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		if yield(s.leaf, nil) {
+			<-ctx.Done()
+			yield(nil, ctx.Err())
+		}
+	}
+}
+
+func TestAReplicaThatWantsNoMoreLeavesDoesNotWaitForThem(t *testing.T) {
+	r := rt.New(t)
+	replica := newReplica(t, emptyLog(t))
+	src := stuckSource{registry.StoreSource(r.Log()), bytes.Repeat([]byte("x"), 5<<20)}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- replica.Extend(ctx, src, r.Checkpoint(), registry.ExtendOptions{}) }()
+	select {
+	case err := <-ended:
+		if err == nil || ctx.Err() != nil {
+			t.Errorf("extended with a leaf of 5 MiB (%v)", ctx.Err())
+		}
+	case <-time.After(20 * time.Second):
+		cancel()
+		t.Errorf("it waits for leaves that it does not want: %v", <-ended)
+	}
+}
+
 func TestAReplicaFollowsAGrowingRegister(t *testing.T) {
 	r := rt.New(t)
 	replica := newReplica(t, emptyLog(t), func(c *registry.ReplicaConfig) { c.Trust, c.Now = r.Trust, r.Clock.Now })
