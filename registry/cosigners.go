@@ -39,7 +39,8 @@ type Cosigning struct {
 	// is a minute.
 	Refresh time.Duration
 	// Without names cosigners of the policy that need not confirm at the start
-	// that they hold no larger size. They are asked for cosignatures.
+	// that they hold no larger size, and that stop nothing where they hold one
+	// later. They are asked for cosignatures.
 	Without []string
 }
 
@@ -199,6 +200,7 @@ func (p *publisher) ended(a answered) {
 	if a.err == nil {
 		a.from.held = a.s.size
 	}
+	p.contradicted(a)
 }
 
 // ask asks a cosigner to cosign a snapshot, as often as it wants to be asked

@@ -81,16 +81,14 @@ func (p *publisher) unconfirmedOf(ctx context.Context, waiting []*outsider, s *s
 			// Its clock is wrong; its size is not.
 			cause = nil
 		}
-		status, _ := errors.AsType[*witness.StatusError](cause)
-		refused := status != nil && status.Status == http.StatusUnprocessableEntity
-		_, larger := errors.AsType[*witness.SizeError](cause)
+		err := p.contradiction(a)
 		switch {
+		case err != nil:
+			return nil, nil, err
 		case cause == nil:
 			a.from.held = s.size
-		case refused && s.size == 0:
+		case s.size == 0 && refused(cause):
 			// It does not cosign an empty log, and holds none that is larger.
-		case larger, refused:
-			return nil, nil, fmt.Errorf("%w: the log ends at size %d: %w; put the newest copy of the log back, or do without %s by its name if it is wrong", ErrRolledBack, s.size, cause, a.from.Name())
 		default:
 			left = append(left, a.from)
 			missing = append(missing, cause.Error())
@@ -98,6 +96,51 @@ func (p *publisher) unconfirmedOf(ctx context.Context, waiting []*outsider, s *s
 	}
 	slices.Sort(missing)
 	return left, missing, nil
+}
+
+// contradiction returns ErrRolledBack where an answer says that the cosigner
+// holds more than the log has, or another log: an old copy was put back, or
+// somebody else writes under the same key. It returns nil where nobody asks for
+// the cosigner's word.
+func (p *publisher) contradiction(a answered) error {
+	if a.err == nil || slices.Contains(p.config.Without, a.from.Name()) {
+		return nil
+	}
+	size := p.r.newest().size
+	// One that holds more than it was asked for may have been asked for that,
+	// and not have been heard.
+	other, _ := errors.AsType[*witness.SizeError](a.err)
+	holds := other != nil && (other.Held > size || other.Held == other.Sent)
+	if !holds && (a.s.size == 0 || !refused(a.err)) {
+		return nil
+	}
+	return fmt.Errorf("%w: the log ends at size %d: %w; see that no other register signs with its key, put the newest copy of the log back, or do without %s by its name if it is wrong", ErrRolledBack, size, a.err, a.from.Name())
+}
+
+// refused tells whether a cosigner was not convinced that the log continues the
+// tree that it holds.
+func refused(err error) bool {
+	status, ok := errors.AsType[*witness.StatusError](err)
+	return ok && status.Status == http.StatusUnprocessableEntity
+}
+
+// contradicted ends all writing, and publishing, where an answer contradicts
+// the log.
+func (p *publisher) contradicted(a answered) {
+	err := p.contradiction(a)
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	p.unconfirmed = err
+	p.mu.Unlock()
+	p.r.logger.Error("nothing is logged until the register is started again", slog.Any("error", err))
+}
+
+// whole tells that no cosigner contradicts the log.
+func (p *publisher) whole() bool {
+	unconfirmed, _ := p.standing()
+	return unconfirmed == nil
 }
 
 func (p *publisher) closeAsked() { close(p.asked) }

@@ -65,7 +65,7 @@ type publisher struct {
 	misses      int
 
 	mu sync.Mutex
-	// unconfirmed is why nothing is sequenced, missing why the newest checkpoint
+	// unconfirmed is why nothing is sequenced and published, missing why the newest checkpoint
 	// is not published, nil where all is well; pending is who has not answered
 	// yet in this round.
 	unconfirmed, missing, pending error
@@ -116,7 +116,7 @@ func (p *publisher) run(ctx context.Context) {
 	if !p.confirm(ctx) {
 		return
 	}
-	for ctx.Err() == nil && p.r.failed.Load() == nil {
+	for ctx.Err() == nil && p.r.failed.Load() == nil && p.whole() {
 		if s, at, wait := p.next(); s == nil {
 			p.idle(ctx, wait)
 		} else {
@@ -219,7 +219,7 @@ func (p *publisher) round(ctx context.Context, s *snapshot, at time.Time) {
 		err = p.r.publishCosigned(ctx, s, got)
 	}
 	p.over = time.Now()
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || !p.whole() {
 		return
 	}
 	p.mu.Lock()
@@ -252,6 +252,9 @@ func (p *publisher) gather(ctx context.Context, s *snapshot, got []answered) ([]
 	}
 	var more <-chan time.Time
 	for left > 0 {
+		if unconfirmed, _ := p.standing(); unconfirmed != nil {
+			return nil, unconfirmed
+		}
 		missed := p.missed(got, false)
 		if missed == nil && more == nil {
 			timer := time.NewTimer(max(p.config.WaitForMore, 0))
@@ -277,6 +280,9 @@ func (p *publisher) gather(ctx context.Context, s *snapshot, got []answered) ([]
 			got = append(got, a)
 			left--
 		}
+	}
+	if unconfirmed, _ := p.standing(); unconfirmed != nil {
+		return nil, unconfirmed
 	}
 	if p.missed(got, false) == nil {
 		return slices.DeleteFunc(got, func(a answered) bool { return a.err != nil || a.ahead }), nil

@@ -472,6 +472,74 @@ func TestAWitnessOfAnotherLogStopsTheRegister(t *testing.T) {
 	}
 }
 
+// Two registers under one key are found where the one has cosigned what the
+// other has not.
+func TestACosignerThatHoldsMoreLaterStopsTheRegister(t *testing.T) {
+	for _, test := range []struct {
+		what string
+		held func(size int64) tlog.Tree
+		says string
+	}{
+		{"more than the log has", func(size int64) tlog.Tree { return tlog.Tree{N: size + 100, Hash: tlog.Hash{1}} }, "witness c to cosign"},
+		{"another tree", func(size int64) tlog.Tree { return tlog.Tree{N: size, Hash: tlog.Hash{1}} }, "witness c to cosign"},
+		{"another tree of the next size", func(size int64) tlog.Tree { return tlog.Tree{N: size + 2, Hash: tlog.Hash{1}} }, "it holds another checkpoint of size 4"},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			r := cosignedBy(t, "group q 2 a b c")
+			r.start()
+			size := r.Size()
+			eventually(t, "c has cosigned", func() bool { return r.c.Held().N == size })
+			r.c.Hold(test.held(size))
+			// What a and b cosign before c answers may be published.
+			next := r.submit(1).Size
+			eventually(t, "it says that the log is not whole", func() bool { return errors.Is(r.Healthy(), registry.ErrRolledBack) })
+			if err := r.WaitConfirmed(t.Context()); !errors.Is(err, registry.ErrRolledBack) || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%v, want ErrRolledBack, which says %q", err, test.says)
+			}
+			if _, err := r.try(2); !errors.Is(err, registry.ErrRolledBack) {
+				t.Errorf("submit: %v, want ErrRolledBack", err)
+			}
+			if r.Size() != next {
+				t.Errorf("size %d, want %d", r.Size(), next)
+			}
+			if err := r.WaitQuorum(t.Context(), next+1); !errors.Is(err, registry.ErrRolledBack) {
+				t.Errorf("wait: %v, want ErrRolledBack", err)
+			}
+			if report := r.report(); report.Size < size {
+				t.Errorf("it shows size %d", report.Size)
+			}
+			r.stop()
+			// Whoever knows that c lies does without it, at the start and later.
+			if err := r.open(func(c *registry.Config) { c.Cosigning.Without = []string{"c"} }); err != nil {
+				t.Fatal(err)
+			}
+			r.await(r.submit(3).Size)
+			r.await(r.submit(4).Size)
+			if err := r.Healthy(); err != nil {
+				t.Errorf("healthy without c: %v", err)
+			}
+		})
+	}
+}
+
+// A cosigner may have got and cosigned what the register has had no answer to.
+func TestACosignerThatWasNotHeardIsNotOneThatHoldsMore(t *testing.T) {
+	r := cosignedBy(t, "group q 2 a b c")
+	r.start(func(c *registry.Config) { c.Cosigning.Timeout = 300 * time.Millisecond })
+	gate := make(chan struct{})
+	r.c.Before(func() { <-gate })
+	for n := range 3 {
+		r.await(r.submit(n).Size)
+	}
+	eventually(t, "c is not heard", func() bool { return r.logged.has("cosigner=c") })
+	close(gate)
+	r.await(r.submit(4).Size)
+	eventually(t, "c cosigns again", func() bool { return r.c.Held().N == r.Size() })
+	if err := r.Healthy(); err != nil {
+		t.Errorf("healthy: %v", err)
+	}
+}
+
 func TestACosigningPolicyHasToFit(t *testing.T) {
 	r := cosignedBy(t, "group q 2 a b c")
 	stranger := rt.NewWitness(t, "stranger", r.now)

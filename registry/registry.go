@@ -23,7 +23,8 @@
 // and mirrors have cosigned it and make the quorum; the sequencer goes on
 // meanwhile. At every start it waits until each of them has confirmed that it
 // holds no larger size than the log: one that was put back from an old copy is
-// not continued.
+// not continued. Nor is one of which a cosigner turns out to hold more later:
+// somebody else writes under the same key.
 //
 // A [Replica] is a copy that was derived anew from the leaves of a [Source],
 // with the very code that made the register's batches: it is what mirrors,
@@ -75,7 +76,8 @@ var (
 	// before.
 	ErrUnconfirmed = errors.New("the register waits for its cosigners to confirm that its log is whole")
 	// ErrRolledBack: a cosigner holds a larger size than the log has, or another
-	// log. Nothing is logged until the register is started again.
+	// log, at the start or later. Nothing is logged and published until the
+	// register is started again.
 	ErrRolledBack = errors.New("the log is not whole: a cosigner holds more of it, or another one")
 	// ErrClosed: the register is closed.
 	ErrClosed = errors.New("the register is closed")
