@@ -311,7 +311,7 @@ func unbroken(h []HistoryEntry) []HistoryEntry {
 // that no history has more than is logged.
 func (c *Checkup) subjects(ctx context.Context, report *Report, s *snapshot) error {
 	seen := make(map[[32]byte]struct{})
-	for subject, err := range c.Log.Subjects("") {
+	for subject, err := range c.Log.Subjects("", "") {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

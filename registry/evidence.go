@@ -131,7 +131,21 @@ func (r *Reader) within(ctx context.Context, s *snapshot, subject string, room *
 	if err := room.statements(subject, h); err != nil {
 		return nil, err
 	}
-	return r.open(ctx, s, h, func(e proven.Entry) error { return room.opened(subject, e) })
+	entries := make([]proven.Entry, len(h))
+	for i, e := range h {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		st, err := r.statement(s, e.Index)
+		if err != nil {
+			return nil, err
+		}
+		entries[i] = proven.Entry{Index: e.Index, Time: e.Time, Tag: e.Tag, Statement: st}
+		if err := room.opened(subject, entries[i]); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }
 
 // An allowance is what evidence has room for.

@@ -1,6 +1,11 @@
 package registry
 
 import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -32,4 +37,42 @@ func (r *Reader) Pretend(subject string, count int64) {
 	})
 	r.publish(&s)
 	r.advance(&s)
+}
+
+// History returns the whole history of a subject at the published checkpoint.
+func (r *Reader) History(ctx context.Context, subject string) ([]Logged, error) {
+	s := r.shown()
+	h, err := r.entries(ctx, s, subject)
+	if err != nil {
+		return nil, err
+	}
+	return r.logged(ctx, s, h)
+}
+
+// Receipt returns the receipt of the statement at a log index, as whoever
+// submits it again gets it; ErrNotFound where there is none.
+func (r *Reader) Receipt(ctx context.Context, index int64) (Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return Receipt{}, err
+	}
+	leaf, err := r.Leaf(index)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if verify.IsStatusLeaf(leaf) {
+		return Receipt{}, fmt.Errorf("statement %d: a status leaf stands there: %w", index, ErrNotFound)
+	}
+	st, err := attest.Parse(leaf)
+	if err != nil {
+		return Receipt{}, damaged(index, err)
+	}
+	head := st.ClaimsUnsafe().Head()
+	place, ok, err := r.log.Find(head.Iss, head.JTI)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !ok || place.Index != index {
+		return Receipt{}, damaged(index, errors.New("its name leads elsewhere"))
+	}
+	return r.receiptAt(place)
 }

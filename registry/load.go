@@ -147,7 +147,7 @@ func (s *snapshot) agree() error {
 func (r *Reader) loadMap(instead map[string]verify.MapValue) (*statusmap.Map, error) {
 	var failed error
 	m := new(statusmap.Map).Set(func(yield func([32]byte, []byte) bool) {
-		for s, err := range r.log.Subjects("") {
+		for s, err := range r.log.Subjects("", "") {
 			if failed = err; err != nil {
 				return
 			}

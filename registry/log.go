@@ -70,9 +70,9 @@ type Log interface {
 	// History returns the whole history of a subject in log order, empty for
 	// one without statements.
 	History(subject string) ([]HistoryEntry, error)
-	// Subjects yields the subjects that begin with prefix, sorted bytewise. It
-	// ends after the first error.
-	Subjects(prefix string) iter.Seq2[Subject, error]
+	// Subjects yields the subjects that begin with prefix and are not before
+	// from, sorted bytewise. It ends after the first error.
+	Subjects(prefix, from string) iter.Seq2[Subject, error]
 }
 
 // A Head is where a log ends.

@@ -80,3 +80,16 @@ func (r *Reader) statement(s *snapshot, index int64) (*attest.Statement, error) 
 	r.opened.put(index, st)
 	return st, nil
 }
+
+// openLeaf opens a logged statement with the trust root in force at its index.
+func openLeaf(s *snapshot, index int64, leaf []byte) (*attest.Statement, error) {
+	u, err := attest.Parse(leaf)
+	if err != nil {
+		return nil, damaged(index, err)
+	}
+	st, err := open(u, leaf, rootBefore(s.roots, index))
+	if err != nil {
+		return nil, damaged(index, err)
+	}
+	return st, nil
+}

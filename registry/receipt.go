@@ -1,14 +1,12 @@
 package registry
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -31,38 +29,9 @@ type Receipt struct {
 	Checkpoint []byte
 }
 
-// Receipt returns the receipt of the statement at a log index, durable or
-// published; [ErrNotFound] where there is none, such as where a status leaf
-// stands. A replica gives the register's own receipt where it has the
-// checkpoint that closed the statement's batch, and else one of its newest
-// checkpoint.
-func (r *Reader) Receipt(ctx context.Context, index int64) (Receipt, error) {
-	if err := ctx.Err(); err != nil {
-		return Receipt{}, err
-	}
-	leaf, err := r.Leaf(index)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if verify.IsStatusLeaf(leaf) {
-		return Receipt{}, fmt.Errorf("statement %d: a status leaf stands there: %w", index, ErrNotFound)
-	}
-	st, err := attest.Parse(leaf)
-	if err != nil {
-		return Receipt{}, damaged(index, err)
-	}
-	head := st.ClaimsUnsafe().Head()
-	place, ok, err := r.log.Find(head.Iss, head.JTI)
-	if err != nil {
-		return Receipt{}, err
-	}
-	if !ok || place.Index != index {
-		return Receipt{}, damaged(index, errors.New("its name leads elsewhere"))
-	}
-	return r.receiptAt(place)
-}
-
-// receiptAt makes the receipt of a place in the log.
+// receiptAt makes the receipt of a place in the log: the one that was given
+// first where the checkpoint that closed the statement's batch is kept, which a
+// restored log need not have, and else one of the newest checkpoint.
 func (r *Reader) receiptAt(p Place) (Receipt, error) {
 	s := r.newest()
 	leaf, err := r.leaf(p.Size - 1)

@@ -477,7 +477,7 @@ func TestNothingIsShownOfABatchThatMayNotBeDurable(t *testing.T) {
 			if h, err := r.History(ctx, attest.EntitySubject(rt.Halcyon)); err != nil || len(h) > 0 {
 				t.Errorf("its history: %d entries, %v", len(h), err)
 			}
-			for id, err := range r.Entities() {
+			for id, err := range r.Entities("") {
 				t.Errorf("its entity is listed: %s, %v", id, err)
 			}
 			if !bytes.Equal(r.Checkpoint(), checkpoint) || r.Size() != size {
@@ -655,50 +655,6 @@ func TestBatchesAreDatedAfterEveryCosignature(t *testing.T) {
 	}
 	r.Clock.Set(rt.Start.Add(time.Hour))
 	r.MustSubmit(approvalNumber(4))
-}
-
-func TestListings(t *testing.T) {
-	r := stage(t)
-	// "-" sorts before "/", which separates an entity from an authority.
-	r.MustSubmit(rt.Approval("TEA-OWN", rt.US, "us-own:A", "AU"))
-	r.MustSubmit(rt.Approval("TEA-OWN-1", rt.US, "us-own:A-1", "AU"))
-	r.MustSubmit(rt.Approval("TEA-OWN-2", rt.IN, "us-own:A", "AU"))
-	r.MustSubmit(rt.Registration("REG-OWN", rt.US, "us-own:A", "US"))
-	var entities, sandboxes []string
-	for id, err := range r.Entities() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		entities = append(entities, id)
-	}
-	for id, err := range r.Sandboxes() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		sandboxes = append(sandboxes, id)
-	}
-	slices.Sort(entities)
-	want := []string{"iec:AAVCD1234K", rt.Corvus, rt.Varuna, "us-own:A", "us-own:A-1"}
-	if diff := cmp.Diff(want, entities); diff != "" {
-		t.Errorf("entities (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{rt.Sandbox}, sandboxes); diff != "" {
-		t.Errorf("sandboxes (-want +got):\n%s", diff)
-	}
-}
-
-func TestStatementByIndex(t *testing.T) {
-	r := rt.New(t)
-	receipt := r.MustSubmit(approvalNumber(1))
-	st, err := r.Statement(context.Background(), receipt.Index)
-	if err != nil || st.Claims().Head().JTI != "TEA-0001" {
-		t.Errorf("statement: %v", err)
-	}
-	for _, index := range []int64{-1, 1, receipt.Index + 1, receipt.Size} {
-		if _, err := r.Statement(context.Background(), index); !errors.Is(err, registry.ErrNotFound) {
-			t.Errorf("statement %d: %v, want ErrNotFound", index, err)
-		}
-	}
 }
 
 func TestASignerThatFailsLogsNothing(t *testing.T) {

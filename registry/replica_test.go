@@ -677,7 +677,7 @@ func TestOnlyWhatHasItsQuorumIsShown(t *testing.T) {
 		if diff := cmp.Diff(string(evidence), string(got)); diff != "" {
 			t.Errorf("%s: evidence (-before +now):\n%s", when, diff)
 		}
-		for id, err := range replica.Entities() {
+		for id, err := range replica.Entities("") {
 			if id == rt.Corvus || err != nil {
 				t.Errorf("%s: shows %s (%v)", when, id, err)
 			}

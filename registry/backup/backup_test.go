@@ -91,7 +91,11 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 		t.Error(err)
 	}
 	// A register goes on with it, and gives the receipts that it gave.
-	want, err := r.Receipt(context.Background(), 4)
+	statement, err := r.Leaf(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := r.Submit(context.Background(), statement)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +106,7 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := reg.Receipt(context.Background(), 4)
+	got, err := reg.Submit(context.Background(), statement)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("receipt: %v (-before +after)\n%s", err, diff)
 	}

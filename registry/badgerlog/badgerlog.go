@@ -453,14 +453,14 @@ func (l *Log) History(subject string) (entries []registry.HistoryEntry, err erro
 }
 
 // Subjects implements [registry.Log].
-func (l *Log) Subjects(prefix string) iter.Seq2[registry.Subject, error] {
+func (l *Log) Subjects(prefix, from string) iter.Seq2[registry.Subject, error] {
 	return func(yield func(registry.Subject, error) bool) {
 		err := l.db.View(func(txn *badger.Txn) error {
 			o := badger.DefaultIteratorOptions
 			o.Prefix = valueKey(prefix)
 			it := txn.NewIterator(o)
 			defer it.Close()
-			for it.Rewind(); it.Valid(); it.Next() {
+			for it.Seek(valueKey(max(prefix, from))); it.Valid(); it.Next() {
 				s := registry.Subject{Name: string(bytes.TrimPrefix(it.Item().Key(), valueKey("")))}
 				err := it.Item().Value(func(v []byte) (err error) {
 					s.Value, err = verify.ParseMapValue(v)

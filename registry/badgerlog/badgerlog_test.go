@@ -102,7 +102,7 @@ func TestAHistoryIsItsSubjectsOwn(t *testing.T) {
 		t.Errorf("a prefix of the subject has %d entries, %v", len(h), err)
 	}
 	count := 0
-	for s, err := range log.Subjects("") {
+	for s, err := range log.Subjects("", "") {
 		if err != nil {
 			t.Fatal(err)
 		}

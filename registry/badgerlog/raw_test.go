@@ -132,7 +132,7 @@ func (r *raw) same(t testing.TB, log *badgerlog.Log) error {
 		}
 	}
 	count := 0
-	for s, err := range log.Subjects("") {
+	for s, err := range log.Subjects("", "") {
 		if err != nil {
 			return err
 		}

@@ -8,9 +8,9 @@
 //	                          with ?evidence=true {"decision":…,"evidence":"…"}
 //	POST /v1/evidence         a request document -> the evidence
 //	GET  /v1/entities         the ids of entities, page by page
-//	GET  /v1/entities/{id}    what is logged of one
+//	GET  /v1/entities/{id}    what is logged of one, page by page
 //	GET  /v1/sandboxes        the ids of sandboxes, page by page
-//	GET  /v1/sandboxes/{id}   what is logged of one
+//	GET  /v1/sandboxes/{id}   what is logged of one, page by page
 //	GET  /v1/trust-root       the newest trust root, as it was signed
 //	GET  /checkpoint          the published checkpoint, a signed note
 //	GET  /checkpoint/{size}   the kept checkpoint of a size
@@ -85,9 +85,10 @@ type Reader interface {
 	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
 	CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error)
-	History(ctx context.Context, subject string) ([]registry.Logged, error)
-	Entities() iter.Seq2[string, error]
-	Sandboxes() iter.Seq2[string, error]
+	Entity(ctx context.Context, id string, after int64, most int) (page []registry.Logged, more bool, err error)
+	Sandbox(ctx context.Context, id string, after int64, most int) (page []registry.Logged, more bool, err error)
+	Entities(after string) iter.Seq2[string, error]
+	Sandboxes(after string) iter.Seq2[string, error]
 	Root() *attest.TrustRoot
 	Checkpoint() []byte
 	CheckpointAt(size int64) ([]byte, error)
@@ -171,9 +172,9 @@ func (h *handler) routes() []route {
 		ask("/v1/check", []string{"evidence"}, h.check),
 		ask("/v1/evidence", []string{"compact", "root"}, h.evidence),
 		get("/v1/entities", []string{"after"}, h.entities),
-		get("/v1/entities/{id}", nil, h.entity),
+		get("/v1/entities/{id}", []string{"after"}, h.entity),
 		get("/v1/sandboxes", []string{"after"}, h.sandboxes),
-		get("/v1/sandboxes/{id}", nil, h.sandbox),
+		get("/v1/sandboxes/{id}", []string{"after"}, h.sandbox),
 		get("/v1/trust-root", nil, h.trustRoot),
 		get("/checkpoint", nil, h.checkpoint),
 		get("/checkpoint/{size}", nil, h.checkpointAt),

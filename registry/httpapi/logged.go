@@ -1,11 +1,10 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gorilla/mux"
@@ -13,6 +12,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/identifier"
 	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A loggedStatement is a statement at its place in the log.
@@ -25,6 +25,10 @@ type loggedStatement struct {
 	Claims jsontext.Value `json:"claims"`
 }
 
+// loggedSize is how many statements a page has at most: a few megabytes, where
+// they are as large as they may be.
+const loggedSize = 100
+
 // entity serves GET /v1/entities/{id}: what is logged of the entity itself and
 // what each authority that ever was said of it.
 func (h *handler) entity(r *http.Request, _ []byte) (answer, error) {
@@ -32,15 +36,7 @@ func (h *handler) entity(r *http.Request, _ []byte) (answer, error) {
 	if _, err := identifier.Parse(id); err != nil {
 		return answer{}, &problem{kind: malformed, detail: fmt.Sprintf("the entity's id: %v", err)}
 	}
-	roots, err := h.reg.History(r.Context(), attest.RootSubject)
-	if err != nil {
-		return answer{}, err
-	}
-	subjects := []string{attest.EntitySubject(id)}
-	for _, a := range authorities(roots) {
-		subjects = append(subjects, attest.ApprovalSubject(id, a))
-	}
-	return h.logged(r.Context(), id, subjects)
+	return loggedPage(r, id, h.reg.Entity)
 }
 
 // sandbox serves GET /v1/sandboxes/{id}.
@@ -49,40 +45,30 @@ func (h *handler) sandbox(r *http.Request, _ []byte) (answer, error) {
 	if err := identifier.Sandbox(id); err != nil {
 		return answer{}, &problem{kind: malformed, detail: fmt.Sprintf("the sandbox's id: %v", err)}
 	}
-	return h.logged(r.Context(), id, []string{attest.SandboxSubject(id)})
+	return loggedPage(r, id, h.reg.Sandbox)
 }
 
-// authorities lists those that any version of the trust root has.
-func authorities(roots []registry.Logged) []string {
-	var ids []string
-	for _, e := range roots {
-		root, ok := e.Statement.Claims().(*attest.Root)
-		if !ok {
-			continue
-		}
-		for _, a := range root.Authorities {
-			ids = append(ids, a.ID)
+// loggedPage answers with a page of statements, in log order.
+func loggedPage(r *http.Request, id string, of func(ctx context.Context, id string, after int64, most int) ([]registry.Logged, bool, error)) (answer, error) {
+	after := int64(-1)
+	if q := r.URL.Query(); q.Has("after") {
+		var err error
+		if after, err = verify.ParseSize(q.Get("after")); err != nil {
+			return answer{}, malformedQuery("has the parameter after=%q; want a log index, as next gives it", q.Get("after"))
 		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
-// logged answers with the statements of the subjects, in log order.
-func (h *handler) logged(ctx context.Context, id string, subjects []string) (answer, error) {
-	var entries []registry.Logged
-	for _, s := range subjects {
-		es, err := h.reg.History(ctx, s)
-		if err != nil {
-			return answer{}, err
-		}
-		entries = append(entries, es...)
+	entries, more, err := of(r.Context(), id, after, loggedSize)
+	if errors.Is(err, registry.ErrNotFound) {
+		return answer{}, &problem{kind: notFound, detail: fmt.Sprintf("%s is %v", id, registry.ErrNotFound)}
 	}
-	if len(entries) == 0 {
-		return answer{}, &problem{kind: notFound, detail: fmt.Sprintf("nothing is logged of %s", id)}
+	if err != nil {
+		return answer{}, err
 	}
-	slices.SortFunc(entries, func(a, b registry.Logged) int { return cmp.Compare(a.Index, b.Index) })
-	out := make([]loggedStatement, len(entries))
+	page := struct {
+		ID         string            `json:"id"`
+		Statements []loggedStatement `json:"statements"`
+		Next       int64             `json:"next,omitzero"`
+	}{id, make([]loggedStatement, len(entries)), 0}
 	for i, e := range entries {
 		c := e.Statement.Claims()
 		// What was signed is the claims' one form, and this makes it.
@@ -90,12 +76,12 @@ func (h *handler) logged(ctx context.Context, id string, subjects []string) (ans
 		if err != nil {
 			return answer{}, fmt.Errorf("show the statement at index %d: %w", e.Index, err)
 		}
-		out[i] = loggedStatement{e.Index, writeTime(e.Time), c.Kind(), c.Head().Iss, c.Head().JTI, payload}
+		page.Statements[i] = loggedStatement{e.Index, writeTime(e.Time), c.Kind(), c.Head().Iss, c.Head().JTI, payload}
+		if more {
+			page.Next = e.Index
+		}
 	}
-	return jsonAnswer(struct {
-		ID         string            `json:"id"`
-		Statements []loggedStatement `json:"statements"`
-	}{id, out})
+	return jsonAnswer(page)
 }
 
 // trustRoot serves GET /v1/trust-root.

@@ -181,6 +181,39 @@ func TestWhatIsLoggedOfAnEntityIsShown(t *testing.T) {
 	refused(t, s.get("/v1/sandboxes/sbx"), http.StatusBadRequest, "malformed")
 }
 
+func TestWhatIsLoggedComesInPages(t *testing.T) {
+	s := newServer(t)
+	s.MustSubmit(registrytest.Domain("domain-us", us))
+	for i := range 104 {
+		s.MustSubmit(registrytest.Event(fmt.Sprintf("ev-%d", i), us, attest.SandboxSubject(registrytest.Sandbox), "domain-us", attest.Suspend, registrytest.Start))
+	}
+	s.Clock.Add(time.Hour)
+	type view struct {
+		Statements []struct {
+			Index int64
+			JTI   string
+		}
+		Next int64
+	}
+	path := "/v1/sandboxes/" + registrytest.Sandbox
+	first := decode[view](t, s.get(path))
+	if len(first.Statements) != 100 || first.Next != first.Statements[99].Index || first.Statements[0].JTI != "domain-us" {
+		t.Fatalf("the first page has %d statements, next %d", len(first.Statements), first.Next)
+	}
+	last := s.get(fmt.Sprintf("%s?after=%d", path, first.Next))
+	second := decode[view](t, last)
+	if len(second.Statements) != 5 || second.Statements[0].JTI != "ev-99" || strings.Contains(string(last.body), "next") {
+		t.Errorf("the last page is %s", last.body)
+	}
+	behind := s.get(fmt.Sprintf("%s?after=%d", path, second.Statements[4].Index))
+	if got := decode[view](t, behind); len(got.Statements) > 0 || !strings.Contains(string(behind.body), `"statements":[]`) {
+		t.Errorf("behind the last is %s", behind.body)
+	}
+	for _, bad := range []string{"-1", "1.0", "", "x"} {
+		refused(t, s.get(path+"?after="+bad), http.StatusBadRequest, "malformed")
+	}
+}
+
 func TestAnEntityIsFoundByItsOtherIdentifiers(t *testing.T) {
 	s := newServer(t)
 	reg := registrytest.Registration("reg-varuna", in, registrytest.Varuna, "IN")

@@ -70,13 +70,13 @@ func summarize(log registry.Log, r *registry.Reader, signed []byte, trust *verif
 	if err := s.count(log); err != nil {
 		return nil, err
 	}
-	for _, err := range r.Entities() {
+	for _, err := range r.Entities("") {
 		if err != nil {
 			return nil, err
 		}
 		s.Entities++
 	}
-	for _, err := range r.Sandboxes() {
+	for _, err := range r.Sandboxes("") {
 		if err != nil {
 			return nil, err
 		}
