@@ -80,12 +80,11 @@ func Chain(prev [32]byte, index, timeMS int64, leaf tlog.Hash, tag attest.Tag) [
 //
 // with a line, ended by a newline, for each shown subject, ascending by their
 // bytes; count 0 and a zero chain for one that has no statements. Values maps
-// the subjects to what the status map holds, see [MapValue], nil for nothing.
-func EvidenceDigest(checkpointText string, values map[string][]byte) string {
+// the subjects to what the status map holds, the zero value for nothing.
+func EvidenceDigest(checkpointText string, values map[string]MapValue) string {
 	b := []byte(checkpointText + "\n")
 	for _, subject := range slices.Sorted(maps.Keys(values)) {
-		// What is no value of the map is the zero one: there is none.
-		v, _ := ParseMapValue(values[subject])
+		v := values[subject]
 		b = fmt.Appendf(b, "%s %d %s\n", subject, v.Count, base64.StdEncoding.EncodeToString(v.Chain[:]))
 	}
 	sum := sha256.Sum256(b)

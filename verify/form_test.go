@@ -283,11 +283,12 @@ func TestMapKeysChainsAndValuesAreAsTheFormatSays(t *testing.T) {
 	if got := fmt.Sprintf("%x", chain); got != "7eedeb5138d328bf5f15a6043de5a247b197e9a7c31698673a2a8376f16d989c" {
 		t.Errorf("Chain: %s", got)
 	}
-	value := verify.MapValue{Count: 3, Chain: chain}.Bytes()
+	whole := verify.MapValue{Count: 3, Chain: chain}
+	value := whole.Bytes()
 	if got := fmt.Sprintf("%x", value); got != fmt.Sprintf("0000000000000003%x", chain) {
 		t.Errorf("MapValue.Bytes: %x", value)
 	}
-	if v, err := verify.ParseMapValue(value); v != (verify.MapValue{Count: 3, Chain: chain}) || err != nil {
+	if v, err := verify.ParseMapValue(value); v != whole || err != nil {
 		t.Errorf("ParseMapValue: %+v, %v", v, err)
 	}
 	if v := (verify.MapValue{Count: 2, Chain: prev}).Next(258, 1767225600000, leaf, tag); !bytes.Equal(v.Bytes(), value) {
@@ -298,7 +299,7 @@ func TestMapKeysChainsAndValuesAreAsTheFormatSays(t *testing.T) {
 			t.Errorf("ParseMapValue accepts %x", bad)
 		}
 	}
-	if got := verify.EvidenceDigest("o\n1\nh\n", map[string][]byte{"sandbox:B": value, "root": value, "entity:x:A": nil}); got != "iQ25NJx5VBSA0_R4M7ngIsPUytYF_97YNzFhHAR-zxY" {
+	if got := verify.EvidenceDigest("o\n1\nh\n", map[string]verify.MapValue{"sandbox:B": whole, "root": whole, "entity:x:A": {}}); got != "iQ25NJx5VBSA0_R4M7ngIsPUytYF_97YNzFhHAR-zxY" {
 		t.Errorf("EvidenceDigest: %s", got)
 	}
 }

@@ -80,11 +80,11 @@ func isPath(proof []byte) bool {
 // history and at its place in the log, which is proven for all of them or, before
 // a verifier who relies on a mirror, for none.
 func (in *inspection) history() error {
-	in.values = make(map[string][]byte, len(in.evidence.Histories))
+	in.values = make(map[string]MapValue, len(in.evidence.Histories))
 	for i := range in.evidence.Histories {
 		h := &in.evidence.Histories[i]
 		err := in.checkStubs(h)
-		var value []byte
+		var value MapValue
 		if err == nil {
 			value, err = in.recompute(h)
 		}
@@ -118,13 +118,13 @@ func (in *inspection) history() error {
 var errNotWhole = errors.New("is not the one that the status map holds: an entry has been left out, added or changed, or the map proof is damaged; ask the register for fresh evidence")
 
 // recompute returns the value of the status map that the entries and stubs
-// make, nil for none, when it is the one that the map holds.
-func (in *inspection) recompute(h *History) ([]byte, error) {
+// make, zero for none, when it is the one that the map holds.
+func (in *inspection) recompute(h *History) (MapValue, error) {
 	if len(h.Entries)+len(h.Stubs) == 0 {
 		if isPath(h.Proof) {
-			return nil, errNotWhole
+			return MapValue{}, errNotWhole
 		}
-		return nil, nil
+		return MapValue{}, nil
 	}
 	var value MapValue
 	var last int64
@@ -132,23 +132,22 @@ func (in *inspection) recompute(h *History) ([]byte, error) {
 		if e != nil {
 			var err error
 			if stub, err = in.stub(e); err != nil {
-				return nil, err
+				return MapValue{}, err
 			}
 		}
 		if stub.Index >= in.status.Index {
-			return nil, fmt.Errorf("the statement at index %d is not before the status leaf", stub.Index)
+			return MapValue{}, fmt.Errorf("the statement at index %d is not before the status leaf", stub.Index)
 		}
 		if stub.Time < last || stub.Time > in.status.Time.UnixMilli() {
-			return nil, fmt.Errorf("the time of the statement at index %d is before the previous one's or after the status leaf's", stub.Index)
+			return MapValue{}, fmt.Errorf("the time of the statement at index %d is before the previous one's or after the status leaf's", stub.Index)
 		}
 		last = stub.Time
 		value = value.Next(stub.Index, stub.Time, stub.Leaf, stub.Tag)
 	}
-	held := value.Bytes()
-	if err := statusmap.CheckPresent(in.status.MapRoot, MapKey(h.Subject), held, h.Proof); err != nil {
-		return nil, errNotWhole
+	if err := statusmap.CheckPresent(in.status.MapRoot, MapKey(h.Subject), value.Bytes(), h.Proof); err != nil {
+		return MapValue{}, errNotWhole
 	}
-	return held, nil
+	return value, nil
 }
 
 // stub returns what an entry would be as a stub. In all histories that speak of

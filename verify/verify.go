@@ -149,8 +149,8 @@ type inspection struct {
 	warnings []string
 	// By status-leaf.
 	status StatusLeaf
-	// By history: what the status map holds of each subject, nil for nothing.
-	values map[string][]byte
+	// By history: what the status map holds of each subject, zero for nothing.
+	values map[string]MapValue
 }
 
 // shown is a statement of the evidence.
