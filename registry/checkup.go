@@ -84,12 +84,6 @@ type Checkup struct {
 	Progress func(stage string, size int64)
 }
 
-// Check is a [Checkup] without progress.
-func Check(ctx context.Context, log Log, origin string, trust *verify.Trust) (Report, error) {
-	c := Checkup{Log: log, Origin: origin, Trust: trust}
-	return c.Run(ctx)
-}
-
 // Run checks the log. It returns an error only where it could not: ctx ended,
 // or not even the newest checkpoint can be read. It hashes the leaves and
 // compares them and the stored hashes with the signed root; then it replays

@@ -151,7 +151,7 @@ func TestACheckFindsEveryDamageAndARebuildHealsWhatIsDerived(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			log := openUnchecked(t, damage(t, dir, test.damage))
-			report, err := registry.Check(ctx, log, rt.Origin, nil)
+			report, err := (&registry.Checkup{Log: log, Origin: rt.Origin}).Run(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +176,7 @@ func TestACheckFindsEveryDamageAndARebuildHealsWhatIsDerived(t *testing.T) {
 			if err != nil {
 				return
 			}
-			again, err := registry.Check(ctx, fresh, rt.Origin, nil)
+			again, err := (&registry.Checkup{Log: fresh, Origin: rt.Origin}).Run(ctx)
 			if err != nil || !again.OK() || again.Replayed != f.size() {
 				t.Errorf("after rebuilding: %+v, %v", again, err)
 			}
@@ -204,7 +204,7 @@ func TestACheckOfALyingLogSaysWhereItLies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := registry.Check(context.Background(), log, rt.Origin, nil)
+	report, err := (&registry.Checkup{Log: log, Origin: rt.Origin}).Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestACheckOfALyingLogSaysWhereItLies(t *testing.T) {
 
 func TestACheckHoldsTheTrustFileAgainstTheLog(t *testing.T) {
 	r := busyRegister(t)
-	report, err := registry.Check(context.Background(), r.Log(), rt.Origin, r.Trust)
+	report, err := (&registry.Checkup{Log: r.Log(), Origin: rt.Origin, Trust: r.Trust}).Run(context.Background())
 	if err != nil || !report.OK() || report.Subjects == 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -231,16 +231,16 @@ func TestACheckHoldsTheTrustFileAgainstTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err = registry.Check(context.Background(), r.Log(), rt.Origin, trust)
+	report, err = (&registry.Checkup{Log: r.Log(), Origin: rt.Origin, Trust: trust}).Run(context.Background())
 	if err != nil || report.OK() {
 		t.Errorf("another register's trust: %+v, %v", report, err)
 	}
-	if _, err := registry.Check(context.Background(), r.Log(), "example.org/other", nil); err == nil {
+	if _, err := (&registry.Checkup{Log: r.Log(), Origin: "example.org/other"}).Run(context.Background()); err == nil {
 		t.Error("another origin was accepted")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := registry.Check(ctx, r.Log(), rt.Origin, nil); err == nil {
+	if _, err := (&registry.Checkup{Log: r.Log(), Origin: rt.Origin}).Run(ctx); err == nil {
 		t.Error("a check that was ended says nothing of it")
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // Rebuild derives everything anew from the leaves and signed checkpoints of
 // one store into an empty log: hashes, names, histories, map. It heals what
-// [Check] calls derived; leaves that are not those signed for end it with an
+// a [Checkup] calls derived; leaves that are not those signed for end it with an
 // error, and have to come from a backup or a mirror. Kept checkpoints that are
 // damaged are left out, but the newest has to be whole. What the register knew
 // of its cosigners is copied where from is a [Log]. Progress, which may be nil,

@@ -29,7 +29,7 @@
 // A [Replica] is a copy that was derived anew from the leaves of a [Source],
 // with the very code that made the register's batches: it is what mirrors,
 // audits and restored backups are made of, and finds every [Divergence].
-// [Check] compares a log with itself, and [Rebuild] derives it anew.
+// A [Checkup] compares a log with itself, and [Rebuild] derives it anew.
 //
 // A storage error ends all writing until the register is opened again: what
 // the log holds is then unknown, and nothing may be signed on a guess.

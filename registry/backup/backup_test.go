@@ -82,7 +82,7 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	if diff := cmp.Diff(string(data), string(write(t, log))); diff != "" {
 		t.Errorf("a backup of the restored log (-before +after):\n%s", diff)
 	}
-	report, err := registry.Check(context.Background(), log, rt.Origin, r.Trust)
+	report, err := (&registry.Checkup{Log: log, Origin: rt.Origin, Trust: r.Trust}).Run(context.Background())
 	if err != nil || !report.OK() {
 		t.Errorf("%+v, %v", report, err)
 	}

@@ -336,7 +336,7 @@ func (c *crashed) check(t *testing.T, round int) {
 		t.Fatalf("round %d: reopen: %v", round, err)
 	}
 	newest := c.see(t, reg.Checkpoint())
-	report, err := registry.Check(context.Background(), log, rt.Origin, nil)
+	report, err := (&registry.Checkup{Log: log, Origin: rt.Origin}).Run(context.Background())
 	if err != nil || !report.OK() {
 		t.Fatalf("round %d: %+v, %v", round, report.Differences, err)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // OpenUnchecked opens a log as [Open] does, but does not look whether what is
-// stored agrees: for [registry.Check] and [registry.Rebuild], which tell how a
+// stored agrees: for [registry.Checkup] and [registry.Rebuild], which tell how a
 // damaged log is damaged and what of it is good. No register may go on with
 // what it opens. Files that badger cannot read are refused here, too, and what
 // is known to have lost acknowledged writes.

@@ -31,8 +31,8 @@ const (
 	behind      = skew + unpublished
 )
 
-// SizeType is the media type of the size that a 409 answer tells.
-const SizeType = "text/x.tlog.size"
+// sizeType is the media type of the size that a 409 answer tells.
+const sizeType = "text/x.tlog.size"
 
 // Handler returns the mirror's handler: POST /add-checkpoint, GET /healthz where
 // the mirror does not follow the register, and at all other paths read. Where
@@ -110,7 +110,7 @@ func (m *Mirror) serveAddCheckpoint(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if no.Status == http.StatusConflict {
-		w.Header().Set("Content-Type", SizeType)
+		w.Header().Set("Content-Type", sizeType)
 		w.WriteHeader(no.Status)
 		fmt.Fprintf(w, "%d\n", no.Size)
 		return

@@ -48,7 +48,7 @@ func ParsePath(path string) (tlog.Tile, error) {
 		prefix = tlogHashesPrefix
 	}
 	t, err := tlog.ParseTilePath(prefix + rest)
-	if err != nil || t.H != Height || t.L > MaxLevel || t.N > verify.MaxSize>>Height || (t.L == Entries) != entries || Path(t) != path {
+	if err != nil || t.H != Height || t.L > maxLevel || t.N > verify.MaxSize>>Height || (t.L == Entries) != entries || Path(t) != path {
 		return tlog.Tile{}, bad
 	}
 	return t, nil

@@ -53,8 +53,8 @@ const (
 	Width = 1 << Height
 	// MaxLeaf is the largest leaf that a bundle can hold, in bytes.
 	MaxLeaf = math.MaxUint16
-	// MaxLevel is the highest level that a path can name.
-	MaxLevel = 63
+	// maxLevel is the highest level that a path can name.
+	maxLevel = 63
 
 	// ContentType is the media type of tiles and bundles.
 	ContentType = "application/octet-stream"
