@@ -3,6 +3,7 @@ package registry
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/safeconduct/safeconduct/verify"
@@ -131,4 +132,10 @@ func entryAt(h []HistoryEntry, index int64) (HistoryEntry, bool) {
 		return HistoryEntry{}, false
 	}
 	return h[i], true
+}
+
+// upTo cuts a history at a size.
+func upTo(h []HistoryEntry, size int64) []HistoryEntry {
+	n := sort.Search(len(h), func(i int) bool { return h[i].Index >= size })
+	return h[:n:n]
 }

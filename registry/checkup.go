@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"iter"
 
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -373,4 +376,30 @@ func (c *Checkup) checkpoints(report *Report, reader *Reader, next *snapshot, ch
 		}
 		report.add(derived, advice, "the kept checkpoint of size %d: %v", size, err)
 	}
+}
+
+// checkKept checks a kept checkpoint against the tree and the log keys in
+// force.
+func checkKept(reader *Reader, next *snapshot, size int64, kept []byte, tree tlog.HashReader) error {
+	c, err := verify.ParseCheckpoint(kept)
+	if err != nil {
+		return err
+	}
+	if c.Origin != reader.origin || c.Tree.N != size {
+		return fmt.Errorf("it is one of %q of size %d", c.Origin, c.Tree.N)
+	}
+	hash, err := tlog.TreeHash(size, tree)
+	if err != nil {
+		return err
+	}
+	if hash != c.Tree.Hash {
+		return fmt.Errorf("it has the root %v; the leaves have %v", c.Tree.Hash, hash)
+	}
+	root := rootBefore(next.roots, size)
+	_, err = note.Open(kept, note.VerifierList(append(logKeys(root), reader.cosignerKeys(root)...)...))
+	if err != nil {
+		return err
+	}
+	_, err = logSigned(kept, root)
+	return err
 }

@@ -1,17 +1,8 @@
 package registry
 
 import (
-	"fmt"
-	"sort"
-
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
-
-	"github.com/safeconduct/safeconduct/verify"
-	"github.com/safeconduct/safeconduct/verify/statusmap"
 )
-
-func emptyMap() *statusmap.Map { return new(statusmap.Map) }
 
 // A past is a log as it stood at an earlier size, with what is known to be
 // wrong in it put right. It is what a replay in place looks at.
@@ -60,36 +51,4 @@ func (p *past) History(subject string) ([]HistoryEntry, error) {
 		return nil, err
 	}
 	return unbroken(upTo(h, p.size)), nil
-}
-
-// upTo cuts a history at a size.
-func upTo(h []HistoryEntry, size int64) []HistoryEntry {
-	n := sort.Search(len(h), func(i int) bool { return h[i].Index >= size })
-	return h[:n:n]
-}
-
-// checkKept checks a kept checkpoint against the tree and the log keys in
-// force.
-func checkKept(reader *Reader, next *snapshot, size int64, kept []byte, tree tlog.HashReader) error {
-	c, err := verify.ParseCheckpoint(kept)
-	if err != nil {
-		return err
-	}
-	if c.Origin != reader.origin || c.Tree.N != size {
-		return fmt.Errorf("it is one of %q of size %d", c.Origin, c.Tree.N)
-	}
-	hash, err := tlog.TreeHash(size, tree)
-	if err != nil {
-		return err
-	}
-	if hash != c.Tree.Hash {
-		return fmt.Errorf("it has the root %v; the leaves have %v", c.Tree.Hash, hash)
-	}
-	root := rootBefore(next.roots, size)
-	_, err = note.Open(kept, note.VerifierList(append(logKeys(root), reader.cosignerKeys(root)...)...))
-	if err != nil {
-		return err
-	}
-	_, err = logSigned(kept, root)
-	return err
 }

@@ -36,6 +36,8 @@ type snapshot struct {
 	roots []rootAt
 }
 
+func emptyMap() *statusmap.Map { return new(statusmap.Map) }
+
 // rootAt is a trust root and its log index.
 type rootAt struct {
 	index int64

@@ -178,26 +178,3 @@ func bearWitness(err error, c verify.Checkpoint, signed []byte, tree tlog.HashRe
 	}
 	return x
 }
-
-// joined are the hashes of a log and of what has grown behind it.
-type joined struct {
-	log  tlog.HashReader
-	tree *growth
-}
-
-// ReadHashes implements [tlog.HashReader].
-func (j joined) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	out := make([]tlog.Hash, len(indexes))
-	for i, x := range indexes {
-		from := tlog.HashReader(j.tree)
-		if x < j.tree.start {
-			from = j.log
-		}
-		h, err := from.ReadHashes([]int64{x})
-		if err != nil {
-			return nil, err
-		}
-		out[i] = h[0]
-	}
-	return out, nil
-}
