@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync/atomic"
 	"time"
 
@@ -112,6 +113,27 @@ func (r *Reader) Leaf(index int64) ([]byte, error) {
 		return nil, fmt.Errorf("leaf %d: %w", index, ErrNotFound)
 	}
 	return r.leaf(index)
+}
+
+// Leaves yields the leaves from an index on, in order, up to [Reader.Size] as it
+// stands at the call. It ends after the first error.
+func (r *Reader) Leaves(from int64) iter.Seq2[[]byte, error] {
+	size := r.Size()
+	return func(yield func([]byte, error) bool) {
+		next := max(from, 0)
+		// What the log has behind it may not be durable.
+		if next >= size {
+			return
+		}
+		for leaf, err := range r.log.Leaves(next) {
+			if !yield(leaf, err) || err != nil {
+				return
+			}
+			if next++; next == size {
+				return
+			}
+		}
+	}
 }
 
 // ReadHashes implements [tlog.HashReader], for the tree up to [Reader.Size].

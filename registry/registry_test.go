@@ -20,6 +20,7 @@ import (
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/registry/tlogtiles"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -474,6 +475,9 @@ func TestNothingIsShownOfABatchThatMayNotBeDurable(t *testing.T) {
 					t.Errorf("hash of leaf %d: %v, want ErrNotFound", index, err)
 				}
 			}
+			for _, err := range r.Leaves(size) {
+				t.Errorf("leaves behind the size: %v", err)
+			}
 			if h, err := r.History(ctx, attest.EntitySubject(rt.Halcyon)); err != nil || len(h) > 0 {
 				t.Errorf("its history: %d entries, %v", len(h), err)
 			}
@@ -487,6 +491,45 @@ func TestNothingIsShownOfABatchThatMayNotBeDurable(t *testing.T) {
 				t.Errorf("the checkpoint before: %v\n%s", err, got)
 			}
 		})
+	}
+}
+
+func TestABundleIsReadAtOnce(t *testing.T) {
+	var counting *countingLog
+	r := rt.New(t, func(c *registry.Config) {
+		counting = &countingLog{Log: c.Log}
+		c.Log = counting
+	})
+	for i := range 4 {
+		r.MustSubmit(approvalNumber(i))
+	}
+	counting.leaves = 0
+	bundle, err := tlogtiles.Read(r, r.Size(), tlog.Tile{H: tlogtiles.Height, L: tlogtiles.Entries, W: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counting.leaves > 0 {
+		t.Errorf("%d leaves were read one by one", counting.leaves)
+	}
+	leaves, err := tlogtiles.ParseBundle(bundle, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, leaf := range leaves {
+		if want, err := r.Leaf(int64(i)); err != nil || !bytes.Equal(leaf, want) {
+			t.Errorf("leaf %d is another (%v)", i, err)
+		}
+	}
+	for from, want := range map[int64]int{-1: 10, 0: 10, 3: 7, 10: 0, 11: 0} {
+		n := 0
+		for _, err := range r.Leaves(from) {
+			if n++; err != nil {
+				t.Error(err)
+			}
+		}
+		if n != want {
+			t.Errorf("%d leaves from index %d on, want %d", n, from, want)
+		}
 	}
 }
 
