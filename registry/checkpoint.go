@@ -128,7 +128,7 @@ func (r *Registry) Cosign(ctx context.Context) error {
 		return err
 	}
 	// From here on it is kept or it is known that it is not, whoever still waits.
-	if err := r.log.SetCheckpoint(context.WithoutCancel(ctx), s.size, s.checkpoint); err != nil {
+	if err := r.log.Keep(context.WithoutCancel(ctx), Standing{Checkpoint: s.head()}); err != nil {
 		return r.storage(err)
 	}
 	r.full.Store(false)

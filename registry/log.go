@@ -16,7 +16,7 @@ import (
 // the batch starts at: somebody else has written to it.
 var ErrHeadMoved = errors.New("the log does not end where the batch starts")
 
-// ErrFull is returned by [Order.Append] and [Log.SetCheckpoint], before
+// ErrFull is returned by [Order.Append] and [Log.Keep], before
 // anything is written, where the store has no room left. Later calls may
 // succeed.
 var ErrFull = errors.New("the disk is full, or nearly so; nothing was written; make room")
@@ -41,26 +41,22 @@ type Order interface {
 
 // A Log is an order and what is derived from it, in one store. It is
 // implemented by package badgerlog. One goroutine at a time writes (Append and
-// the methods that begin with Set); all others may be called concurrently with
-// it.
+// Keep); all others may be called concurrently with it.
 type Log interface {
 	Order
 	tlog.HashReader
 
-	// SetCheckpoint replaces the kept checkpoint of a size by one with other
-	// signatures. There has to be one: that of a batch appended. It returns
+	// Keep makes durable what cosigners say of what is logged, all or nothing.
+	// It returns [ErrNotFound] where no batch has the checkpoint's size, and
 	// [ErrFull] as Append does.
-	SetCheckpoint(ctx context.Context, size int64, checkpoint []byte) error
+	Keep(ctx context.Context, s Standing) error
 	// Checkpoint returns the kept checkpoint of a size, or [ErrNotFound]. Every
 	// Batch.Checkpoint that was appended is kept.
 	Checkpoint(size int64) ([]byte, error)
-	// SetQuorate keeps the size of the newest checkpoint that satisfied the
-	// register's cosigning policy, Quorate returns it, 0 for none.
-	SetQuorate(ctx context.Context, size int64) error
+	// Quorate returns the size of the newest checkpoint that satisfied the
+	// register's cosigning policy, 0 for none.
 	Quorate() (int64, error)
-	// SetSize keeps the size that a cosigner last confirmed, by its verifier
-	// key; Sizes returns all that are kept.
-	SetSize(ctx context.Context, vkey string, size int64) error
+	// Sizes returns what each cosigner last confirmed, by its verifier key.
 	Sizes() (map[string]int64, error)
 
 	// Leaf returns a leaf, or [ErrNotFound].
@@ -104,6 +100,20 @@ type Batch struct {
 	// Kept are the signed notes of smaller sizes within the batch, ascending,
 	// as far as whoever appends has them. They are kept like Checkpoint.
 	Kept []Head
+}
+
+// A Standing is what cosigners say of what is logged. What is zero stays as it
+// was.
+type Standing struct {
+	// Checkpoint replaces the kept checkpoint of its size by one with other
+	// signatures.
+	Checkpoint Head
+	// Quorate is the size of the newest checkpoint that satisfied the register's
+	// cosigning policy.
+	Quorate int64
+	// Sizes are what cosigners have confirmed, by verifier key. Those of others
+	// stay.
+	Sizes map[string]int64
 }
 
 // Named is a statement's name and its place.

@@ -358,23 +358,22 @@ func (r *Registry) publishCosigned(ctx context.Context, s *snapshot, answers []a
 // keepCosigned keeps a checkpoint with its cosignatures, that it satisfies the
 // policy, and who has confirmed its size.
 func (r *Registry) keepCosigned(ctx context.Context, s *snapshot, answers []answered) error {
-	if err := r.log.SetCheckpoint(ctx, s.size, s.checkpoint); err != nil {
-		return r.storage(err)
-	}
+	standing := Standing{Checkpoint: s.head(), Sizes: make(map[string]int64, len(answers))}
 	if s.size != r.shown().size {
-		if err := r.log.SetQuorate(ctx, s.size); err != nil {
-			return r.storage(err)
-		}
+		standing.Quorate = s.size
 	}
 	for _, a := range answers {
-		o := a.from
-		if o == nil || o.kept == s.size {
-			continue
+		if a.from != nil && a.from.kept != s.size {
+			standing.Sizes[a.from.VKey()] = s.size
 		}
-		if err := r.log.SetSize(ctx, o.VKey(), s.size); err != nil {
-			return r.storage(err)
+	}
+	if err := r.log.Keep(ctx, standing); err != nil {
+		return r.storage(err)
+	}
+	for _, a := range answers {
+		if a.from != nil {
+			a.from.kept = s.size
 		}
-		o.kept = s.size
 	}
 	r.full.Store(false)
 	return nil

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -918,11 +920,12 @@ func TestAStoreThatFailsWhilePublishingEndsAllWriting(t *testing.T) {
 	r.report()
 }
 
-// unkept is a log whose SetCheckpoint fails as told.
+// unkept is a log whose Keep fails as told.
 type unkept struct {
 	registry.Log
-	mu  sync.Mutex
-	err error
+	mu   sync.Mutex
+	err  error
+	kept []registry.Standing
 }
 
 func (u *unkept) fail(err error) {
@@ -931,11 +934,41 @@ func (u *unkept) fail(err error) {
 	u.err = err
 }
 
-func (u *unkept) SetCheckpoint(ctx context.Context, size int64, checkpoint []byte) error {
+func (u *unkept) Keep(ctx context.Context, s registry.Standing) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.kept = append(u.kept, s)
 	if u.err != nil {
 		return u.err
 	}
-	return u.Log.SetCheckpoint(ctx, size, checkpoint)
+	return u.Log.Keep(ctx, s)
+}
+
+func (u *unkept) keeps() []registry.Standing {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.kept)
+}
+
+// Each write is synced, and nothing is sequenced meanwhile. Nor may a checkpoint
+// be kept and that it has its quorum be lost.
+func TestWhatIsPublishedIsKeptInOneWrite(t *testing.T) {
+	r := cosignedBy(t, "group q all a b c")
+	var log *unkept
+	r.start(func(c *registry.Config) {
+		log = &unkept{Log: c.Log}
+		c.Log = log
+	})
+	before := len(log.keeps())
+	size := r.submit(1).Size
+	r.await(size)
+	kept := log.keeps()[before:]
+	if len(kept) != 1 {
+		t.Fatalf("%d writes, want 1: %+v", len(kept), kept)
+	}
+	s := kept[0]
+	sizes := map[string]int64{r.a.VKey: size, r.b.VKey: size, r.c.VKey: size}
+	if !bytes.Equal(s.Checkpoint.Checkpoint, r.Checkpoint()) || s.Checkpoint.Size != size || s.Quorate != size || !maps.Equal(s.Sizes, sizes) {
+		t.Errorf("kept is %+v", s)
+	}
 }

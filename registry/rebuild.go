@@ -65,18 +65,13 @@ func copyCosigners(ctx context.Context, from, to Log) error {
 	if err != nil {
 		return err
 	}
-	for vkey, size := range sizes {
-		if err := to.SetSize(ctx, vkey, size); err != nil {
-			return err
-		}
-	}
 	quorate, err := from.Quorate()
-	if err != nil || quorate == 0 {
+	if err != nil {
 		return err
 	}
 	if _, err := to.Checkpoint(quorate); err != nil {
 		// Damaged and left out; the cosigners are asked anew.
-		return nil //nolint:nilerr // see above
+		quorate = 0
 	}
-	return to.SetQuorate(ctx, quorate)
+	return to.Keep(ctx, Standing{Quorate: quorate, Sizes: sizes})
 }

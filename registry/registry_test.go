@@ -565,8 +565,8 @@ func (u *unsyncedLog) Append(ctx context.Context, b registry.Batch) error {
 	return errors.Join(u.Log.Append(ctx, b), u.err)
 }
 
-func (u *unsyncedLog) SetCheckpoint(ctx context.Context, size int64, checkpoint []byte) error {
-	return errors.Join(u.Log.SetCheckpoint(ctx, size, checkpoint), u.err)
+func (u *unsyncedLog) Keep(ctx context.Context, s registry.Standing) error {
+	return errors.Join(u.Log.Keep(ctx, s), u.err)
 }
 
 type faultyLog struct {

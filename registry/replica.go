@@ -231,7 +231,7 @@ func (r *Replica) again(ctx context.Context, base *snapshot, c verify.Checkpoint
 	if r.quorate != nil && r.quorate(next.checkpoint) != nil && r.quorate(base.checkpoint) == nil {
 		return nil
 	}
-	if err := r.log.SetCheckpoint(ctx, next.size, next.checkpoint); err != nil {
+	if err := r.log.Keep(ctx, Standing{Checkpoint: next.head()}); err != nil {
 		return r.fail(ctx, err)
 	}
 	r.advance(&next)
@@ -275,7 +275,7 @@ func (r *Replica) show(ctx context.Context, s *snapshot) error {
 		if r.quorate(s.checkpoint) != nil {
 			return nil //nolint:nilerr // it waits for its cosignatures
 		}
-		if err := r.log.SetQuorate(ctx, s.size); err != nil {
+		if err := r.log.Keep(ctx, Standing{Quorate: s.size}); err != nil {
 			return r.fail(ctx, err)
 		}
 	}

@@ -45,10 +45,7 @@ func (r *Replica) Publish(ctx context.Context, v Version, checkpoint []byte) err
 	if met, err := r.pinned(&next); err != nil || !met {
 		return err
 	}
-	if err := r.log.SetCheckpoint(ctx, next.size, next.checkpoint); err != nil {
-		return r.fail(ctx, err)
-	}
-	if err := r.log.SetQuorate(ctx, next.size); err != nil {
+	if err := r.log.Keep(ctx, Standing{Checkpoint: next.head(), Quorate: next.size}); err != nil {
 		return r.fail(ctx, err)
 	}
 	if r.newest().size == next.size {

@@ -57,6 +57,9 @@ func rootBefore(roots []rootAt, index int64) *attest.TrustRoot {
 	return roots[i-1].root
 }
 
+// head is where a log of the snapshot's size ends.
+func (s *snapshot) head() Head { return Head{s.size, s.checkpoint} }
+
 // value returns what the status map says of the subject with that key.
 func (s *snapshot) value(key [32]byte) (verify.MapValue, error) {
 	b, ok := s.statuses.Get(key)

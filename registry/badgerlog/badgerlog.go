@@ -344,30 +344,6 @@ func put(txn *badger.Txn, b registry.Batch) error {
 	return txn.Set(headKey, b.Checkpoint)
 }
 
-// SetCheckpoint implements [registry.Log].
-func (l *Log) SetCheckpoint(ctx context.Context, size int64, checkpoint []byte) error {
-	err := l.update(ctx, func(txn *badger.Txn) error {
-		head, err := headOf(txn)
-		if err != nil {
-			return err
-		}
-		if _, err := get(txn, checkpointKey(size)); err != nil {
-			if errors.Is(err, badger.ErrKeyNotFound) {
-				return fmt.Errorf("no batch ended there: %w", registry.ErrNotFound)
-			}
-			return err
-		}
-		if err := putCheckpoint(txn, size, checkpoint); err != nil || head.Size != size {
-			return err
-		}
-		return txn.Set(headKey, checkpoint)
-	})
-	if err != nil {
-		return fmt.Errorf("keep the checkpoint of size %d: %w", size, err)
-	}
-	return nil
-}
-
 // Head implements [registry.Log].
 func (l *Log) Head() (head registry.Head, err error) {
 	err = l.db.View(func(txn *badger.Txn) error {

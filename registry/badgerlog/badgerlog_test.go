@@ -1,7 +1,6 @@
 package badgerlog_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -30,35 +29,19 @@ func TestASecondOpenOfADirectoryIsRefused(t *testing.T) {
 	}
 }
 
-func TestAppendOnlyAtTheHead(t *testing.T) {
-	log, err := badgerlog.Open(t.TempDir(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := log.Close(); err != nil {
-			t.Error(err)
+func TestBadgerHoldsALog(t *testing.T) {
+	rt.TestLog(t, func(t *testing.T) registry.Log {
+		log, err := badgerlog.Open(t.TempDir(), nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	err = log.Append(context.Background(), registry.Batch{Start: 7})
-	if !errors.Is(err, registry.ErrHeadMoved) {
-		t.Errorf("append beyond the head: %v, want ErrHeadMoved", err)
-	}
-	if err := log.SetCheckpoint(context.Background(), 7, []byte("x")); !errors.Is(err, registry.ErrNotFound) {
-		t.Errorf("checkpoint of a size that has none: %v, want ErrNotFound", err)
-	}
-	if head, err := log.Head(); err != nil || head.Size != 0 || head.Checkpoint != nil {
-		t.Errorf("head %+v, %v", head, err)
-	}
-	if _, err := log.Leaf(0); !errors.Is(err, registry.ErrNotFound) {
-		t.Errorf("leaf: %v, want ErrNotFound", err)
-	}
-	if _, ok, err := log.Find("iss", "jti"); ok || err != nil {
-		t.Errorf("find: %v, %v", ok, err)
-	}
-	if h, err := log.History("entity:lei:X"); len(h) != 0 || err != nil {
-		t.Errorf("history: %v, %v", h, err)
-	}
+		t.Cleanup(func() {
+			if err := log.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return log
+	})
 }
 
 // filled is a log that was closed with more hashes than one chunk has.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 )
 
@@ -299,7 +300,7 @@ func TestALostSizeIsNoticed(t *testing.T) {
 	dir := t.TempDir()
 	log := openSmall(t, dir)
 	newRaw().grow(t, log, 3, 100)
-	if err := log.SetSize(context.Background(), "witness+1", 3); err != nil {
+	if err := log.Keep(context.Background(), registry.Standing{Sizes: map[string]int64{"witness+1": 3}}); err != nil {
 		t.Fatal(err)
 	}
 	store := copyStore(t, dir)

@@ -104,9 +104,7 @@ func TestAFullDiskRefusesAndReads(t *testing.T) {
 	settled(t, dir)
 
 	empty := fill(t, top)
-	wantFull(t, "set a checkpoint", log.SetCheckpoint(ctx, int64(len(want.leaves)), []byte("x")))
-	wantFull(t, "set a size", log.SetSize(ctx, "witness+1", 7))
-	wantFull(t, "set the quorum", log.SetQuorate(ctx, 20))
+	wantFull(t, "keep", log.Keep(ctx, registry.Standing{Quorate: 20, Sizes: map[string]int64{"witness+1": 7}}))
 	b := want.batch(t, 1, 100)
 	wantFull(t, "append", log.Append(ctx, b))
 	want.forget(b)

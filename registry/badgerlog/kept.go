@@ -18,6 +18,51 @@ func putCheckpoint(txn *badger.Txn, size int64, checkpoint []byte) error {
 	return txn.Set(checkpointKey(size), checkpoint)
 }
 
+// Keep implements [registry.Log].
+func (l *Log) Keep(ctx context.Context, s registry.Standing) error {
+	if err := l.update(ctx, func(txn *badger.Txn) error { return putStanding(txn, s) }); err != nil {
+		return fmt.Errorf("keep what cosigners say: %w", err)
+	}
+	return nil
+}
+
+func putStanding(txn *badger.Txn, s registry.Standing) error {
+	if s.Checkpoint.Size > 0 {
+		if err := replaceCheckpoint(txn, s.Checkpoint); err != nil {
+			return fmt.Errorf("the checkpoint of size %d: %w", s.Checkpoint.Size, err)
+		}
+	}
+	if s.Quorate > 0 {
+		if err := txn.Set(quorateKey, number(nil, s.Quorate)); err != nil {
+			return err
+		}
+	}
+	for vkey, size := range s.Sizes {
+		if err := txn.Set(sizeKey(vkey), number(nil, size)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceCheckpoint replaces the kept checkpoint of a size.
+func replaceCheckpoint(txn *badger.Txn, c registry.Head) error {
+	head, err := headOf(txn)
+	if err != nil {
+		return err
+	}
+	if _, err := get(txn, checkpointKey(c.Size)); err != nil {
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return fmt.Errorf("no batch ended there: %w", registry.ErrNotFound)
+		}
+		return err
+	}
+	if err := putCheckpoint(txn, c.Size, c.Checkpoint); err != nil || head.Size != c.Size {
+		return err
+	}
+	return txn.Set(headKey, c.Checkpoint)
+}
+
 // Checkpoint implements [registry.Log].
 func (l *Log) Checkpoint(size int64) (checkpoint []byte, err error) {
 	err = l.db.View(func(txn *badger.Txn) error {
@@ -45,22 +90,6 @@ func (l *Log) Quorate() (size int64, err error) {
 	return size, nil
 }
 
-// SetQuorate implements [registry.Log].
-func (l *Log) SetQuorate(ctx context.Context, size int64) error {
-	if err := l.mark(ctx, quorateKey, size); err != nil {
-		return fmt.Errorf("keep the size %d of the newest checkpoint with a quorum: %w", size, err)
-	}
-	return nil
-}
-
-// SetSize implements [registry.Log].
-func (l *Log) SetSize(ctx context.Context, vkey string, size int64) error {
-	if err := l.mark(ctx, sizeKey(vkey), size); err != nil {
-		return fmt.Errorf("keep the size %d that %s confirmed: %w", size, vkey, err)
-	}
-	return nil
-}
-
 // Sizes implements [registry.Log].
 func (l *Log) Sizes() (map[string]int64, error) {
 	sizes := make(map[string]int64)
@@ -82,11 +111,6 @@ func (l *Log) Sizes() (map[string]int64, error) {
 		return nil, fmt.Errorf("read the sizes that cosigners confirmed: %w", err)
 	}
 	return sizes, nil
-}
-
-// mark keeps a size under a key.
-func (l *Log) mark(ctx context.Context, key []byte, size int64) error {
-	return l.update(ctx, func(txn *badger.Txn) error { return txn.Set(key, number(nil, size)) })
 }
 
 // getNumber reads a size, 0 where none is kept.

@@ -74,7 +74,7 @@ func keepCosigned(ctx context.Context, dir string, log registry.Log, c cosigned)
 	if err := durable.WriteFile(filepath.Join(dir, cosignedFile), append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("keep what was cosigned: %w", err)
 	}
-	if err := log.SetSize(ctx, c.VKey, c.Size); err != nil {
+	if err := log.Keep(ctx, registry.Standing{Sizes: map[string]int64{c.VKey: c.Size}}); err != nil {
 		return fmt.Errorf("keep what was cosigned: %w", err)
 	}
 	return nil
