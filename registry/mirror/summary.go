@@ -87,7 +87,7 @@ func summarize(log registry.Log, r *registry.Reader, signed []byte, trust *verif
 }
 
 // count looks at every leaf.
-func (s *Summary) count(log registry.Log) error {
+func (s *Summary) count(log registry.Order) error {
 	for leaf, err := range log.Leaves(0) {
 		if err != nil {
 			return err
