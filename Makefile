@@ -39,8 +39,9 @@ $(LINT):
 lint: $(LINT) ## golangci-lint, at a pinned version
 	$(LINT) run ./...
 
-vet: ## go vet
+vet: ## go vet, and what differs by system on others
 	go vet ./...
+	for os in darwin windows; do GOOS=$$os go vet ./registry/badgerlog || exit 1; done
 	cd interop && go vet ./...
 
 tidy: ## fail where go mod tidy would change something

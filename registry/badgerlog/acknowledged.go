@@ -48,7 +48,7 @@ const (
 // openAcknowledged opens and locks the file in dir, and makes it where there is
 // none.
 func openAcknowledged(dir string) (*acknowledged, error) {
-	f, err := os.OpenFile(filepath.Join(dir, acknowledgedName), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openLocked(filepath.Join(dir, acknowledgedName))
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +60,6 @@ func openAcknowledged(dir string) (*acknowledged, error) {
 }
 
 func (a *acknowledged) open(dir string) error {
-	if err := lock(a.file); err != nil {
-		return err
-	}
 	info, err := a.file.Stat()
 	if err != nil {
 		return err

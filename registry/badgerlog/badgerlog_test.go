@@ -3,6 +3,8 @@ package badgerlog_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,14 +20,34 @@ import (
 	"github.com/safeconduct/safeconduct/verify"
 )
 
+// The second one is refused before it looks at the files, which it would mend.
 func TestASecondOpenOfADirectoryIsRefused(t *testing.T) {
-	r := rt.New(t)
-	log, err := badgerlog.Open(filepath.Join(r.Dir, "log"), nil)
-	if err == nil {
-		t.Fatal("opened twice", log.Close())
+	dir := t.TempDir()
+	held := openSmall(t, dir)
+	defer closeLog(t, held)
+	newRaw().grow(t, held, 3, 100)
+	settled(t, dir)
+	empty := filepath.Join(dir, "00099.mem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(err.Error(), "another process") {
-		t.Errorf("%v does not say that another process may use it", err)
+	before := contents(t, dir)
+	for name, open := range map[string]func(string, *slog.Logger) (*badgerlog.Log, error){
+		"open": badgerlog.Open, "open unchecked": badgerlog.OpenUnchecked,
+	} {
+		log, err := open(dir, nil)
+		if err == nil {
+			t.Fatal("opened twice", log.Close())
+		}
+		if !strings.Contains(err.Error(), "another process") {
+			t.Errorf("%s: %v does not say that another process may use it", name, err)
+		}
+	}
+	if !maps.Equal(before, contents(t, dir)) {
+		t.Error("the files were changed")
+	}
+	if err := os.Remove(empty); err != nil {
+		t.Fatal(err)
 	}
 }
 

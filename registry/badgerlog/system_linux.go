@@ -9,18 +9,6 @@ import (
 	"github.com/safeconduct/safeconduct/registry"
 )
 
-// lock takes the file for this process.
-func lock(f *os.File) error {
-	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return errInUse
-	}
-	if err != nil {
-		return fmt.Errorf("lock %s: %w", f.Name(), err)
-	}
-	return nil
-}
-
 // syncData makes what was written to a file durable, without its times.
 func syncData(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }
 

@@ -7,10 +7,7 @@ import (
 	"os"
 )
 
-// On other systems than Linux badger's own lock has to do, and a full disk is
-// found out when it is full.
-
-func lock(*os.File) error { return nil }
+// On other systems than Linux a full disk is found out when it is full.
 
 func syncData(f *os.File) error { return f.Sync() }
 
