@@ -27,7 +27,7 @@ import (
 
 // A Log is an open log. It may be used concurrently.
 type Log struct {
-	db     *badger.DB
+	db     *database
 	dir    string
 	logger *slog.Logger
 	// memtable is the size of badger's tables in memory.
@@ -83,10 +83,11 @@ func open(dir string, memtable int64, logger *slog.Logger, begin func(l *Log, wa
 		l.wal, err = newestWAL(dir)
 	}
 	if err == nil {
-		l.db, err = badger.Open(settings(dir, memtable, logger))
-		if err != nil {
+		var db *badger.DB
+		if db, err = badger.Open(settings(dir, memtable, logger)); err != nil {
 			err = reason(err)
 		}
+		l.db = newDatabase(db)
 	}
 	if err != nil {
 		return nil, errors.Join(err, acked.close())
@@ -120,18 +121,31 @@ func (l *Log) begin(wal span) error {
 	return l.allocate()
 }
 
-// Close closes the log. Whoever uses it has to be done before. Where the disk
-// has no room for what badger writes on closing it returns [registry.ErrFull]
-// and leaves the log open: make room and Close again, or end the process, and
-// the next [Open] has all of it.
+// Close closes the log: it waits for whoever reads or writes, and from then on
+// all methods return [registry.ErrClosed]. It is not to be called from within a
+// listing. Where the disk has no room for what badger writes on closing it
+// returns [registry.ErrFull] and leaves the log open: make room and Close again,
+// or end the process, and the next [Open] has all of it.
 func (l *Log) Close() error {
-	if err := roomToClose(l.dir); err != nil {
-		return fmt.Errorf("close the log: %w", err)
-	}
-	if err := errors.Join(l.db.Close(), l.acked.close()); err != nil {
+	if err := l.close(); err != nil {
 		return fmt.Errorf("close the log: %w", err)
 	}
 	return nil
+}
+
+func (l *Log) close() error {
+	if err := l.db.enter(); err != nil {
+		return err
+	}
+	err := roomToClose(l.dir)
+	l.db.leave()
+	if err == nil {
+		err = l.db.shut()
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.db.Close(), l.acked.close())
 }
 
 // claim writes the layout into a new log and refuses one of another layout.
@@ -256,6 +270,10 @@ func (l *Log) commit(ctx context.Context, size int64, root tlog.Hash, change fun
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := l.db.enter(); err != nil {
+		return err
+	}
+	defer l.db.leave()
 	if err := l.room(); err != nil {
 		return err
 	}

@@ -43,3 +43,10 @@ func ReadWAL(dir string) (newest WAL, err error) {
 	}
 	return newest, a.close()
 }
+
+// Forget has stored hashes read from badger again.
+func Forget(l *Log) {
+	l.chunks.mu.Lock()
+	defer l.chunks.mu.Unlock()
+	clear(l.chunks.have)
+}

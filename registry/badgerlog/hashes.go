@@ -20,6 +20,7 @@ func (l *Log) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	defer func() {
 		if txn != nil {
 			txn.Discard()
+			l.db.leave()
 		}
 	}()
 	for i, index := range indexes {
@@ -27,6 +28,9 @@ func (l *Log) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		have := l.chunks.get(n)
 		if len(have) < offset+tlog.HashSize {
 			if txn == nil {
+				if err := l.db.enter(); err != nil {
+					return nil, fmt.Errorf("read stored hash %d: %w", index, err)
+				}
 				txn = l.db.NewTransaction(false)
 			}
 			var err error
