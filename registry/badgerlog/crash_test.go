@@ -91,27 +91,30 @@ func submitUntilKilled(dir string, table int64, round string) error {
 	}
 	out := json.NewEncoder(os.Stdout)
 	var mu sync.Mutex
+	submit := func(name string) error {
+		c := rt.Approval(name, rt.IN, rt.Halcyon, "US")
+		c.Aud, c.IAT = rt.Origin, attest.NumericDate(time.Now().Unix())
+		// Sites would make admission compare with all that came before.
+		c.ApprovedSites = nil
+		statement, err := rt.Sign(c)
+		if err != nil {
+			return err
+		}
+		receipt, err := reg.Submit(ctx, statement)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		return out.Encode(acknowledgement{statement, receipt})
+	}
 	failed := make(chan error)
 	for worker := range 4 {
 		go func() {
 			for i := 0; ; i++ {
-				c := rt.Approval(fmt.Sprintf("TEA-%s-%d-%d", round, worker, i), rt.IN, rt.Halcyon, "US")
-				c.Aud, c.IAT = rt.Origin, attest.NumericDate(time.Now().Unix())
-				// Sites would make admission compare with all that came before.
-				c.ApprovedSites = nil
-				statement, err := rt.Sign(c)
-				if err != nil {
+				if err := submit(fmt.Sprintf("TEA-%s-%d-%d", round, worker, i)); err != nil {
 					failed <- err
-				}
-				receipt, err := reg.Submit(ctx, statement)
-				if err != nil {
-					failed <- err
-				}
-				mu.Lock()
-				err = out.Encode(acknowledgement{statement, receipt})
-				mu.Unlock()
-				if err != nil {
-					failed <- err
+					return
 				}
 			}
 		}()
@@ -132,6 +135,9 @@ type crashed struct {
 // checked after each.
 const roundsOfOne = 5
 
+// A kill leaves what was written and not synced: this shows that each batch is
+// whole or not there. That it is synced before anybody is answered is shown where
+// the power is cut.
 func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	rounds := 40
@@ -185,8 +191,8 @@ func (c *crashed) see(t *testing.T, checkpoint []byte) tlog.Tree {
 	return cp.Tree
 }
 
-// kill runs a submitter and kills it at a random moment.
-func (c *crashed) kill(t *testing.T, random *rand.Rand, round int) {
+// start runs a submitter, which prints its acknowledgements.
+func (c *crashed) start(t *testing.T, stderr io.Writer, round int) (*exec.Cmd, *bufio.Reader) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -194,7 +200,7 @@ func (c *crashed) kill(t *testing.T, random *rand.Rand, round int) {
 	}
 	child := exec.Command(exe)
 	child.Env = append(os.Environ(), crashDir+"="+c.dir, fmt.Sprintf("%s=%d", crashTable, c.table), fmt.Sprintf("%s=%d", crashRound, round))
-	child.Stderr = os.Stderr
+	child.Stderr = stderr
 	stdout, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -202,6 +208,24 @@ func (c *crashed) kill(t *testing.T, random *rand.Rand, round int) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
+	return child, bufio.NewReader(stdout)
+}
+
+// acknowledge takes down what was acknowledged.
+func (c *crashed) acknowledge(t *testing.T, line []byte) {
+	t.Helper()
+	var a acknowledgement
+	if err := json.Unmarshal(line, &a); err != nil {
+		t.Fatal(err)
+	}
+	c.see(t, a.Receipt.Checkpoint)
+	c.acks = append(c.acks, a)
+}
+
+// kill runs a submitter and kills it at a random moment.
+func (c *crashed) kill(t *testing.T, random *rand.Rand, round int) {
+	t.Helper()
+	child, lines := c.start(t, os.Stderr, round)
 	kill := func() { _ = child.Process.Kill() }
 	// Mostly while it writes, now and then while it opens.
 	late := time.Duration(random.IntN(150)) * time.Millisecond
@@ -209,7 +233,6 @@ func (c *crashed) kill(t *testing.T, random *rand.Rand, round int) {
 		time.AfterFunc(late, kill)
 	}
 	var first sync.Once
-	lines := bufio.NewReader(stdout)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
@@ -219,12 +242,7 @@ func (c *crashed) kill(t *testing.T, random *rand.Rand, round int) {
 			}
 			break
 		}
-		var a acknowledgement
-		if err := json.Unmarshal(line, &a); err != nil {
-			t.Fatal(err)
-		}
-		c.see(t, a.Receipt.Checkpoint)
-		c.acks = append(c.acks, a)
+		c.acknowledge(t, line)
 		first.Do(func() { time.AfterFunc(late, kill) })
 	}
 	var exit *exec.ExitError

@@ -50,3 +50,12 @@ func Forget(l *Log) {
 	defer l.chunks.mu.Unlock()
 	clear(l.chunks.have)
 }
+
+// AcknowledgedSize is how far a closed store says that it was acknowledged.
+func AcknowledgedSize(dir string) (int64, error) {
+	a, err := openAcknowledged(dir)
+	if err != nil {
+		return 0, err
+	}
+	return a.size, a.close()
+}

@@ -25,7 +25,7 @@ func disk(t *testing.T, size string) string {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size+",mode=700"); err != nil {
 		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
-			t.Skipf("a file system cannot be mounted here (%v): run the tests as root", err)
+			cannotMount(t, err)
 		}
 		t.Fatal(err)
 	}
