@@ -2,6 +2,7 @@ package badgerlog_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"math/rand/v2"
@@ -55,33 +56,37 @@ func TestADamagedFileLosesNothingSilently(t *testing.T) {
 	if testing.Short() {
 		rounds = 1
 	}
-	random := rand.New(rand.NewPCG(1, 2))
-	kinds := map[string]func(t *testing.T, name string, size int64){
-		"a flipped bit": func(t *testing.T, name string, size int64) {
+	kinds := []struct {
+		name string
+		harm func(t *testing.T, random *rand.Rand, name string, size int64)
+	}{
+		{"a flipped bit", func(t *testing.T, random *rand.Rand, name string, size int64) {
 			flip(t, name, random.Int64N(size), random.IntN(8))
-		},
-		"cut short": func(t *testing.T, name string, size int64) {
+		}},
+		{"cut short", func(t *testing.T, random *rand.Rand, name string, size int64) {
 			if err := os.Truncate(name, random.Int64N(size)); err != nil {
 				t.Fatal(err)
 			}
-		},
-		"zeros at the end": func(t *testing.T, name string, size int64) {
+		}},
+		{"zeros at the end", func(t *testing.T, random *rand.Rand, name string, size int64) {
 			at := random.Int64N(size)
 			overwrite(t, name, at, make([]byte, size-at))
-		},
-		"missing": func(t *testing.T, name string, _ int64) {
+		}},
+		{"missing", func(t *testing.T, _ *rand.Rand, name string, _ int64) {
 			if err := os.Remove(name); err != nil {
 				t.Fatal(err)
 			}
-		},
+		}},
 	}
-	for state, dir := range map[string]string{"killed": killed, "closed": closed} {
-		for kind, harm := range kinds {
+	for _, state := range []struct{ name, dir string }{{"killed", killed}, {"closed", closed}} {
+		for _, kind := range kinds {
 			for _, file := range []string{".mem", ".sst", ".vlog", "MANIFEST", "KEYREGISTRY", "DISCARD", "acknowledged"} {
-				t.Run(state+"/"+file+"/"+kind, func(t *testing.T) {
+				t.Run(state.name+"/"+file+"/"+kind.name, func(t *testing.T) {
+					// Run alone it does the same damage.
+					random := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(t.Name()))))
 					refused, times := 0, 0
 					for range rounds {
-						store := copyStore(t, dir)
+						store := copyStore(t, state.dir)
 						name := pick(t, store, file, random)
 						if name == "" {
 							t.Skip("there is none")
@@ -90,7 +95,7 @@ func TestADamagedFileLosesNothingSilently(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						harm(t, name, max(info.Size(), 1))
+						kind.harm(t, random, name, max(info.Size(), 1))
 						times++
 						log, err := badgerlog.OpenSmall(store, 1<<20)
 						if err != nil {
