@@ -93,8 +93,8 @@ type outgoing struct {
 	// fetching counts the checkpoints among them.
 	fetching int
 	fetchers sync.WaitGroup
-	// hashes are the stored hashes of what is written.
-	hashes []tlog.Hash
+	// tree is that of the leaves that were read.
+	tree tree
 }
 
 // An entry is a leaf, or a checkpoint that is being fetched.
@@ -123,7 +123,7 @@ func (o *outgoing) write(ctx context.Context, w io.Writer) error {
 	size := int64(0)
 	for leaf, err := range o.src.Leaves(ctx, 0, c.Tree.N) {
 		if err == nil {
-			err = o.leaf(b, size, leaf)
+			err = o.leaf(b, leaf)
 		}
 		size++
 		if err == nil && verify.IsStatusLeaf(leaf) && size < c.Tree.N {
@@ -141,9 +141,7 @@ func (o *outgoing) write(ctx context.Context, w io.Writer) error {
 			return err
 		}
 	}
-	if hash, err := tlog.TreeHash(size, tlog.HashReaderFunc(o.read)); err != nil {
-		return err
-	} else if size != c.Tree.N || hash != c.Tree.Hash {
+	if hash := o.tree.root(); size != c.Tree.N || hash != c.Tree.Hash {
 		return fmt.Errorf("the %d leaves that were read have the root %v; the checkpoint signs %d leaves with the root %v: the log is damaged, or somebody has changed it on its way", size, hash, c.Tree.N, c.Tree.Hash)
 	}
 	if err := record(b, kindCheckpoint, o.checkpoint); err != nil {
@@ -152,26 +150,15 @@ func (o *outgoing) write(ctx context.Context, w io.Writer) error {
 	return b.Flush()
 }
 
-// leaf adds a leaf's hashes, and writes it or puts it behind what is waited for.
-func (o *outgoing) leaf(w *bufio.Writer, index int64, leaf []byte) error {
-	hs, err := tlog.StoredHashes(index, leaf, tlog.HashReaderFunc(o.read))
-	if err != nil {
-		return err
-	}
-	o.hashes = append(o.hashes, hs...)
+// leaf adds a leaf to the tree, and writes it or puts it behind what is waited
+// for.
+func (o *outgoing) leaf(w *bufio.Writer, leaf []byte) error {
+	o.tree.add(tlog.RecordHash(leaf))
 	if len(o.waiting) == 0 {
 		return record(w, kindLeaf, leaf)
 	}
 	o.waiting = append(o.waiting, &entry{leaf: leaf})
 	return nil
-}
-
-func (o *outgoing) read(indexes []int64) ([]tlog.Hash, error) {
-	hs := make([]tlog.Hash, len(indexes))
-	for i, x := range indexes {
-		hs[i] = o.hashes[x]
-	}
-	return hs, nil
 }
 
 // before has the checkpoint of a smaller size written where the source has it.

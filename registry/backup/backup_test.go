@@ -5,13 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/registry"
@@ -115,60 +119,147 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	}
 }
 
+// A meanwhile is a store that has something done after its first leaf was read.
+type meanwhile struct {
+	registry.Log
+	do func()
+}
+
+func (m meanwhile) Leaves(from int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		first := true
+		for leaf, err := range m.Log.Leaves(from) {
+			if !yield(leaf, err) {
+				return
+			}
+			if first {
+				m.do()
+			}
+			first = false
+		}
+	}
+}
+
 func TestABackupIsTakenWhileTheRegisterWrites(t *testing.T) {
 	r := rt.New(t)
+	// More than is read from the store at once.
+	for i := range 30 {
+		r.MustSubmit(longApproval(i))
+	}
 	statements := make([][]byte, 120)
 	for i := range statements {
 		statements[i] = r.Sign(approval(i))
 	}
+	before := r.Size()
 	var writing sync.WaitGroup
-	for w := range 4 {
-		writing.Go(func() {
-			for i := w; i < len(statements); i += 4 {
-				if _, err := r.Submit(context.Background(), statements[i]); err != nil {
-					t.Errorf("submit: %v", err)
+	log := meanwhile{r.Log(), func() {
+		// The backup goes on once the register has written, and while it does.
+		written := make(chan struct{}, len(statements))
+		for w := range 4 {
+			writing.Go(func() {
+				for i := w; i < len(statements); i += 4 {
+					if _, err := r.Submit(context.Background(), statements[i]); err != nil {
+						t.Errorf("submit: %v", err)
+					}
+					written <- struct{}{}
 				}
-			}
-		})
-	}
-	for range 4 {
-		least := r.Size()
-		data := write(t, r.Log())
-		b, err := open(data)
-		if err != nil {
-			t.Fatal(err)
+			})
 		}
-		log := emptyLog(t)
-		if err := backup.Restore(context.Background(), b, log, nil); err != nil {
-			t.Fatal(err)
+		<-written
+		if r.Size() <= before {
+			t.Errorf("nothing was written during the backup: size %d", r.Size())
 		}
-		want, err := r.CheckpointAt(b.Size())
-		if err != nil {
-			t.Fatal(err)
-		}
-		head, err := log.Head()
-		if err != nil || head.Size != b.Size() || head.Size < least {
-			t.Errorf("size %d of %d, at least %d (%v)", head.Size, b.Size(), least, err)
-		}
-		w, werr := verify.ParseCheckpoint(want)
-		g, gerr := verify.ParseCheckpoint(head.Checkpoint)
-		if diff := cmp.Diff(w.Tree, g.Tree); diff != "" || werr != nil || gerr != nil {
-			t.Errorf("tree (%v, %v) (-want +got):\n%s", werr, gerr, diff)
-		}
-	}
+	}}
+	data := write(t, log)
 	writing.Wait()
+	b, err := open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Size() != before {
+		t.Errorf("the backup has %d leaves, and the log had %d when it began", b.Size(), before)
+	}
+	restored := emptyLog(t)
+	if err := backup.Restore(context.Background(), b, restored, nil); err != nil {
+		t.Fatal(err)
+	}
+	want, err := r.CheckpointAt(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := restored.Head()
+	if err != nil || head.Size != before {
+		t.Errorf("size %d, want %d (%v)", head.Size, before, err)
+	}
+	w, werr := verify.ParseCheckpoint(want)
+	g, gerr := verify.ParseCheckpoint(head.Checkpoint)
+	if diff := cmp.Diff(w.Tree, g.Tree); diff != "" || werr != nil || gerr != nil {
+		t.Errorf("tree (%v, %v) (-want +got):\n%s", werr, gerr, diff)
+	}
+}
+
+// longApproval is one of some 40 KB.
+func longApproval(i int) attest.Claims {
+	a := rt.Approval(fmt.Sprintf("LONG-%d", i), rt.IN, fmt.Sprintf("in-own:E%d", i), "IN")
+	a.ApprovedSites = nil
+	for j := range 10 {
+		a.ApprovedSites = append(a.ApprovedSites, attest.Site{ID: fmt.Sprintf("S-%d", j), Address: strings.Repeat("x", 4000), Country: "IN"})
+	}
+	return a
+}
+
+// An unending is a source of as many leaves as are asked for, all the same, and
+// of no checkpoints.
+type unending struct{}
+
+func (unending) Leaves(_ context.Context, from, to int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for i := from; i < to && yield([]byte("leaf"), nil); i++ {
+		}
+	}
+}
+
+func (unending) Checkpoint(context.Context, int64) ([]byte, error) { return nil, registry.ErrNotFound }
+
+// signed is a checkpoint of 1<<levels such leaves that nobody signed, of that
+// length where it is not 0.
+func signed(levels, length int) []byte {
+	root := tlog.RecordHash([]byte("leaf"))
+	for range levels {
+		root = tlog.NodeHash(root, root)
+	}
+	text := fmt.Sprintf("example.org/log\n%d\n%v\n\n— example.org/log ", int64(1)<<levels, root)
+	return []byte(text + strings.Repeat("A", max(0, length-len(text)-1)) + "\n")
+}
+
+// What a backup needs in memory does not depend on how long the log is.
+func TestABackupOfALongLogDoesNotFillTheMemory(t *testing.T) {
+	const levels = 19
+	var begin, end runtime.MemStats
+	progress := func(size int64) {
+		switch size {
+		case 1 << 10:
+			runtime.GC()
+			runtime.ReadMemStats(&begin)
+		case 1 << levels:
+			runtime.GC()
+			runtime.ReadMemStats(&end)
+		}
+	}
+	if err := backup.WriteFrom(t.Context(), io.Discard, unending{}, signed(levels, 0), progress); err != nil {
+		t.Fatal(err)
+	}
+	// A hash a leaf would be 16 MiB.
+	if more := int64(end.HeapAlloc) - int64(begin.HeapAlloc); more > 4<<20 {
+		t.Errorf("%d bytes more after %d leaves than after %d", more, 1<<levels, 1<<10)
+	}
 }
 
 // More than one transaction of a store takes has to end in a checkpoint.
 func TestABackupOverTheNetworkOfALongLogRestores(t *testing.T) {
 	r := rt.New(t)
 	for i := range 130 {
-		a := rt.Approval(fmt.Sprintf("TEA-%d", i), rt.IN, fmt.Sprintf("in-own:E%d", i), "IN")
-		a.ApprovedSites = nil
-		for j := range 10 {
-			a.ApprovedSites = append(a.ApprovedSites, attest.Site{ID: fmt.Sprintf("S-%d", j), Address: strings.Repeat("x", 4000), Country: "IN"})
-		}
-		r.MustSubmit(a)
+		r.MustSubmit(longApproval(i))
 	}
 	api := httptest.NewServer(httpapi.NewHandler(r.Registry, httpapi.Options{Now: r.Clock.Now}))
 	defer api.Close()
