@@ -43,6 +43,10 @@ const (
 	kindCheckpoint = 'C'
 )
 
+// maxCheckpoint is the largest checkpoint: less than what is read over the
+// network, and as much as a mirror is sent to cosign.
+const maxCheckpoint = 64 << 10
+
 // headerSize is that of a record's kind and length.
 const headerSize = 1 + 4
 
@@ -212,7 +216,7 @@ func maxLength(kind byte) int {
 	if kind == kindLeaf {
 		return attest.MaxBytes
 	}
-	return verify.MaxCheckpoint
+	return maxCheckpoint
 }
 
 // Restore brings an empty log, or one that an earlier Restore was stopped in,

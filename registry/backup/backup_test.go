@@ -3,12 +3,14 @@ package backup_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -252,6 +254,30 @@ func TestABackupOfALongLogDoesNotFillTheMemory(t *testing.T) {
 	// A hash a leaf would be 16 MiB.
 	if more := int64(end.HeapAlloc) - int64(begin.HeapAlloc); more > 4<<20 {
 		t.Errorf("%d bytes more after %d leaves than after %d", more, 1<<levels, 1<<10)
+	}
+}
+
+func TestACheckpointThatIsTooLongIsRefused(t *testing.T) {
+	const most = 64 << 10
+	status := verify.StatusLeaf{Index: 0, Previous: verify.NoPrevious, Time: rt.Start}.Marshal()
+	record := func(kind byte, data []byte) []byte {
+		return append(binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(data))), data...)
+	}
+	for length, want := range map[int]string{most: "", most + 1: "65537 bytes; at most 65536"} {
+		checkpoint := signed(0, length)
+		if len(checkpoint) != length {
+			t.Fatalf("%d bytes, want %d", len(checkpoint), length)
+		}
+		says := func(err error) bool {
+			return want == "" && err == nil || want != "" && err != nil && strings.Contains(err.Error(), want)
+		}
+		if err := backup.WriteFrom(t.Context(), io.Discard, unending{}, checkpoint, nil); !says(err) {
+			t.Errorf("write one of %d bytes: %v, want %q", length, err, want)
+		}
+		data := slices.Concat([]byte("safeconduct/backup/v1\n"), record('L', status), record('C', checkpoint))
+		if _, err := open(data); !says(err) {
+			t.Errorf("open one of %d bytes: %v, want %q", length, err, want)
+		}
 	}
 }
 
