@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/safeconduct/safeconduct/registry/badgerlog"
 )
 
 // leafBytes is the size of a raw leaf.
@@ -105,13 +107,9 @@ type badgerInput struct {
 }
 
 // badgerStage writes values under ascending keys, one synced transaction a
-// batch: the least that any log on badger does. Its options are those that
-// badgerlog chose for its writes.
+// batch: the least that any log on badger does, with badgerlog's settings.
 func badgerStage(_ context.Context, in badgerInput) (rate float64, err error) {
-	db, err := badger.Open(badger.DefaultOptions(in.Dir).
-		WithSyncWrites(true).WithValueThreshold(1 << 20).WithMemTableSize(64 << 20).WithNumMemtables(3).
-		WithNumCompactors(2).WithNumLevelZeroTables(20).WithNumLevelZeroTablesStall(60).
-		WithDetectConflicts(false).WithMetricsEnabled(false).WithLogger(nil))
+	db, err := badger.Open(badgerlog.Settings(in.Dir))
 	if err != nil {
 		return 0, err
 	}

@@ -60,8 +60,10 @@ type rawInput struct {
 }
 
 type rawOutput struct {
-	// Entries are those that the last checkpoint published while leaves were
-	// added covers, Seconds the time from the first Add to its publication.
+	// Entries are the leaves added that the last checkpoint covers which was
+	// published while leaves were added, Seconds the time from the first Add to
+	// its publication. What a log adds of its own, such as status leaves, is not
+	// among them.
 	Entries int64
 	Seconds float64
 }
@@ -75,10 +77,12 @@ func rawStage(ctx context.Context, in rawInput) (out rawOutput, err error) {
 	}
 	gen := newLeaves()
 	var highest atomic.Int64
+	covered := int64(0)
+	indexes := make([][]int64, writers)
 	var wg sync.WaitGroup
 	failed := make(chan error, writers)
 	start := time.Now()
-	for range writers {
+	for w := range writers {
 		wg.Go(func() {
 			for time.Since(start) < in.For {
 				index, err := log.Add(ctx, gen.next())
@@ -86,6 +90,7 @@ func rawStage(ctx context.Context, in rawInput) (out rawOutput, err error) {
 					failed <- err
 					return
 				}
+				indexes[w] = append(indexes[w], index)
 				for h := highest.Load(); index > h && !highest.CompareAndSwap(h, index); {
 					h = highest.Load()
 				}
@@ -99,8 +104,8 @@ func rawStage(ctx context.Context, in rawInput) (out rawOutput, err error) {
 		if err != nil {
 			return out, err
 		}
-		if size > published && (time.Since(start) < in.For || out.Entries == 0) {
-			out = rawOutput{size, time.Since(start).Seconds()}
+		if size > published && (time.Since(start) < in.For || covered == 0) {
+			covered, out.Seconds = size, time.Since(start).Seconds()
 		}
 		published = size
 		select {
@@ -108,12 +113,25 @@ func rawStage(ctx context.Context, in rawInput) (out rawOutput, err error) {
 			return out, err
 		case <-added:
 			if published > highest.Load() {
+				out.Entries = below(indexes, covered)
 				return out, log.Close(ctx)
 			}
 		default:
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// below counts the indexes below a size.
+func below(indexes [][]int64, size int64) (n int64) {
+	for _, is := range indexes {
+		for _, i := range is {
+			if i < size {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // leaves makes leaves that are all different and do not compress.

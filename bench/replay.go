@@ -12,9 +12,10 @@ import (
 	"github.com/safeconduct/safeconduct/registry/registrytest"
 )
 
-// replay measures how fast a mirror repeats a register of each size: every
-// statement is opened and admitted anew and every root compared, from the
-// register's own store, so that no network counts.
+// replay measures how fast a mirror's replica repeats a register of each size:
+// every statement is opened and admitted anew and every root compared. It reads
+// the register's own store: a mirror's reads of tiles and the network do not
+// count.
 func replay(ctx context.Context, b *bench) error {
 	for _, size := range b.sizes {
 		dir, err := b.full(ctx, size)
@@ -37,7 +38,7 @@ func replay(ctx context.Context, b *bench) error {
 		rates, bare := column(rounds, func(o replayOutput) float64 { return o.Rate }), column(rounds, func(o replayOutput) float64 { return o.Bare })
 		beside, r := statOf(bare...), ratios(rates, bare)
 		b.report.add(Row{
-			Section: "replay", What: fmt.Sprintf("%s subjects, by a mirror", thousands(float64(size))), Unit: PerSecond, Value: statOf(rates...),
+			Section: "replay", What: fmt.Sprintf("%s subjects, a mirror's work, from a local store", thousands(float64(size))), Unit: PerSecond, Value: statOf(rates...),
 			Beside: "bare Ed25519, before and after", BesideOf: &beside, BesideIn: PerSecond, Ratio: &r,
 		}, nil)
 	}

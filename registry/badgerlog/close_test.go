@@ -34,7 +34,7 @@ func uses(log *badgerlog.Log) map[string]func() error {
 			return nil
 		},
 		"subjects": func() error {
-			for s, err := range log.Subjects("") {
+			for s, err := range log.Subjects("", "") {
 				if err == nil {
 					// From within, as a check of the whole log asks.
 					_, err = log.History(s.Name)
@@ -45,7 +45,7 @@ func uses(log *badgerlog.Log) map[string]func() error {
 			}
 			return nil
 		},
-		"set a size": func() error { return log.SetSize(ctx, "witness+1", 7) },
+		"keep a size": func() error { return log.Keep(ctx, registry.Standing{Sizes: map[string]int64{"witness+1": 7}}) },
 	}
 }
 

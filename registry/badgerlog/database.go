@@ -1,12 +1,19 @@
 package badgerlog
 
 import (
+	"log/slog"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/safeconduct/safeconduct/registry"
 )
+
+// Settings are those that a log in dir opens badger with: for whoever measures
+// badger alone beside it.
+func Settings(dir string) badger.Options {
+	return settings(dir, memtable, slog.New(slog.DiscardHandler))
+}
 
 // A database is badger's, which nothing touches any more once it is closed.
 // Badger leaves that to its users: it closes its tables, which are memory maps,
