@@ -216,7 +216,10 @@ type unending struct{}
 
 func (unending) Leaves(_ context.Context, from, to int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		for i := from; i < to && yield([]byte("leaf"), nil); i++ {
+		for i := from; i < to; i++ {
+			if !yield([]byte("leaf"), nil) {
+				return
+			}
 		}
 	}
 }
