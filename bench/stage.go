@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/pprof"
+
+	"github.com/safeconduct/safeconduct/registry/badgerlog"
 )
 
 // stages are what has a process of its own.
@@ -69,6 +71,8 @@ func answer(ctx context.Context, name string, r io.Reader, w io.Writer) (err err
 		}
 		defer func() { err = errors.Join(err, stop()) }()
 	}
+	// As serve does.
+	badgerlog.LimitMemory()
 	out, err := f(ctx, in)
 	if err != nil {
 		return err

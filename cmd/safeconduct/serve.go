@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -307,17 +306,6 @@ func ownTrust(dir string, root *attest.Statement) (text string, started bool, er
 	return text, false, err
 }
 
-// memoryLimit is where the garbage collector begins to work hard, in bytes:
-// without a limit, compaction of a large log leaves gigabytes of garbage lying.
-// The environment's GOMEMLIMIT goes before it.
-const memoryLimit = 1100 << 20
-
-func limitMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
-}
-
 // How long requests may still take when the service ends: for a moment as they
 // are, and after that told that it is over.
 const (
@@ -328,7 +316,7 @@ const (
 // serveUntilDone serves until ctx is done, then lets requests end. When it
 // returns, no handler runs any more.
 func serveUntilDone(ctx context.Context, s *service, addr string, started func(url string)) error {
-	limitMemory()
+	badgerlog.LimitMemory()
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err

@@ -2,6 +2,8 @@ package badgerlog
 
 import (
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -45,4 +47,16 @@ func settings(dir string, memtable int64, logger *slog.Logger) badger.Options {
 		WithDetectConflicts(false).
 		WithMetricsEnabled(false).
 		WithLogger(bridge{logger})
+}
+
+// memoryLimit is where the garbage collector begins to work hard, in bytes:
+// without a limit, compaction of a large log leaves gigabytes of garbage lying.
+const memoryLimit = 1100 << 20
+
+// LimitMemory sets the garbage collector's limit for a process that is there to
+// keep a log, unless the environment's GOMEMLIMIT does.
+func LimitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
