@@ -14,7 +14,9 @@ import (
 // yet. Where the disk has none left, the kernel kills the process (SIGBUS) in
 // the middle of a batch, a flush or a compaction, and badger's compaction even
 // goes on where a table could not be created. So nothing is written unless
-// there is room for all that may follow from it.
+// there is room for all that may follow from it. Somebody else who takes that
+// room while badger flushes ends the process all the same; the next Open has all
+// that was acknowledged.
 
 // reserve is what has to be free before a batch is written. Badger writes
 //
