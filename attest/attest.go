@@ -19,6 +19,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -101,6 +102,23 @@ type Statement struct {
 	threshold int
 	// trust is what the statement says where it is a trust root.
 	trust *TrustRoot
+	// terms is the digest of the terms of a domain approval, once asked for.
+	terms atomic.Pointer[[sha256.Size]byte]
+}
+
+// TermsDigest returns the digest of the terms of a domain approval, see
+// [Terms.Digest]; zero for other statements. It is worked out once.
+func (s *Statement) TermsDigest() [sha256.Size]byte {
+	d, ok := s.claims.(*DomainApproval)
+	if !ok {
+		return [sha256.Size]byte{}
+	}
+	if p := s.terms.Load(); p != nil {
+		return *p
+	}
+	digest := d.Terms.Digest()
+	s.terms.Store(&digest)
+	return digest
 }
 
 type signer struct{ kid, officer string }
@@ -196,9 +214,11 @@ func (l *Lineage) Next(c Claims) (Tag, error) {
 func (l *Lineage) tag(c Claims, id [2]string) (Tag, error) {
 	before := ""
 	switch c := c.(type) {
-	case *Root:
+	case *Root, *EntityEvent:
 		return Tag{}, nil
 	case *Event:
+		before = c.Target
+	case *Succession:
 		before = c.Target
 	default:
 		if before = GrantOf(c).Supersedes; before == "" {

@@ -24,8 +24,14 @@ const (
 	KindEntityApproval Kind = "entity"
 	// KindDomainApproval approves a project domain, a sandbox.
 	KindDomainApproval Kind = "domain"
+	// KindConsent lets a transferee receive a retransfer.
+	KindConsent Kind = "consent"
 	// KindEvent suspends, lifts, revokes or withdraws.
 	KindEvent Kind = "event"
+	// KindEntityEvent says what happened to an entity.
+	KindEntityEvent Kind = "entity-event"
+	// KindSuccession passes an approval on to another entity.
+	KindSuccession Kind = "succession"
 )
 
 // VCT is the verifiable credential type that an entity approval names.
@@ -38,7 +44,10 @@ var kinds = map[string]func() Claims{
 	KindRegistration.typ():   func() Claims { return new(Registration) },
 	KindEntityApproval.typ(): func() Claims { return new(EntityApproval) },
 	KindDomainApproval.typ(): func() Claims { return new(DomainApproval) },
+	KindConsent.typ():        func() Claims { return new(Consent) },
 	KindEvent.typ():          func() Claims { return new(Event) },
+	KindEntityEvent.typ():    func() Claims { return new(EntityEvent) },
+	KindSuccession.typ():     func() Claims { return new(Succession) },
 }
 
 func (k Kind) typ() string {
@@ -57,7 +66,8 @@ func NewClaims(k Kind) Claims {
 }
 
 // Claims are what a statement says: *[Root], *[Registration],
-// *[EntityApproval], *[DomainApproval] or *[Event].
+// *[EntityApproval], *[DomainApproval], *[Consent], *[Event], *[EntityEvent] or
+// *[Succession].
 type Claims interface {
 	// Kind returns the kind of statement.
 	Kind() Kind
@@ -105,7 +115,7 @@ func (d NumericDate) Time() time.Time {
 // lastDate is 9999-12-31T23:59:59Z, the last one that RFC 3339 can write.
 const lastDate NumericDate = 253402300799
 
-// A Grant has what approvals and registrations have in common.
+// A Grant has what registrations, approvals and consents have in common.
 type Grant struct {
 	// NBF is when it comes into force, EXP when it ends (half-open); no EXP
 	// means that it has no end of its own.
@@ -123,7 +133,8 @@ type Grant struct {
 	Publication *Publication `json:"publication,omitzero"`
 }
 
-// GrantOf returns the grant of an approval or registration, nil for others.
+// GrantOf returns the grant of a registration, approval or consent, nil for
+// others.
 func GrantOf(c Claims) *Grant {
 	switch c := c.(type) {
 	case *Registration:
@@ -131,6 +142,8 @@ func GrantOf(c Claims) *Grant {
 	case *EntityApproval:
 		return &c.Grant
 	case *DomainApproval:
+		return &c.Grant
+	case *Consent:
 		return &c.Grant
 	default:
 		return nil
@@ -247,12 +260,16 @@ func (g *Grant) check(p *checker, jti string) {
 	if g.Supersedes != "" && g.Supersedes == jti {
 		p.Add("/supersedes", "names the statement itself")
 	}
-	if g.Retroactive != (g.RetroactiveReason != "") {
-		p.Add("/retroactive_reason", "goes with retroactive: true, and must say why")
-	}
-	p.text("/retroactive_reason", g.RetroactiveReason)
+	checkRetroactive(p, g.Retroactive, g.RetroactiveReason)
 	p.text("/legal_basis", g.LegalBasis)
 	g.Publication.check(p)
+}
+
+func checkRetroactive(p *checker, retroactive bool, reason string) {
+	if retroactive != (reason != "") {
+		p.Add("/retroactive_reason", "goes with retroactive: true, and must say why")
+	}
+	p.text("/retroactive_reason", reason)
 }
 
 func (u *Publication) check(p *checker) {

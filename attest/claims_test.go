@@ -95,6 +95,28 @@ func TestClaimsThatNoStatementMakesAreRefusedByMember(t *testing.T) {
 			{"/eligible_items/0/list", "CCL", "/eligible_items/0/entry", "unknown list"},
 			{"/eligible_items/1/sites/0", "VTZ-9", "", "is not among approved_sites"},
 			{"/eligible_items/1/limitation", long, "", "4097 bytes"},
+			{"/identifiers", many, "", "at most 32"},
+			{"/identifiers/0", "cage:OHMS1", "", "cage"},
+			{"/identifiers", []string{lei}, "/identifiers/0", "own id"},
+			{"/caveats/max_classification", "public", "", "unknown value"},
+			{"/caveats/in_scope/US_CCL/0", "EAR98", "", "US_CCL entry"},
+			{"/conditions/change_of_control", "auto_revoke", "", "want \"auto_suspend\""},
+			{"/exp", nil, "/expiry_savings", "goes with exp"},
+			{"/expiry_savings/0/deliver_before", nil, "", "is missing"},
+			{"/obligations", obligated(33), "", "at most 32"},
+			{"/obligations/0/kind", nil, "", "is missing"},
+			{"/obligations/0/kind", "notify", "", `unknown value "notify"`},
+			{"/obligations/0/text", long, "", "4097 bytes"},
+			{"/obligations/0/business_days", nil, "/obligations/4/days", "either days or business_days"},
+			{"/obligations/0/days", 5, "", "either days or business_days"},
+			{"/obligations/0/years", 5, "/obligations/0/days", "either days or business_days"},
+			{"/obligations/0/business_days", 36526, "", "want 1 to 36525"},
+			{"/obligations/0/business_days", -1, "", "want 1 to 36525"},
+			{"/obligations/1/days", 36526, "", "want 1 to 36525"},
+			{"/obligations/2/days", 5, "", "has no period"},
+			{"/obligations/3/years", 5, "/obligations/3/days", "has no period"},
+			{"/obligations/4/years", nil, "", "wants years"},
+			{"/obligations/4/years", 101, "", "want 1 to 100"},
 		},
 		attest.KindDomainApproval: {
 			{"/sub", "sandbox:sbx", "", `did you mean "SBX"`},
@@ -128,6 +150,72 @@ func TestClaimsThatNoStatementMakesAreRefusedByMember(t *testing.T) {
 			{"/terms/quantity/cumulative", "1.", "", "is no amount"},
 			{"/caveats/max_classification", "public", "", "unknown value"},
 			{"/caveats/excluded/US_CCL/0", "EAR98", "", "US_CCL entry"},
+			{"/exp", nil, "/expiry_savings", "goes with exp"},
+			{"/expiry_savings/1/until", nil, "", "is missing"},
+			{"/obligations/4/years", 101, "", "want 1 to 100"},
+		},
+		attest.KindConsent: {
+			{"/sub", "consent:us-bis/CON-2", "", "want consent:us-bis/CON-1"},
+			{"/sub", "consent:in-dgft/CON-1", "", "want consent:us-bis/CON-1"},
+			{"/sub", "consent:us-bis/CON-1/x", "", "want consent:us-bis/CON-1"},
+			{"/sub", "entity:" + lei + "/us-bis", "", "want consent:"},
+			{"/exp", 1772323200, "", "is not after nbf"},
+			{"/supersedes", "CON-0", "", "does not go with a consent"},
+			{"/retroactive", true, "/retroactive_reason", "must say why"},
+			{"/transferee", nil, "", "is missing"},
+			{"/transferee", "Deepsound", "", "no colon"},
+			{"/in_scope", map[string]any{"CCL": []string{"6A001"}}, "/in_scope/CCL", "unknown control list"},
+			{"/in_scope/US_CCL/0", "5a001", "", "US_CCL entry"},
+			{"/sites/0", "vtz-1", "/sites/1", `did you mean "VTZ-1"`},
+			{"/value/currency", nil, "", "is missing"},
+			{"/value/currency", "usd", "", "upper-case, USD"},
+			{"/value/per_transaction", nil, "", "is missing"},
+			{"/value/per_transaction", "1.0", "", "is no amount"},
+			{"/value/cumulative", "500000", "", "for each transaction"},
+			{"/obligations/4/years", 101, "", "want 1 to 100"},
+		},
+		attest.KindEntityEvent: {
+			{"/sub", "entity:" + lei + "/us-bis", "", "parse identifier"},
+			{"/sub", "sandbox:SBX", "", "want entity:"},
+			{"/event", nil, "", "is missing"},
+			{"/event", "demerger", "", `unknown value "demerger"`},
+			{"/event", "rename", "/new_name", "is missing"},
+			{"/event", "merger", "/survivor", "is missing"},
+			{"/event", "rename", "/acquirer", "goes with change_of_control only"},
+			{"/event", "merger", "/acquirer_name", "goes with change_of_control only"},
+			{"/event", "merger", "/percent", "goes with change_of_control only"},
+			{"/new_name", "X", "", "goes with rename only"},
+			{"/new_name", long, "", "4097 bytes"},
+			{"/survivor", other, "", "goes with merger only"},
+			{"/survivor", lei, "", "is the absorbed entity itself"},
+			{"/survivor", "lei:X", "", "parse identifier"},
+			{"/effective_at", nil, "", "is missing"},
+			{"/acquirer", "Oriole", "", "no colon"},
+			{"/acquirer_name", long, "", "4097 bytes"},
+			{"/percent", "50.10", "", "is no amount"},
+			{"/cause", "By Resolution", "", "is no code"},
+			{"/cause_text", long, "", "4097 bytes"},
+			{"/legal_basis", long, "", "4097 bytes"},
+			{"/publication", map[string]any{"url": "https://x"}, "/publication/citation", "is missing"},
+		},
+		attest.KindSuccession: {
+			{"/sub", "entity:" + lei, "", "the entity and the issuer"},
+			{"/sub", "entity:" + lei + "/in-dgft", "", "the entity and the issuer"},
+			{"/target", nil, "", "is missing"},
+			{"/target", "a b", "", "want 1 to 128 of"},
+			{"/effective_at", nil, "", "is missing"},
+			{"/successor", nil, "", "is missing"},
+			{"/successor", lei, "", "is the entity that has the approval"},
+			{"/successor", "Oriole", "", "no colon"},
+			{"/legal_name", nil, "", "is missing"},
+			{"/legal_name", long, "", "4097 bytes"},
+			{"/country", nil, "", "is missing"},
+			{"/country", "UK", "", "the United Kingdom is GB"},
+			{"/approved_sites/0/address", nil, "/approved_sites/1/address", "is missing"},
+			{"/approved_sites/1/id", "COK-1", "", "stands twice"},
+			{"/retroactive", nil, "/retroactive_reason", "goes with retroactive"},
+			{"/legal_basis", long, "", "4097 bytes"},
+			{"/publication", map[string]any{"url": "https://x"}, "/publication/citation", "is missing"},
 		},
 		attest.KindEvent: {
 			{"/sub", "root", "", "want the subject of the target"},
@@ -146,6 +234,24 @@ func TestClaimsThatNoStatementMakesAreRefusedByMember(t *testing.T) {
 			{"/cause_text", long, "", "4097 bytes"},
 			{"/retroactive", true, "/retroactive_reason", "must say why"},
 			{"/retroactive", true, "", "may be backdated without it"},
+			{"/sub", "consent:us-bis/CON-1", "", "want consent:us-bis/VEU-1"},
+			{"/sub", "consent:in-dgft/VEU-1", "", "want consent:us-bis/VEU-1"},
+			{"/event", "lift", "/ends", "is missing"},
+			{"/event", "lift", "/savings", "goes with suspend, revoke and withdraw only"},
+			{"/ends", []string{"suspension"}, "", "goes with lift only"},
+			{"/ends", []string{"revocation"}, "/ends/0", `unknown value "revocation"`},
+			{"/savings/0/kind", nil, "/savings/0/kind", "is missing"},
+			{"/savings/0/kind", "windup", "", `unknown value "windup"`},
+			{"/savings/0/deliver_before", nil, "", "is missing"},
+			{"/savings/0/deliver_before", -1, "", "between 1970 and 9999"},
+			{"/savings/0/until", 1772323300, "/savings/0", "goes without until and modes"},
+			{"/savings/0/modes", []string{"tangible"}, "/savings/0", "goes without until and modes"},
+			{"/savings/1/until", nil, "", "is missing"},
+			{"/savings/1/modes/0", "virtual", "/savings/1/modes/1", `unknown value "virtual"`},
+			{"/savings/1/deliver_before", 1772323300, "", "goes with in_transit only"},
+			{"/savings", []any{
+				map[string]any{"kind": "wind_down", "until": 1772323300}, map[string]any{"kind": "wind_down", "until": 1772323301},
+			}, "/savings/1/kind", "stands twice"},
 		},
 	} {
 		for _, s := range sayings {
@@ -161,8 +267,22 @@ func TestClaimsThatNoStatementMakesAreRefusedByMember(t *testing.T) {
 	}
 }
 
+// obligated has n obligations in the order of a payload.
+func obligated(n int) (out []any) {
+	for i := range n {
+		out = append(out, map[string]any{"kind": "keep_records", "years": 10 + i})
+	}
+	return out
+}
+
 func sample(k attest.Kind) attest.Claims {
 	switch k {
+	case attest.KindConsent:
+		return consent()
+	case attest.KindEntityEvent:
+		return entityEvent(attest.ChangeOfControl)
+	case attest.KindSuccession:
+		return succession()
 	case attest.KindRegistration:
 		return registration()
 	case attest.KindEntityApproval:
@@ -183,9 +303,12 @@ func TestAllProblemsAreNamedAtOnce(t *testing.T) {
 
 func TestVocabularyOfLaterVersionsIsRefused(t *testing.T) {
 	for kind, members := range map[attest.Kind][]string{
-		attest.KindEntityApproval: {"conditions", "obligations", "cnf", "caveats", "_sd"},
-		attest.KindDomainApproval: {"savings", "obligations"},
+		attest.KindEntityApproval: {"cnf", "_sd"},
+		attest.KindDomainApproval: {"savings"},
 		attest.KindEvent:          {"reissues", "successor"},
+		attest.KindConsent:        {"end_uses"},
+		attest.KindEntityEvent:    {"target", "savings"},
+		attest.KindSuccession:     {"supersedes", "eligible_items"},
 	} {
 		for _, m := range members {
 			bad := edit(t, payload(t, sample(kind)), "/"+m, json.RawMessage(`{"a":"b"}`))
@@ -200,8 +323,19 @@ func TestSubjectsOfARegistrationAreAllItsIdentifiers(t *testing.T) {
 	if want := "entity:" + lei + " entity:cage:9HMS1 entity:uei:H4LCYNMRTM26"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := strings.Join(entityApproval().Subjects(), " "); got != "entity:"+lei+"/us-bis" {
-		t.Errorf("got %s", got)
+}
+
+func TestWhatConcernsTwoEntitiesHasTheSubjectsOfBoth(t *testing.T) {
+	for want, c := range map[string]attest.Claims{
+		"entity:" + lei + "/us-bis":                             entityApproval(),
+		"consent:us-bis/CON-1":                                  consent(),
+		"entity:" + lei:                                         entityEvent(attest.ChangeOfControl),
+		"entity:" + lei + " entity:" + other:                    entityEvent(attest.Merger),
+		"entity:" + lei + "/us-bis entity:" + other + "/us-bis": succession(),
+	} {
+		if got := strings.Join(c.Subjects(), " "); got != want {
+			t.Errorf("%s: got %s, want %s", c.Kind(), got, want)
+		}
 	}
 }
 

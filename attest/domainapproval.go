@@ -29,6 +29,10 @@ type DomainApproval struct {
 	Terms Terms `json:"terms"`
 	// Caveats are this authority's own limits, which only narrow the terms.
 	Caveats *Limits `json:"caveats,omitzero"`
+	// ExpirySavings are what may still go ahead after exp.
+	ExpirySavings []Savings `json:"expiry_savings,omitzero"`
+	// Obligations are what it asks of whoever relies on it.
+	Obligations []Obligation `json:"obligations,omitzero"`
 }
 
 // Terms are what the authorities of a sandbox concur on. They concur where
@@ -141,6 +145,8 @@ func (d *DomainApproval) check() Problems {
 	if d.Caveats != nil {
 		d.Caveats.check(p.in("/caveats"))
 	}
+	checkExpirySavings(p, &d.Grant, d.ExpirySavings)
+	checkObligations(p, d.Obligations)
 	return p.Problems
 }
 

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/safeconduct/safeconduct/attest/controllist"
-	"github.com/safeconduct/safeconduct/attest/identifier"
 	"github.com/safeconduct/safeconduct/attest/isocode"
 )
 
@@ -20,6 +19,9 @@ type EntityApproval struct {
 	LegalName string `json:"legal_name"`
 	// Country is where the entity is established, ISO 3166-1 alpha-2.
 	Country string `json:"country"`
+	// Identifiers are other identifiers of the entity, as the approval has them.
+	// They lead nowhere: parties are screened by them (RULES R15).
+	Identifiers []string `json:"identifiers,omitzero"`
 	// LegalEffect says what the approval does.
 	LegalEffect LegalEffect `json:"legal_effect"`
 	// Programme is the programme that it is given under, such as VEU.
@@ -31,7 +33,26 @@ type EntityApproval struct {
 	ApprovedSites []Site `json:"approved_sites,omitzero"`
 	// EligibleItems are the items that it covers; none means no limit.
 	EligibleItems []Item `json:"eligible_items,omitzero"`
+	// Caveats limit what may go ahead on it.
+	Caveats *Limits `json:"caveats,omitzero"`
+	// Conditions are what it depends on.
+	Conditions *Conditions `json:"conditions,omitzero"`
+	// ExpirySavings are what may still go ahead after exp.
+	ExpirySavings []Savings `json:"expiry_savings,omitzero"`
+	// Obligations are what it asks of whoever relies on it.
+	Obligations []Obligation `json:"obligations,omitzero"`
 }
+
+// Conditions are what an approval depends on: a closed vocabulary.
+type Conditions struct {
+	// ChangeOfControl says what a change of control does to the approval;
+	// empty means nothing.
+	ChangeOfControl string `json:"change_of_control,omitzero"`
+}
+
+// AutoSuspend is the condition under which a change of control suspends an
+// approval until its issuer lifts that (RULES R14).
+const AutoSuspend = "auto_suspend"
 
 // A Role is what a party does in an act.
 type Role string
@@ -70,14 +91,7 @@ func (a *EntityApproval) Entity() string {
 func (a *EntityApproval) check() Problems {
 	p := new(checker)
 	a.Common.check(p, "entity:")
-	if a.Sub != "" {
-		id, authority, ok := splitApprovalSubject(a.Sub)
-		if !ok || authority != a.Iss {
-			p.Add("/sub", "is %q; want entity:<id>/%s, the entity and the issuer", a.Sub, a.Iss)
-		} else if _, err := identifier.Parse(id); err != nil {
-			p.Add("/sub", "%v", err)
-		}
-	}
+	checkApprovalSubject(p, a.Sub, a.Iss)
 	a.Grant.check(p, a.JTI)
 	if a.VCT != VCT {
 		p.Add("/vct", "is %q; want %q", a.VCT, VCT)
@@ -86,6 +100,7 @@ func (a *EntityApproval) check() Problems {
 	p.text("/legal_name", a.LegalName)
 	p.missing("/country", a.Country)
 	p.is("/country", a.Country, isocode.Country)
+	checkIdentifiers(p, a.Identifiers, EntitySubject(a.Entity()))
 	a.LegalEffect.check(p)
 	checkProgramme(p, a.Programme)
 	for i, r := range a.AuthorisedRoles {
@@ -95,7 +110,35 @@ func (a *EntityApproval) check() Problems {
 	for i, it := range a.EligibleItems {
 		a.checkItem(p.element("/eligible_items", i), it)
 	}
+	if a.Caveats != nil {
+		a.Caveats.check(p.in("/caveats"))
+	}
+	if c := a.Conditions; c != nil && c.ChangeOfControl != AutoSuspend {
+		p.Add("/conditions/change_of_control", "is %q; want %q, or no conditions", c.ChangeOfControl, AutoSuspend)
+	}
+	checkExpirySavings(p, &a.Grant, a.ExpirySavings)
+	checkObligations(p, a.Obligations)
 	return p.Problems
+}
+
+// checkApprovalSubject: entity:<id>/<issuer>.
+func checkApprovalSubject(p *checker, sub, iss string) {
+	if sub == "" {
+		return
+	}
+	id, authority, ok := splitApprovalSubject(sub)
+	if !ok || authority != iss {
+		p.Add("/sub", "is %q; want entity:<id>/%s, the entity and the issuer", sub, iss)
+	} else if err := entityID(id); err != nil {
+		p.Add("/sub", "%v", err)
+	}
+}
+
+func checkExpirySavings(p *checker, g *Grant, s []Savings) {
+	checkSavings(p, "/expiry_savings", s)
+	if s != nil && g.EXP == 0 {
+		p.Add("/expiry_savings", "goes with exp: what has no end needs no savings")
+	}
 }
 
 func (a *EntityApproval) checkItem(p *checker, it Item) {

@@ -6,18 +6,23 @@ import (
 	"github.com/safeconduct/safeconduct/attest/identifier"
 )
 
-// An Event changes the state of an approval or registration, of all versions
-// of it. It stands in the target's history.
+// An Event changes the state of a registration, approval or consent, of all
+// versions of it. It stands in the target's history.
 type Event struct {
 	Common
 	// Event is what happens.
 	Event EventType `json:"event"`
-	// Target is the jti of the approval or registration, any version.
+	// Target is the jti of the registration, approval or consent, any version.
 	Target string `json:"target"`
 	// EffectiveAt is when it takes effect.
 	EffectiveAt NumericDate `json:"effective_at"`
 	// Until is when a suspension ends by itself.
 	Until NumericDate `json:"until,omitzero"`
+	// Ends is what a lift ends for its target, as far as it was logged before
+	// it.
+	Ends []Suspension `json:"ends,omitzero"`
+	// Savings are what may still go ahead after the event.
+	Savings []Savings `json:"savings,omitzero"`
 	// Cause is a code, CauseText its words, which may be withheld.
 	Cause     string `json:"cause,omitzero"`
 	CauseText string `json:"cause_text,omitzero"`
@@ -46,6 +51,19 @@ const (
 	Withdraw EventType = "withdraw"
 )
 
+// A Suspension is what a lift can end.
+type Suspension string
+
+// What a lift can end.
+const (
+	// BySuspension: suspensions by the issuer.
+	BySuspension Suspension = "suspension"
+	// ByChangeOfControl: those that a change of control has brought.
+	ByChangeOfControl Suspension = "change_of_control"
+)
+
+var suspensions = []Suspension{ByChangeOfControl, BySuspension}
+
 var eventTypes = []EventType{Suspend, Lift, Revoke, Withdraw}
 
 // Revokes reports whether the event takes away, so that the revoking threshold
@@ -72,27 +90,49 @@ func (e *Event) check() Problems {
 			p.Add("/until", "is not after effective_at")
 		}
 	}
+	e.checkEnds(p)
+	checkSavings(p, "/savings", e.Savings)
+	if e.Savings != nil && !e.Event.Revokes() {
+		p.Add("/savings", "goes with suspend, revoke and withdraw only")
+	}
 	p.code("/cause", e.Cause)
 	p.text("/cause_text", e.CauseText)
-	if e.Retroactive != (e.RetroactiveReason != "") {
-		p.Add("/retroactive_reason", "goes with retroactive: true, and must say why")
-	}
+	checkRetroactive(p, e.Retroactive, e.RetroactiveReason)
 	if e.Retroactive && e.Event != Lift {
 		p.Add("/retroactive", "is for what grants; a %s may be backdated without it", e.Event)
 	}
-	p.text("/retroactive_reason", e.RetroactiveReason)
 	p.text("/legal_basis", e.LegalBasis)
 	e.Publication.check(p)
 	return p.Problems
 }
 
-// checkSub: an approval's or registration's subject.
+// checkEnds: a lift says what it ends, so that nobody lifts what he did not
+// think of.
+func (e *Event) checkEnds(p *checker) {
+	switch {
+	case e.Event == Lift && len(e.Ends) == 0:
+		p.Add("/ends", "is missing: what the lift ends, of %q", suspensions)
+	case e.Event != Lift && e.Ends != nil:
+		p.Add("/ends", "goes with lift only")
+	}
+	for i, s := range e.Ends {
+		oneOf(p.element("/ends", i), "", s, suspensions)
+	}
+}
+
+// checkSub: the subject of a registration, approval or consent.
 func (e *Event) checkSub(p *checker) {
+	if rest, consent := strings.CutPrefix(e.Sub, "consent:"); consent {
+		if iss, jti, _ := strings.Cut(rest, "/"); iss != e.Iss || jti != e.Target {
+			p.Add("/sub", "is %q; want %s, the consent in target", e.Sub, ConsentSubject(e.Iss, e.Target))
+		}
+		return
+	}
 	rest, entity := strings.CutPrefix(e.Sub, "entity:")
 	if !entity {
 		sandbox, ok := strings.CutPrefix(e.Sub, "sandbox:")
 		if !ok {
-			p.Add("/sub", "is %q; want the subject of the target: entity:<id>, entity:<id>/%s or sandbox:<id>", e.Sub, e.Iss)
+			p.Add("/sub", "is %q; want the subject of the target: entity:<id>, entity:<id>/%s, sandbox:<id> or consent:%s/<jti>", e.Sub, e.Iss, e.Iss)
 			return
 		}
 		p.is("/sub", sandbox, identifier.Sandbox)

@@ -216,12 +216,72 @@ func entityApproval() *attest.EntityApproval {
 			{List: "US_CCL", Entry: "1C002.a.1"},
 			{List: "US_CCL", Entry: "5E002", Limitation: "for wafers only", Sites: []string{"VTZ-1"}},
 		},
+		Identifiers:   []string{"cage:9HMS1", "uei:H4LCYNMRTM26"},
+		Caveats:       &attest.Limits{MaxClassification: "UNCLASSIFIED", InScope: attest.Scope{"US_CCL": {"1C002"}}},
+		Conditions:    &attest.Conditions{ChangeOfControl: attest.AutoSuspend},
+		ExpirySavings: savings(), Obligations: obligations(),
+	}
+}
+
+func savings() []attest.Savings {
+	return []attest.Savings{
+		{Kind: attest.InTransit, DeliverBefore: day + 8},
+		{Kind: attest.WindDown, Until: day + 9, Modes: []attest.Mode{attest.Intangible, attest.Tangible}},
+	}
+}
+
+// obligations are in the order of their payload.
+func obligations() []attest.Obligation {
+	return []attest.Obligation{
+		{Kind: attest.NotifyBefore, BusinessDays: 5},
+		{Kind: attest.ReportWithin, Days: 30, Text: "To the licensing desk."},
+		{Kind: attest.ConsigneeStatement},
+		{Kind: attest.EndUserCertificate, Text: "In the original."},
+		{Kind: attest.KeepRecords, Years: 5},
+	}
+}
+
+func consent() *attest.Consent {
+	return &attest.Consent{
+		Common: common("consent:us-bis/CON-1", "CON-1"), Grant: attest.Grant{NBF: day, EXP: day + 86400*365},
+		Transferee: lei, InScope: attest.Scope{"US_CCL": {"5A001.b.1"}}, Sites: []string{"VTZ-1", "VTZ-2"},
+		Value: &attest.ValueCeiling{Currency: "USD", PerTransaction: "250000"}, Obligations: obligations(),
+	}
+}
+
+// other is an entity that nothing else is about.
+const other = "lei:529900T8BM49AURSDO55"
+
+func entityEvent(typ attest.EntityEventType) *attest.EntityEvent {
+	e := &attest.EntityEvent{
+		Common: common("entity:"+lei, "ENT-1"), Event: typ, EffectiveAt: day + 5,
+		Cause: "resolution", CauseText: "Say why.", LegalBasis: "15 CFR 748.15",
+		Publication: &attest.Publication{Citation: "74 FR 31620"},
+	}
+	switch typ {
+	case attest.Rename:
+		e.NewName = "Deepsense Inc."
+	case attest.Merger:
+		e.Survivor = other
+	case attest.ChangeOfControl:
+		e.Acquirer, e.AcquirerName, e.Percent = other, "Oriole Capital", "50.1"
+	}
+	return e
+}
+
+func succession() *attest.Succession {
+	return &attest.Succession{
+		Common: common("entity:"+lei+"/us-bis", "SUC-1"), Target: "VEU-1", EffectiveAt: day + 5,
+		Successor: other, LegalName: "Oriole Works", Country: "IN",
+		ApprovedSites: []attest.Site{{ID: "COK-1", Address: "1 Lagoon Road", Country: "IN"}, {ID: "COK-2", Address: "2 Lagoon Road", Country: "IN"}},
+		Retroactive:   true, RetroactiveReason: "the merger came first",
+		LegalBasis: "15 CFR 748.15", Publication: &attest.Publication{Citation: "74 FR 31620"},
 	}
 }
 
 func domainApproval() *attest.DomainApproval {
 	return &attest.DomainApproval{
-		Common: common("sandbox:SBX-UCOMMS", "DOM-1"), Grant: attest.Grant{NBF: day, Supersedes: "DOM-0"},
+		Common: common("sandbox:SBX-UCOMMS", "DOM-1"), Grant: attest.Grant{NBF: day, EXP: day + 86400*365, Supersedes: "DOM-0"},
 		Title: "Underwater communications", LegalEffect: attest.Eligibility, Programme: "VEU",
 		Terms: attest.Terms{
 			Authorities: []string{"in-dgft", "us-bis"}, Concurrence: 2,
@@ -235,7 +295,8 @@ func domainApproval() *attest.DomainApproval {
 				Quantity:          &attest.QuantityCeiling{Unit: "unit", Cumulative: "12"},
 			},
 		},
-		Caveats: &attest.Limits{MaxClassification: "UNCLASSIFIED", Excluded: attest.Scope{"US_CCL": {"6A001.a.1"}}},
+		Caveats:       &attest.Limits{MaxClassification: "UNCLASSIFIED", Excluded: attest.Scope{"US_CCL": {"6A001.a.1"}}},
+		ExpirySavings: savings(), Obligations: obligations(),
 	}
 }
 
@@ -246,6 +307,10 @@ func event(typ attest.EventType) *attest.Event {
 	}
 	if typ == attest.Suspend {
 		e.Until = day + 9
+		e.Savings = savings()
+	}
+	if typ == attest.Lift {
+		e.Ends = []attest.Suspension{attest.ByChangeOfControl, attest.BySuspension}
 	}
 	return e
 }
@@ -254,7 +319,8 @@ func event(typ attest.EventType) *attest.Event {
 // somewhere.
 func everyKind(w *world) []attest.Claims {
 	return []attest.Claims{
-		w.claims, registration(), entityApproval(), domainApproval(),
+		w.claims, registration(), entityApproval(), domainApproval(), consent(),
+		entityEvent(attest.Rename), entityEvent(attest.Merger), entityEvent(attest.ChangeOfControl), succession(),
 		event(attest.Suspend), event(attest.Lift), event(attest.Revoke), event(attest.Withdraw),
 	}
 }
@@ -265,7 +331,10 @@ var typ = map[attest.Kind]string{
 	attest.KindRegistration:   "safeconduct-registration+jwt",
 	attest.KindEntityApproval: "dc+sd-jwt",
 	attest.KindDomainApproval: "safeconduct-domain+jwt",
+	attest.KindConsent:        "safeconduct-consent+jwt",
 	attest.KindEvent:          "safeconduct-event+jwt",
+	attest.KindEntityEvent:    "safeconduct-entity-event+jwt",
+	attest.KindSuccession:     "safeconduct-succession+jwt",
 }
 
 func header(alg, kid, typ string) string {

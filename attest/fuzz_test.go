@@ -28,7 +28,8 @@ func FuzzStatement(f *testing.F) {
 func FuzzParsePayload(f *testing.F) {
 	w := newWorld(f)
 	kinds := []attest.Kind{
-		attest.KindRoot, attest.KindRegistration, attest.KindEntityApproval, attest.KindDomainApproval, attest.KindEvent,
+		attest.KindRoot, attest.KindRegistration, attest.KindEntityApproval, attest.KindDomainApproval,
+		attest.KindConsent, attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession,
 	}
 	for _, c := range everyKind(w) {
 		for i, k := range kinds {

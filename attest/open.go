@@ -79,8 +79,15 @@ func officers(ss []signer) int {
 
 // threshold is how many officers must sign c.
 func (a *Authority) threshold(c Claims) int64 {
-	if e, ok := c.(*Event); ok && e.Event.Revokes() {
-		return a.Thresholds.Revoking
+	switch e := c.(type) {
+	case *Event:
+		if e.Event.Revokes() {
+			return a.Thresholds.Revoking
+		}
+	case *EntityEvent:
+		if e.Event == ChangeOfControl {
+			return a.Thresholds.Revoking
+		}
 	}
 	return a.Thresholds.Granting
 }
@@ -122,6 +129,17 @@ func (a *Authority) oversteps(c Claims) (p Problems) {
 				within(j.Lists, it.List, fmt.Sprintf("/eligible_items/%d/list", i), "list")
 			}
 		}
+		if c.Caveats != nil {
+			scope(c.Caveats.InScope, "/caveats/in_scope")
+			scope(c.Caveats.Excluded, "/caveats/excluded")
+		}
+	case *Succession:
+		within(j.Countries, c.Country, "/country", "country")
+	case *Consent:
+		if len(j.Lists) > 0 && len(c.InScope) == 0 {
+			p.Add("/in_scope", "is missing, which is no limit; authority %s consents to items of %s only", a.ID, strings.Join(j.Lists, ", "))
+		}
+		scope(c.InScope, "/in_scope")
 	case *DomainApproval:
 		within(j.Sandboxes, strings.TrimPrefix(c.Sub, "sandbox:"), "/sub", "sandbox")
 		within(j.Programmes, c.Programme, "/programme", "programme")

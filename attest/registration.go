@@ -66,19 +66,24 @@ func (r *Registration) check() Problems {
 	for i, n := range r.FormerNames {
 		p.element("/former_names", i).text("", n)
 	}
-	if len(r.Identifiers) > 32 {
-		p.Add("/identifiers", "has %d elements; at most 32 are accepted", len(r.Identifiers))
+	checkIdentifiers(p, r.Identifiers, r.Sub)
+	checkSites(p, "/sites", r.Sites)
+	return p.Problems
+}
+
+// checkIdentifiers checks the other identifiers of the entity of a subject.
+func checkIdentifiers(p *checker, ids []string, sub string) {
+	if len(ids) > 32 {
+		p.Add("/identifiers", "has %d elements; at most 32 are accepted", len(ids))
 	}
-	for i, id := range r.Identifiers {
+	for i, id := range ids {
 		at := p.element("/identifiers", i)
 		if _, err := identifier.Parse(id); err != nil {
 			at.Add("", "%v", err)
-		} else if EntitySubject(id) == r.Sub {
+		} else if EntitySubject(id) == sub {
 			at.Add("", "is the entity's own id, which stands in sub")
 		}
 	}
-	checkSites(p, "/sites", r.Sites)
-	return p.Problems
 }
 
 func checkSites(p *checker, pointer string, sites []Site) {

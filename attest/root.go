@@ -118,8 +118,8 @@ type Authority struct {
 	Compromised []Compromised `json:"compromised,omitzero"`
 }
 
-// Thresholds are counted in officers. Suspending, revoking and withdrawing
-// needs Revoking, all else, lifts included, Granting.
+// Thresholds are counted in officers. Suspending, revoking, withdrawing and a
+// change of control need Revoking, all else, lifts included, Granting.
 type Thresholds struct {
 	Granting int64 `json:"granting"`
 	Revoking int64 `json:"revoking"`

@@ -5,11 +5,13 @@
 // is wrong with the draft, each mistake with its line. [Template] is a draft
 // to begin with. A draft has the members of the statement's payload, and
 //
-//   - kind: what it is, one of registration, entity, domain, event and root;
+//   - kind: what it is, one of registration, entity, domain, consent, event,
+//     entity-event, succession and root;
 //   - times as RFC 3339 with an offset, 2026-01-01T00:00:00Z, never a date
 //     alone;
 //   - entity: <scheme>:<value>, or sandbox: <id>, in place of sub; in an event
-//     on an entity's registration also on: registration;
+//     on an entity's registration also on: registration, and consent: <jti> in
+//     one on a consent, whose target that is; a consent has no sub to say;
 //   - amounts as text or as plain numbers; both are kept as they stand;
 //   - concurrence: ALL for the number of the authorities;
 //   - in a trust root, the names of files, relative to the draft, in place of
@@ -50,7 +52,8 @@ type Options struct {
 
 // kinds lists the kinds of draft in the order that people are told of them.
 var kinds = []attest.Kind{
-	attest.KindRegistration, attest.KindEntityApproval, attest.KindDomainApproval, attest.KindEvent, attest.KindRoot,
+	attest.KindRegistration, attest.KindEntityApproval, attest.KindDomainApproval, attest.KindConsent,
+	attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindRoot,
 }
 
 // Parse reads a draft; file is its name, for messages. What it returns may be

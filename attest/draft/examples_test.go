@@ -44,6 +44,9 @@ func TestEveryExampleDraftSignsAndEveryExampleRequestIsRead(t *testing.T) {
 			request(t, file)
 			continue
 		}
+		if filepath.Base(name) == "scenario.yaml" {
+			continue // played by registry/scenario
+		}
 		h := example(t, name).Head()
 		if other := names[h.Iss+" "+h.JTI]; other != "" {
 			t.Errorf("%s and %s have the same iss and jti", name, other)

@@ -98,15 +98,18 @@ func match(want, got string) string {
 
 func TestMistakesAreNamed(t *testing.T) {
 	const (
-		event  = "kind: event\naud: r.example\niss: auth-us\njti: E-1\ntarget: T-1\nevent: revoke\nentity: cage:9HMS1\n"
-		at     = "effective_at: 2026-01-01T00:00:00Z\n"
-		domain = "kind: domain\naud: r.example\niss: auth-us\njti: D-1\ntitle: T\nlegal_effect: eligibility\nnbf: 2026-01-01T00:00:00Z\nsandbox: SBX-1\n"
-		terms  = "terms:\n  authorities: [auth-us]\n  concurrence: 1\n  in_scope: {US_CCL: [5A001]}\n"
+		event   = "kind: event\naud: r.example\niss: auth-us\njti: E-1\ntarget: T-1\nevent: revoke\nentity: cage:9HMS1\n"
+		at      = "effective_at: 2026-01-01T00:00:00Z\n"
+		domain  = "kind: domain\naud: r.example\niss: auth-us\njti: D-1\ntitle: T\nlegal_effect: eligibility\nnbf: 2026-01-01T00:00:00Z\nsandbox: SBX-1\n"
+		consent = "kind: consent\naud: r.example\niss: auth-us\njti: C-1\ntransferee: cage:9HMS1\nnbf: 2026-01-01T00:00:00Z\n"
+		change  = "kind: entity-event\naud: r.example\niss: auth-us\njti: E-1\nentity: cage:9HMS1\n"
+		passes  = "kind: succession\naud: r.example\niss: auth-us\njti: S-1\nentity: cage:9HMS1\ntarget: T-1\nlegal_name: N\ncountry: US\n"
+		terms   = "terms:\n  authorities: [auth-us]\n  concurrence: 1\n  in_scope: {US_CCL: [5A001]}\n"
 	)
 	for _, c := range []struct{ name, text, want string }{
-		{"no kind", "jti: 1\n", "f:1: kind: is missing: want one of registration, entity, domain, event, root"},
-		{"unknown kind", "\nkind: consent\n", `f:2: kind: unknown kind "consent": want one of registration, entity, domain, event, root`},
-		{"kind that is a list", "kind: [event]\n", `f:1: kind: unknown kind ["event"]: want one of registration, entity, domain, event, root`},
+		{"no kind", "jti: 1\n", "f:1: kind: is missing: want one of registration, entity, domain, consent, event, entity-event, succession, root"},
+		{"unknown kind", "\nkind: licence\n", `f:2: kind: unknown kind "licence": want one of registration, entity, domain, consent, event, entity-event, succession, root`},
+		{"kind that is a list", "kind: [event]\n", `f:1: kind: unknown kind ["event"]: want one of registration, entity, domain, consent, event, entity-event, succession, root`},
 		{"not YAML", "kind: event\n\tjti: x\n", "f:2:1: a tab indents this line: indent with spaces"},
 		{"member twice", event + at + "jti: E-2\n", `f:9:1: member "jti" stands twice, first on line 4`},
 
@@ -117,17 +120,57 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"words", event + "effective_at: tomorrow\n", `f:8: effective_at: "tomorrow" is no time: want date, time and offset, such as 2026-01-01T00:00:00Z or 2026-01-01T00:00:00+05:30`},
 		{"too early", event + "effective_at: 1970-01-01T00:00:00Z\n", `f:8: effective_at: "1970-01-01T00:00:00Z" is not between 1970 and 9999`},
 
-		{"no entity", strings.Replace(event, "entity: cage:9HMS1\n", "", 1) + at, "f:1: entity: is missing: whose approval or registration it is about, entity: <scheme>:<value>, or sandbox: <id>"},
+		{"no entity", strings.Replace(event, "entity: cage:9HMS1\n", "", 1) + at, "f:1: entity: is missing: whose approval or registration it is about, entity: <scheme>:<value>, or sandbox: <id>, or consent: <jti>"},
 		{"entity and sandbox", event + at + "sandbox: SBX-1\n", "f:9: sandbox: stands beside entity; give one of them"},
 		{"entity and sub", event + at + "sub: sandbox:SBX-1\n", "f:7: entity: stands beside sub; give one of them"},
 		{"entity that is a number", strings.Replace(event, "cage:9HMS1", "7", 1) + at, `f:7: entity: is a number; want text: write it in quotes, "7"`},
 		{"unknown scheme", strings.Replace(event, "cage:", "lie:", 1) + at, "f:7: entity: parse identifier: unknown scheme …"},
 		{"entity in a domain approval", domain + terms + "entity: cage:9HMS1\n", "f:13: entity: unknown member; here may stand …"},
 		{"no issuer", strings.Replace(event, "iss: auth-us\n", "", 1) + at, "f:1: iss: is missing"},
-		{"on what", event + at + "on: consent\n", `f:9: on: unknown value "consent": want approval or registration`},
+		{"on what", event + at + "on: licence\n", `f:9: on: unknown value "licence": want approval or registration`},
 		{"on a sandbox", strings.Replace(event, "entity: cage:9HMS1", "sandbox: SBX-1", 1) + at + "on: approval\n", "f:9: on: goes with entity only"},
 		{"unknown event", strings.Replace(event, "revoke", "cancel", 1) + at, `f:6: event: unknown value "cancel": want one of …`},
 		{"until of a revocation", event + at + "until: 2026-02-01T00:00:00Z\n", "f:9: until: goes with suspend only"},
+
+		{"a lift that does not say what it ends", strings.Replace(event, "revoke", "lift", 1) + at, "f:1: ends: is missing: what the lift ends, of …"},
+		{"ends that are text", strings.Replace(event, "revoke", "lift", 1) + at + "ends: suspension\n", `f:9: ends: is the text "suspension"; want a list`},
+		{"ends of nothing", strings.Replace(event, "revoke", "lift", 1) + at + "ends: [all]\n", `f:9: ends/0: unknown value "all": want one of …`},
+		{"ends of a revocation", event + at + "ends: [suspension]\n", "f:9: ends: goes with lift only"},
+		{"savings of a lift", strings.Replace(event, "revoke", "lift", 1) + at + "ends: [suspension]\nsavings:\n  - kind: in_transit\n    deliver_before: 2026-02-01T00:00:00Z\n",
+			"f:10: savings: goes with suspend, revoke and withdraw only"},
+		{"savings that are one clause", event + at + "savings: {kind: in_transit, deliver_before: 2026-02-01T00:00:00Z}\n", "f:9: savings: has members; want a list"},
+		{"savings without a time", event + at + "savings:\n  - kind: in_transit\n  - kind: wind_down\n",
+			"f:10: savings/0/deliver_before: is missing\nf:11: savings/1/until: is missing"},
+		{"savings until a date", event + at + "savings:\n  - kind: wind_down\n    until: 2026-02-01\n", `f:11: savings/0/until: "2026-02-01" is a date without time and offset: …`},
+		{"savings of an unknown kind", event + at + "savings:\n  - kind: grace\n    until: 2026-02-01T00:00:00Z\n", `f:10: savings/0/kind: unknown value "grace": want one of …`},
+		{"savings of another kind", event + at + "savings:\n  - kind: wind_down\n    until: 2026-02-01T00:00:00Z\n    deliver_before: 2026-02-01T00:00:00Z\n",
+			"f:12: savings/0/deliver_before: goes with in_transit only"},
+		{"savings twice", event + at + "savings:\n  - {kind: wind_down, until: 2026-02-01T00:00:00Z}\n  - {kind: wind_down, until: 2026-03-01T00:00:00Z}\n",
+			"f:11: savings/1/kind: stands twice; an end has one clause of a kind"},
+		{"a mode that is none", event + at + "savings:\n  - kind: wind_down\n    until: 2026-02-01T00:00:00Z\n    modes: [virtual]\n",
+			`f:12: savings/0/modes/0: unknown value "virtual": want one of …`},
+		{"expiry savings of what has no end", domain + terms + "expiry_savings:\n  - {kind: wind_down, until: 2026-02-01T00:00:00Z}\n", "f:13: expiry_savings: goes with exp: what has no end needs no savings"},
+		{"an obligation without a period", domain + terms + "obligations:\n  - kind: notify_before\n", "f:14: obligations/0/days: notify_before wants either days or business_days"},
+
+		{"a consent with a subject of its own", consent + "sub: consent:auth-us/C-2\n", `f:7: sub: is "consent:auth-us/C-2"; want consent:auth-us/C-1`},
+		{"a consent for an entity", consent + "entity: cage:9HMS1\n", "f:7: entity: unknown member; here may stand …"},
+		{"a consent that names itself", consent + "consent: C-1\n", "f:7: consent: unknown member; here may stand …"},
+		{"a consent without a name", strings.Replace(consent, "jti: C-1\n", "", 1), "f:1: jti: is missing"},
+		{"a consent without an issuer", strings.Replace(consent, "iss: auth-us\n", "", 1), "f:1: iss: is missing"},
+		{"a consent without a transferee", strings.Replace(consent, "transferee: cage:9HMS1\n", "", 1), "f:1: transferee: is missing"},
+		{"a consent that supersedes", consent + "supersedes: C-0\n", "f:7: supersedes: does not go with a consent; revoke it and give another one"},
+		{"an event on a consent and an entity", event + at + "consent: C-1\n", "f:9: consent: stands beside entity; give one of them"},
+		{"an event on another consent than its target", strings.Replace(event, "entity: cage:9HMS1", "consent: C-1", 1) + at, `f:7: consent: is "consent:auth-us/C-1"; want consent:auth-us/T-1, the consent in target`},
+		{"an event on a consent that is a number", strings.Replace(event, "entity: cage:9HMS1", "consent: 7", 1) + at, `f:7: consent: is a number; want text: write it in quotes, "7"`},
+
+		{"what happens to nobody", strings.Replace(change, "entity: cage:9HMS1\n", "", 1) + at + "event: change_of_control\n", "f:1: entity: is missing: the id of the entity that it happens to, <scheme>:<value>"},
+		{"a rename without a name", change + at + "event: rename\n", "f:1: new_name: is missing"},
+		{"a merger without a survivor", change + at + "event: merger\n", "f:1: survivor: is missing"},
+		{"a merger with itself", change + at + "event: merger\nsurvivor: cage:9HMS1\n", "f:8: survivor: is the absorbed entity itself"},
+		{"a percentage with a sign", change + at + "event: change_of_control\npercent: 51%\n", `f:8: percent: "51%" is no amount: want …`},
+		{"a succession of an entity's", strings.Replace(passes, "entity: cage:9HMS1\n", "", 1) + at + "successor: cage:0ABC1\n", "f:1: entity: is missing: the id of the entity that the approval was given to, <scheme>:<value>"},
+		{"a succession to itself", passes + at + "successor: cage:9HMS1\n", "f:10: successor: is the entity that has the approval"},
+		{"a succession to nobody", passes + at, "f:1: successor: is missing"},
 
 		{"no terms", domain, "f:1: terms/authorities: is missing\nf:1: terms/concurrence: is 0; …\nf:1: terms/in_scope: is missing; …"},
 		{"ALL of nobody", domain + strings.Replace(strings.Replace(terms, "concurrence: 1", "concurrence: ALL", 1), "  authorities: [auth-us]\n", "", 1), "f:9: terms/authorities: is missing"},

@@ -13,11 +13,17 @@ var subjectMembers = map[attest.Kind][]string{
 	attest.KindRegistration:   {"entity"},
 	attest.KindEntityApproval: {"entity"},
 	attest.KindDomainApproval: {"sandbox"},
-	attest.KindEvent:          {"entity", "sandbox"},
+	attest.KindEvent:          {"entity", "sandbox", "consent"},
+	attest.KindEntityEvent:    {"entity"},
+	attest.KindSuccession:     {"entity"},
 }
 
 // subject makes sub of the member that names the entity or the sandbox.
 func (d *draft) subject() {
+	if d.kind == attest.KindConsent {
+		d.consentSubject()
+		return
+	}
 	names := subjectMembers[d.kind]
 	if len(names) == 0 {
 		return
@@ -48,7 +54,22 @@ var subjectHint = map[attest.Kind]string{
 	attest.KindRegistration:   "the entity's id, <scheme>:<value>, such as lei:213800KUD8LAJWSQ9D15",
 	attest.KindEntityApproval: "the entity's id, <scheme>:<value>, such as lei:213800KUD8LAJWSQ9D15",
 	attest.KindDomainApproval: "the sandbox's id, such as SBX-UCOMMS",
-	attest.KindEvent:          "whose approval or registration it is about, entity: <scheme>:<value>, or sandbox: <id>",
+	attest.KindEvent:          "whose approval or registration it is about, entity: <scheme>:<value>, or sandbox: <id>, or consent: <jti>",
+	attest.KindEntityEvent:    "the id of the entity that it happens to, <scheme>:<value>",
+	attest.KindSuccession:     "the id of the entity that the approval was given to, <scheme>:<value>",
+}
+
+// consentSubject makes sub of issuer and jti, which is all that it can be.
+func (d *draft) consentSubject() {
+	if _, ok := d.members["sub"]; ok {
+		return
+	}
+	iss, _ := d.members["iss"].(string)
+	jti, _ := d.members["jti"].(string)
+	d.silent = append(d.silent, "/sub")
+	if iss != "" && jti != "" {
+		d.members["sub"] = attest.ConsentSubject(iss, jti)
+	}
 }
 
 func (d *draft) given(names []string) []string {
@@ -89,8 +110,13 @@ func (d *draft) setSub(name, on string) {
 		return
 	}
 	iss, _ := d.members["iss"].(string)
-	approval := d.kind == attest.KindEntityApproval || d.kind == attest.KindEvent && on == "approval"
+	approval := d.kind == attest.KindEntityApproval || d.kind == attest.KindSuccession || d.kind == attest.KindEvent && on == "approval"
 	switch {
+	case name == "consent":
+		d.members["sub"] = attest.ConsentSubject(iss, id)
+		if _, ok := d.members["target"]; !ok {
+			d.members["target"] = id
+		}
 	case name == "sandbox":
 		d.members["sub"] = attest.SandboxSubject(id)
 	case !approval:
