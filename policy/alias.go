@@ -76,7 +76,7 @@ func (v *view) claims(id, authority string) (own, others []claim) {
 			if !slices.Contains(r.Identifiers, id) {
 				continue
 			}
-			c := claim{main, e, l.state(e, v.at.EffectiveAt)}
+			c := claim{main, e, v.unsaved().state(l, e)}
 			if r.Iss == authority {
 				own = append(own, c)
 			} else {

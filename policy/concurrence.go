@@ -57,7 +57,7 @@ func holdingAt(byAuthority map[string][]*lineage, t time.Time) holding {
 			if t.Before(c.NBF.Time()) {
 				continue
 			}
-			dg := l.digest(e)
+			dg := e.Statement.TermsDigest()
 			if !slices.Contains(held, dg) {
 				held = append(held, dg)
 			}

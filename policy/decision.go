@@ -42,6 +42,17 @@ type Decision struct {
 	// Attested repeats the attestations of the request that stand in for a
 	// review, on the requester's own word (R18).
 	Attested []Attestation `json:"attested,omitzero"`
+	// Obligations are what a PERMIT asks of whoever relies on it.
+	Obligations []Duty `json:"obligations,omitzero"`
+	// Screened are the lists that the parties were screened against.
+	Screened []Screened `json:"screened,omitzero"`
+	// Hindsight is what statements logged after KnownAt would change.
+	Hindsight *Hindsight `json:"hindsight,omitzero"`
+	// AsFarAsShown says that the evidence does not show all approvals of a party,
+	// and none that it shows passes.
+	AsFarAsShown bool `json:"as_far_as_shown,omitzero"`
+	// Explanation is how it came about, where [Explain] was asked.
+	Explanation *Explanation `json:"explanation,omitzero"`
 	// Notes are sentences that must be shown with every answer.
 	Notes []string `json:"notes,omitzero"`
 	// Warnings repeats what the verifier's trust leaves unchecked.
@@ -55,6 +66,10 @@ type Decision struct {
 	StatusEvidenceAt Instant `json:"status_evidence_at"`
 	ProvenUntil      Instant `json:"proven_until"`
 	RecheckBy        Instant `json:"recheck_by"`
+	// NextChange is the first moment after EffectiveAt at which anything that was
+	// read begins or ends, where there is one: nobody should rely on the decision
+	// beyond it.
+	NextChange Instant `json:"next_change,omitzero"`
 
 	Replay Replay `json:"replay"`
 	// Reference and RequestedBy are the asker's own and decide nothing.
@@ -79,7 +94,9 @@ type Reliance struct {
 	LegalEffect attest.LegalEffect `json:"legal_effect,omitzero"`
 	// Registered says that the authority's own registration exempts the party.
 	Registered bool `json:"registered,omitzero"`
-	Statement  Ref  `json:"statement"`
+	// Consent says that it is the consent to a retransfer.
+	Consent   bool `json:"consent,omitzero"`
+	Statement Ref  `json:"statement"`
 }
 
 // Replay names the inputs of a decision by their SHA-256, base64url.
@@ -142,6 +159,7 @@ func (v *view) decision(req *Request, o *outcome) *Decision {
 			Origin: v.set.Origin, Size: v.set.Size, Request: req.Digest(), Ledger: req.ledgerDigest(),
 			Trust: v.set.TrustDigest, Evidence: v.set.EvidenceDigest,
 		},
+		Screened:  v.screenedAgainst(),
 		Reference: req.Reference, RequestedBy: req.RequestedBy,
 	}
 	if d.Reasons == nil {
@@ -153,6 +171,10 @@ func (v *view) decision(req *Request, o *outcome) *Decision {
 			d.ReplacesLicence = false
 		}
 	}
+	if d.Permitted() {
+		d.Obligations = v.duties(o)
+	}
+	d.AsFarAsShown = o.partial && !d.Permitted()
 	d.Notes = v.notes(d, o)
 	return d
 }

@@ -22,6 +22,15 @@ type bounds struct {
 	engaged     bool
 }
 
+// extend engages the period where it has begun at t, and lets it go on up to t
+// where it has ended: savings let an act go ahead then.
+func (b *bounds) extend(t time.Time) {
+	if !b.until.IsZero() && !t.Before(b.until) {
+		b.until = t.Add(1)
+	}
+	b.engaged = !t.Before(b.from)
+}
+
 func (b *bounds) reason(code Code, pointer, format string, args ...any) Reason {
 	return Reason{
 		Code: code, Message: fmt.Sprintf(format, args...), Authority: b.entry.Statement.Claims().Head().Iss,
@@ -36,16 +45,44 @@ func (b *bounds) missing(pointer, fact string) Reason {
 // check is R3 and R5 to R8.
 func (b *bounds) check(req *Request) (rs []Reason) {
 	rs = append(rs, b.items(req)...)
+	rs = append(rs, b.uses(req)...)
+	rs = append(rs, b.nationalities(req)...)
+	rs = append(rs, b.level(req)...)
+	rs = append(rs, b.value(req)...)
+	return append(rs, b.quantity(req)...)
+}
+
+// walk notes the tests that check makes.
+func (b *bounds) walk(req *Request, o *outcome) {
+	for _, rule := range []struct {
+		name    string
+		engaged bool
+		check   func(*Request) []Reason
+	}{
+		{"R3", b.InScope != nil || b.Excluded != nil, b.items},
+		{"R5", b.AllowedEndUses != nil || b.Activities != nil, b.uses},
+		{"R6", b.Nationality != nil, b.nationalities},
+		{"R7", b.MaxClassification != "", b.level},
+		{"R8", b.Value != nil || b.Quantity != nil, func(r *Request) []Reason { return append(b.value(r), b.quantity(r)...) }},
+	} {
+		if rule.engaged {
+			tried := new(outcome)
+			tried.add(rule.check(req)...)
+			tried.tried(rule.name, 0, about("", party{}, b.entry), "The act keeps within "+b.name+".")
+			o.tests = append(o.tests, tried.tests...)
+		}
+	}
+}
+
+// uses is R5.
+func (b *bounds) uses(req *Request) (rs []Reason) {
 	if b.AllowedEndUses != nil {
 		rs = append(rs, b.listed(req.EndUse, b.AllowedEndUses, "end_use", "/allowed_end_uses", EndUseNotPermitted)...)
 	}
 	if b.Activities != nil {
 		rs = append(rs, b.listed(req.Activity, b.Activities, "activity", "/activities", ActivityNotPermitted)...)
 	}
-	rs = append(rs, b.nationalities(req)...)
-	rs = append(rs, b.level(req)...)
-	rs = append(rs, b.value(req)...)
-	return append(rs, b.quantity(req)...)
+	return rs
 }
 
 func (b *bounds) items(req *Request) (rs []Reason) {

@@ -14,8 +14,11 @@ import (
 // against relying on it.
 type candidate struct {
 	outcome
-	approval *attest.EntityApproval
-	entry    proven.Entry
+	tenure
+	of        party
+	authority string
+	approval  *attest.EntityApproval
+	entry     proven.Entry
 }
 
 // parties is R1 for one authority: every party has an approval of it that
@@ -47,22 +50,47 @@ func (v *view) party(req *Request, authority string, p party, id string, baselin
 	if id != p.id {
 		rel.Entity = id
 	}
+	n := len(o.reasons)
+	if merger, ok := v.absorbed(id, authority); ok {
+		o.add(absorbed(merger, authority, p))
+		if v.explaining {
+			o.tried("R13", n, about(authority, p, merger), "")
+		}
+		return true
+	}
 	if req.Sandbox != "" {
 		if reg, ok := v.registered(id, authority); ok {
 			rel.Registered, rel.Statement = true, *refOf(reg)
 			o.relied = append(o.relied, rel)
+			if v.explaining {
+				o.tried("R1", n, about(authority, p, reg), fmt.Sprintf("%s is established in the country of %s, which asks no approval of it.", id, authority))
+			}
 			return true
 		}
 	}
 	best := v.best(req, authority, p, id, baseline)
+	o.partial = o.partial || v.set.Withheld(attest.ApprovalSubject(id, authority)) && (best == nil || best.result() != PERMIT)
 	if best == nil {
 		o.add(notApproved(req, authority, p))
+		if v.explaining {
+			o.tried("R1", n, about(authority, p, proven.Entry{}), "")
+		}
 		return false
 	}
 	rel.LegalEffect, rel.Statement = best.approval.LegalEffect, *refOf(best.entry)
 	best.relied = append(best.relied, rel)
+	best.owe(best.entry, best.approval.Obligations)
 	o.join(&best.outcome)
 	return true
+}
+
+func absorbed(merger proven.Entry, authority string, p party) Reason {
+	ev := entityEvent(merger)
+	return Reason{
+		Code: EntityNotApproved, Authority: authority, Party: p.String(), Statement: refOf(merger), Pointer: "/effective_at",
+		Message: fmt.Sprintf("%s was absorbed by %s at %s and is no party any more; an approval passes to the survivor only where its own authority says so.",
+			ev.Entity(), ev.Survivor, utc(ev.EffectiveAt.Time())),
+	}
 }
 
 func notApproved(req *Request, authority string, p party) Reason {
@@ -83,7 +111,7 @@ func (v *view) registered(id, authority string) (proven.Entry, bool) {
 		return r != nil && r.Iss == authority
 	}
 	for _, l := range lineages(v.history(attest.EntitySubject(id)), own) {
-		if e := l.governing(v.at.EffectiveAt); l.state(e, v.at.EffectiveAt).code == "" {
+		if e := l.governing(v.at.EffectiveAt); len(l.causes(e, nil, v.at.EffectiveAt)) == 0 {
 			return e, true
 		}
 	}
@@ -98,10 +126,10 @@ func (v *view) best(req *Request, authority string, p party, id string, baseline
 		return ok && a.Iss == authority
 	}
 	var cs []*candidate
-	for _, l := range lineages(v.history(attest.ApprovalSubject(id, authority)), wanted) {
+	for _, h := range v.heldBy(id, authority, wanted) {
 		// The version that governs must be under the programme: one that another
 		// has superseded speaks for it no more.
-		if c := v.candidate(req, authority, p, l, baseline); req.Programme == "" || c.approval.Programme == req.Programme {
+		if c := v.candidate(req, authority, p, h, baseline); req.Programme == "" || c.approval.Programme == req.Programme {
 			cs = append(cs, c)
 		}
 	}
@@ -132,36 +160,105 @@ func strength(e attest.LegalEffect) int {
 }
 
 // candidate tests one approval for a party.
-func (v *view) candidate(req *Request, authority string, p party, l *lineage, baseline bool) *candidate {
-	e := l.governing(v.at.EffectiveAt)
+func (v *view) candidate(req *Request, authority string, p party, h tenure, baseline bool) *candidate {
+	e := h.governing(v.at.EffectiveAt)
 	a, _ := e.Statement.Claims().(*attest.EntityApproval)
-	c := &candidate{approval: a, entry: e}
-	about := func(code Code, pointer, format string, args ...any) {
-		c.add(Reason{Code: code, Message: fmt.Sprintf(format, args...), Authority: authority, Party: p.String(), Statement: refOf(e), Pointer: pointer})
-	}
-	c.add(l.state(e, v.at.EffectiveAt).reasons(authority, p.String())...)
-	if len(a.AuthorisedRoles) > 0 && !slices.Contains(a.AuthorisedRoles, p.role) {
-		about(RoleNotApproved, "/authorised_roles", "%s is for the roles %v, not as %s.", name(e), a.AuthorisedRoles, p.role)
-	}
-	if p.role == attest.Transferee {
-		switch site := req.DestinationSite; {
-		case site == "":
-			about(MissingFact, "/approved_sites", "The request names no destination_site; %s is for named sites.", name(e))
-		case !slices.ContainsFunc(a.ApprovedSites, func(s attest.Site) bool { return s.ID == site }):
-			about(SiteNotApproved, "/approved_sites", "%s does not list the site %s.", name(e), site)
+	c := &candidate{approval: a, entry: e, tenure: h, of: p, authority: authority}
+	for _, rule := range []struct {
+		name, passed string
+		engaged      bool
+		test         func()
+	}{
+		{"R1", "%s is in force, and for the role", true, func() {
+			c.add(v.reasons(v.state(h.lineage, e, v.controls(h, e, authority)...), authority, p.String())...)
+			c.succeeded()
+			c.role()
+		}},
+		{"R3", "%s covers the item", len(a.EligibleItems) > 0 || req.Programme != "", func() { c.items(req) }},
+		{"R4", "%s lists the site", p.role == attest.Transferee, func() { c.site(req) }},
+		{"R5 to R8", "the act keeps within the caveats of %s", a.Caveats != nil, func() { c.caveats(v, req) }},
+		{"R17", "%s does more than expedite, or something beside it does", true, func() {
+			if a.LegalEffect == attest.PolicyBaseline && baseline {
+				c.no(BaselineOnly, "/legal_effect", "%s is a policy baseline: it expedites a licence application and replaces none.", name(e))
+			}
+		}},
+	} {
+		if rule.engaged {
+			n := len(c.reasons)
+			rule.test()
+			if v.explaining {
+				c.tried(rule.name, n, about(authority, p, e), fmt.Sprintf(rule.passed+".", name(e)))
+			}
 		}
-	}
-	c.items(req, p, authority)
-	if a.LegalEffect == attest.PolicyBaseline && baseline {
-		about(BaselineOnly, "/legal_effect", "%s is a policy baseline: it expedites a licence application and replaces none.", name(e))
 	}
 	return c
 }
 
-// items is R3 and R18 for the items of the approval itself.
-func (c *candidate) items(req *Request, p party, authority string) {
+// no adds a reason that rests on the approval.
+func (c *candidate) no(code Code, pointer, format string, args ...any) {
+	c.add(Reason{
+		Code: code, Message: fmt.Sprintf(format, args...), Authority: c.authority, Party: c.of.String(),
+		Statement: refOf(c.entry), Pointer: pointer,
+	})
+}
+
+// succeeded says that the approval has come from another entity.
+func (c *candidate) succeeded() {
+	if c.by.Statement == nil {
+		return
+	}
+	by := succession(c.by)
+	c.add(Reason{
+		Code: IdentityViaSuccession, Authority: c.authority, Party: c.of.String(), Statement: refOf(c.by), Pointer: "/successor",
+		Message: fmt.Sprintf("%s was given to %s and passed to %s at %s.", name(c.entry), c.given, by.Successor, utc(by.EffectiveAt.Time())),
+	})
+}
+
+func (c *candidate) role() {
+	if roles := c.approval.AuthorisedRoles; len(roles) > 0 && !slices.Contains(roles, c.of.role) {
+		c.no(RoleNotApproved, "/authorised_roles", "%s is for the roles %v, not as %s.", name(c.entry), roles, c.of.role)
+	}
+}
+
+// site is R4. A succession may have sites of its own.
+func (c *candidate) site(req *Request) {
+	sites, listed := c.approval.ApprovedSites, c.entry
+	if c.by.Statement != nil && succession(c.by).ApprovedSites != nil {
+		sites, listed = succession(c.by).ApprovedSites, c.by
+	}
+	switch site := req.DestinationSite; {
+	case site == "":
+		c.no(MissingFact, "/approved_sites", "The request names no destination_site; %s is for named sites.", name(c.entry))
+	case !slices.ContainsFunc(sites, func(s attest.Site) bool { return s.ID == site }):
+		c.add(Reason{
+			Code: SiteNotApproved, Authority: c.authority, Party: c.of.String(), Statement: refOf(listed), Pointer: "/approved_sites",
+			Message: fmt.Sprintf("%s does not list the site %s.", name(listed), site),
+		})
+	}
+}
+
+// caveats are the limits of the approval itself (R3 and R5 to R8).
+func (c *candidate) caveats(v *view, req *Request) {
 	a := c.approval
+	b := &bounds{Limits: a.Caveats, entry: c.entry, pointer: "/caveats", name: "the caveats of " + name(c.entry), from: a.NBF.Time(), until: a.EXP.Time()}
+	b.extend(v.at.EffectiveAt)
+	for _, r := range b.check(req) {
+		r.Party = c.of.String()
+		c.add(r)
+	}
+	c.cumulative = c.cumulative || b.cumulative()
+}
+
+// items is R3 and R18 for the items of the approval itself.
+func (c *candidate) items(req *Request) {
+	a, p, authority := c.approval, c.of, c.authority
 	if len(a.EligibleItems) == 0 {
+		// No limit, but what cannot be read is no item.
+		for _, it := range req.items() {
+			if m := matchItem(it, []clause{{entry: it.Entry}}, nil); m.code != "" {
+				c.no(m.code, "/legal_effect", "%s", m.message(it, name(c.entry)))
+			}
+		}
 		return
 	}
 	scope := make(map[string][]clause)
@@ -257,6 +354,11 @@ func (v *view) reliance(req *Request, id string, ps []party, s *stance, baseline
 	o := new(outcome)
 	if s != nil {
 		o.relied = append(o.relied, Reliance{Authority: id, LegalEffect: s.claims.LegalEffect, Statement: *refOf(s.entry)})
+		o.owe(s.entry, s.claims.Obligations)
+		o.add(s.state.saved...)
+		if v.explaining && s.state.code == "" {
+			o.tried("R2", len(o.reasons), about(id, party{}, s.entry), name(s.entry)+" is in force.")
+		}
 	}
 	if s != nil && baseline {
 		o.add(Reason{
@@ -274,17 +376,4 @@ func (o *outcome) moreThanBaseline() bool {
 	return slices.ContainsFunc(o.relied, func(r Reliance) bool {
 		return !r.Registered && r.LegalEffect != attest.PolicyBaseline
 	})
-}
-
-// retransfer is R9. Consents are not in this version's vocabulary: none can be
-// in force.
-func (v *view) retransfer(req *Request, o *outcome) {
-	if !req.retransfers() {
-		return
-	}
-	msg := fmt.Sprintf("A %s needs a consent of the originating authority in force, and the request names none.", req.Act)
-	if req.ConsentRef != "" {
-		msg = fmt.Sprintf("A %s needs a consent of the originating authority in force; %s is none.", req.Act, req.ConsentRef)
-	}
-	o.add(Reason{Code: RetransferNotAuthorised, Authority: req.OriginatingAuthority, Message: msg})
 }

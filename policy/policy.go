@@ -10,20 +10,16 @@
 //
 // [Touched] names the subjects that a decision needs. The rules R1 to R20 that
 // comments cite are those of the decision rules in docs/rules.md.
-//
-// In this version: R1 to R8, R10, R12 and R16 to R20; of R9, that without a
-// consent, which cannot be logged yet, a retransfer is refused.
 package policy
 
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/screening"
 )
 
 // Times are the three times of a decision.
@@ -40,7 +36,9 @@ type Times struct {
 // and no decision, where a history that the decision touches is not in the
 // set, a time is missing, or the request says what [ParseRequest] refuses
 // ([attest.Problems]); its own times are not read.
-func Decide(req *Request, set *proven.Set, at Times) (*Decision, error) {
+//
+// Lists are what the parties are screened against (R15).
+func Decide(req *Request, set *proven.Set, at Times, lists ...*screening.List) (*Decision, error) {
 	if req == nil || set == nil {
 		return nil, errors.New("decide: a request and proven histories are needed")
 	}
@@ -50,66 +48,70 @@ func Decide(req *Request, set *proven.Set, at Times) (*Decision, error) {
 	if err := req.at(at).check().Err(); err != nil {
 		return nil, fmt.Errorf("decide: read the request: %w", err)
 	}
-	for _, s := range Touched(req, set) {
+	subjects := Touched(req, set)
+	for _, s := range subjects {
 		if _, ok := set.History(s); !ok {
 			return nil, fmt.Errorf("decide: %w", unproven(s))
 		}
 	}
-	return decide(req, set, at)
+	return decide(req, set, at, lists, subjects)
 }
 
 // decide decides a request that was checked. It fails where it reads a history
 // that is not in the set, whether or not [Touched] has named it.
-func decide(req *Request, set *proven.Set, at Times) (*Decision, error) {
-	v := newView(set, at)
-	var best *outcome
-	if req.Sandbox != "" {
-		best = v.sandbox(req)
-	} else {
-		best = v.programme(req)
+func decide(req *Request, set *proven.Set, at Times, lists []*screening.List, subjects []string) (*Decision, error) {
+	v := newView(req, set, at, lists)
+	o, err := v.judge()
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
 	}
-	best.add(v.stale()...)
-	if v.err != nil {
-		return nil, fmt.Errorf("decide: %w", v.err)
+	d := v.decision(req, o)
+	d.NextChange = InstantOf(v.nextChange(d, subjects))
+	if d.Hindsight, err = v.hindsight(d, subjects); err != nil {
+		return nil, fmt.Errorf("decide with hindsight: %w", err)
 	}
-	return v.decision(req, best), nil
+	return d, nil
 }
 
-// Touched lists the subjects that a decision of the request needs, sorted, as
-// far as the histories in the set tell: whoever collects them calls it again
-// until the set has all. Of each party they are those of every entity to which
-// its identifier was ever given, whatever governs at the time of the act.
-func Touched(req *Request, set *proven.Set) []string {
-	subjects := []string{attest.RootSubject}
-	authorities := []string{}
-	if req.Sandbox != "" {
-		sub := attest.SandboxSubject(req.Sandbox)
-		subjects = append(subjects, sub)
-		entries, _ := set.History(sub)
-		for _, e := range entries {
-			if d, ok := e.Statement.Claims().(*attest.DomainApproval); ok {
-				authorities = append(authorities, d.Terms.Authorities...)
-			}
+// judge is what all rules say together, with savings where they cover every
+// approval that is not in force, and one at least (R11): the act is then judged
+// as if all were.
+func (v *view) judge() (*outcome, error) {
+	o := v.answer()
+	if v.err == nil && o.result() != PERMIT && v.clauses {
+		saving := *v
+		saving.saving = true
+		if saved := saving.answer(); saved.savings() > 0 && !saved.outOfForce() {
+			o = saved
 		}
+		v.err = saving.err
+	}
+	return o, v.err
+}
+
+// answer is what all rules say together.
+func (v *view) answer() *outcome {
+	o := new(outcome)
+	if v.req.Sandbox != "" {
+		o.join(v.sandbox(v.req))
 	} else {
-		authorities = append(authorities, req.Authority)
+		o.join(v.programme(v.req))
 	}
-	for _, p := range req.parties() {
-		alias := attest.EntitySubject(p.id)
-		subjects = append(subjects, alias)
-		entries, _ := set.History(alias)
-		for _, id := range append(registrants(entries), p.id) {
-			subjects = append(subjects, attest.EntitySubject(id))
-			for _, a := range authorities {
-				subjects = append(subjects, attest.ApprovalSubject(id, a))
-			}
+	for _, rule := range []struct {
+		name, passed string
+		test         func(*outcome)
+	}{
+		{"R1", "Transferor and transferee are named.", v.named},
+		{"R13", "The transferee is who it was shown as.", v.presented},
+		{"R15", "No party stands on a list that it was screened against.", v.screen},
+		{"R16", "The evidence is fresh enough.", func(o *outcome) { o.add(v.stale()...) }},
+	} {
+		n := len(o.reasons)
+		if rule.test(o); v.explaining {
+			o.tried(rule.name, n, Test{}, rule.passed)
 		}
 	}
-	if req.retransfers() && req.ConsentRef != "" && req.OriginatingAuthority != "" {
-		subjects = append(subjects, attest.ConsentSubject(req.OriginatingAuthority, req.ConsentRef))
-	}
-	slices.Sort(subjects)
-	return slices.Compact(subjects)
+	return o
 }
 
 // stale is R16.

@@ -33,6 +33,8 @@ type script struct {
 	jtis []string
 	// newest is the newest version of each authority's first approval.
 	newest map[string]string
+	// approvals are those of entities.
+	approvals []string
 }
 
 func (s *script) add(what string, do func(*stage)) { s.moves = append(s.moves, move{what, do}) }
@@ -120,21 +122,58 @@ func (s *script) party(t *rapid.T, authority, entity string, registered bool) {
 		effect := rapid.SampledFrom([]attest.LegalEffect{attest.Authorization, attest.Authorization, attest.Eligibility, attest.PolicyBaseline}).Draw(t, "effect")
 		sites := rapid.SampledFrom([]string{"VTZ-1", "VTZ-1", "VTZ-1 BLR-1", "BLR-1"}).Draw(t, "sites")
 		from := rapid.SampledFrom(months[:3]).Draw(t, "from")
-		s.add(fmt.Sprintf("%s approves %s as %s at %s from %s, %s", authority, entity, jti, sites, from, effect), func(st *stage) {
-			st.entity(authority, jti, entity, from, "", sites, func(a *attest.EntityApproval) { a.LegalEffect = effect })
+		until := rapid.SampledFrom([]string{"", "", "2026-04-15"}).Draw(t, "until")
+		suspends := rapid.Bool().Draw(t, "suspended by a change of control")
+		s.add(fmt.Sprintf("%s approves %s as %s at %s from %s to %q, %s, suspended %t", authority, entity, jti, sites, from, until, effect, suspends), func(st *stage) {
+			st.entity(authority, jti, entity, from, until, sites, func(a *attest.EntityApproval) {
+				a.LegalEffect = effect
+				if suspends {
+					a.Conditions = &attest.Conditions{ChangeOfControl: attest.AutoSuspend}
+				}
+				if until != "" {
+					a.ExpirySavings = []attest.Savings{{Kind: attest.WindDown, Until: numeric(date("2026-06-15"))}}
+				}
+			})
 		})
+		s.approvals = append(s.approvals, jti)
 	}
 	s.jtis = append(s.jtis, jti)
 }
 
-func (s *script) event(typ attest.EventType, target, at string) {
-	s.add(fmt.Sprintf("%s %s from %s", typ, target, at), func(st *stage) { st.event(typ, target, at) })
+func (s *script) event(t *rapid.T, typ attest.EventType, target, at string) {
+	var savings []attest.Savings
+	if typ.Revokes() {
+		savings = rapid.SampledFrom([][]attest.Savings{
+			nil, nil,
+			{{Kind: attest.InTransit, DeliverBefore: numeric(date("2026-05-15"))}},
+			{{Kind: attest.WindDown, Until: numeric(date("2026-06-15"))}},
+		}).Draw(t, "savings")
+	}
+	s.add(fmt.Sprintf("%s %s from %s, %v", typ, target, at, savings), func(st *stage) {
+		st.eventWith(typ, target, at, func(e *attest.Event) { e.Savings = savings })
+	})
+}
+
+// happens is an event on an entity.
+func (s *script) happens(t *rapid.T, authority, from string) {
+	typ := rapid.SampledFrom([]attest.EntityEventType{attest.Rename, attest.Merger, attest.ChangeOfControl, attest.ChangeOfControl}).Draw(t, "happening")
+	who := rapid.SampledFrom([]string{"halcyon", "varuna"}).Draw(t, "to")
+	s.add(fmt.Sprintf("%s: %s of %s from %s", authority, typ, who, from), func(st *stage) { st.happens(authority, typ, who, from) })
+}
+
+func (s *script) pass(t *rapid.T, from string) {
+	if len(s.approvals) == 0 {
+		return
+	}
+	target := rapid.SampledFrom(s.approvals).Draw(t, "passes on")
+	to := rapid.SampledFrom([]string{"halcyon", "varuna", "corvus"}).Draw(t, "to")
+	s.add(fmt.Sprintf("%s passes to %s from %s", target, to, from), func(st *stage) { st.succession(target, to, from) })
 }
 
 func (s *script) anyMove(t *rapid.T) {
 	authority := rapid.SampledFrom([]string{"auth-us", "auth-in", "auth-au"}).Draw(t, "authority")
 	from := rapid.SampledFrom(months).Draw(t, "from")
-	switch rapid.IntRange(0, 4).Draw(t, "move") {
+	switch rapid.IntRange(0, 7).Draw(t, "move") {
 	case 0:
 		// Each authority's first approval, and what has superseded it.
 		s.domain(t, authority, s.newest[authority], rapid.IntRange(0, 2).Draw(t, "variant"), from)
@@ -142,9 +181,13 @@ func (s *script) anyMove(t *rapid.T) {
 		s.domain(t, authority, "", rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "variant"), from)
 	case 2:
 		s.party(t, authority, rapid.SampledFrom([]string{"halcyon", "varuna"}).Draw(t, "entity"), rapid.IntRange(0, 3).Draw(t, "registered") == 0)
+	case 3:
+		s.happens(t, authority, from)
+	case 4:
+		s.pass(t, from)
 	default:
 		typ := rapid.SampledFrom([]attest.EventType{attest.Suspend, attest.Lift, attest.Revoke, attest.Withdraw}).Draw(t, "event")
-		s.event(typ, rapid.SampledFrom(s.jtis).Draw(t, "target"), from)
+		s.event(t, typ, rapid.SampledFrom(s.jtis).Draw(t, "target"), from)
 	}
 }
 
@@ -160,6 +203,8 @@ func anyAsk(t *rapid.T) ask {
 		"item":                 pick("item", item("US_CCL", "5A001.b.1"), item("US_CCL", "5A001.b.1.a"), item("US_CCL", "5E001"), item("US_CCL", "5A001.b")),
 		"value":                pick("value", usd("1"), usd("250000"), usd("250001")),
 		"person_nationalities": pick("people", []string{}, []string{}, []string{"US", "BR"}),
+		"laden_at":             pick("laden", nil, "2026-01-15T00:00:00Z"),
+		"contract_signed_at":   pick("signed", nil, "2026-01-15T00:00:00Z"),
 	}
 }
 
@@ -168,7 +213,7 @@ func TestAnAddedRevocationNeverPermits(t *testing.T) {
 		s, over := anyScript(t), anyAsk(t)
 		before := s.play(t).decide(over)
 		typ := rapid.SampledFrom([]attest.EventType{attest.Revoke, attest.Withdraw, attest.Suspend}).Draw(t, "added")
-		s.event(typ, rapid.SampledFrom(s.jtis).Draw(t, "added to"), rapid.SampledFrom(months).Draw(t, "added from"))
+		s.event(t, typ, rapid.SampledFrom(s.jtis).Draw(t, "added to"), rapid.SampledFrom(months).Draw(t, "added from"))
 		if after := s.play(t).decide(over); after.Permitted() && !before.Permitted() {
 			t.Fatalf("what was %s for %v is permitted after\n%v", before.Decision, before.Reasons, s)
 		}

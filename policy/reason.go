@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/proven"
 )
 
 // A Code names a reason. The codes are a closed list.
 type Code string
 
-// The codes that this version gives.
+// The codes.
 const (
 	EntityNotApproved           Code = "ENTITY_NOT_APPROVED"
 	RoleNotApproved             Code = "ROLE_NOT_APPROVED"
@@ -29,17 +32,24 @@ const (
 	ValueCeilingExceeded        Code = "VALUE_CEILING_EXCEEDED"
 	QuantityCeilingExceeded     Code = "QUANTITY_CEILING_EXCEEDED"
 	RetransferNotAuthorised     Code = "RETRANSFER_NOT_AUTHORISED"
+	ChangeOfControl             Code = "CHANGE_OF_CONTROL"
+	RestrictedParty             Code = "RESTRICTED_PARTY"
 
 	MissingFact                Code = "MISSING_FACT"
 	ClassificationTooCoarse    Code = "CLASSIFICATION_TOO_COARSE"
 	ClassificationInvalid      Code = "CLASSIFICATION_INVALID"
 	NationalityReviewRequired  Code = "NATIONALITY_REVIEW_REQUIRED"
 	CurrencyConversionRequired Code = "CURRENCY_CONVERSION_REQUIRED"
+	PossiblePartyMatch         Code = "POSSIBLE_PARTY_MATCH"
 	StatusStale                Code = "STATUS_STALE"
 	LimitationReviewRequired   Code = "LIMITATION_REVIEW_REQUIRED"
 	BaselineOnly               Code = "BASELINE_ONLY"
 
+	SavingsClauseApplied    Code = "SAVINGS_CLAUSE_APPLIED"
+	SavingsClauseNotMet     Code = "SAVINGS_CLAUSE_NOT_MET"
 	RetroactiveStatusChange Code = "RETROACTIVE_STATUS_CHANGE"
+	IdentityViaAlias        Code = "IDENTITY_VIA_ALIAS"
+	IdentityViaSuccession   Code = "IDENTITY_VIA_SUCCESSION"
 )
 
 // A Class is what a reason does to the outcome.
@@ -52,13 +62,19 @@ const (
 	Info  Class = "INFO"
 )
 
-// referring and informing are the codes of their class; every other denies.
+// The codes by their class; every one that is in none denies.
 var (
+	denying = []Code{
+		EntityNotApproved, RoleNotApproved, ApprovalNotYetEffective, ApprovalSuspended, ApprovalRevoked, ApprovalWithdrawn, ApprovalExpired,
+		AuthorityConcurrenceMissing, ItemNotInScope, ItemExcluded, SiteNotApproved, EndUseNotPermitted, ActivityNotPermitted,
+		NationalityNotPermitted, ClassificationLevelExceeded, ValueCeilingExceeded, QuantityCeilingExceeded, RetransferNotAuthorised,
+		ChangeOfControl, RestrictedParty,
+	}
 	referring = []Code{
 		MissingFact, ClassificationTooCoarse, ClassificationInvalid, NationalityReviewRequired,
-		CurrencyConversionRequired, StatusStale, LimitationReviewRequired, BaselineOnly,
+		CurrencyConversionRequired, PossiblePartyMatch, StatusStale, LimitationReviewRequired, BaselineOnly,
 	}
-	informing = []Code{RetroactiveStatusChange}
+	informing = []Code{SavingsClauseApplied, SavingsClauseNotMet, RetroactiveStatusChange, IdentityViaAlias, IdentityViaSuccession}
 )
 
 // Class returns the class of the code. An unknown code denies.
@@ -72,6 +88,12 @@ func (c Code) Class() Class {
 		return Deny
 	}
 }
+
+// Known reports whether the code is one of the list.
+func (c Code) Known() bool { return slices.Contains(codes, c) }
+
+// codes are all of them.
+var codes = slices.Concat(denying, referring, informing)
 
 // A Reason is one reason of a decision.
 type Reason struct {
@@ -138,6 +160,39 @@ type outcome struct {
 	cumulative bool
 	// attested is what the requester's own word stands in for.
 	attested []Attestation
+	// tests are those made, as far as they are noted.
+	tests []Test
+	// partial says that of a party's approvals none passes, and not all are shown.
+	partial bool
+	// owed are the obligations of what is relied on.
+	owed []owed
+}
+
+// owed are the obligations of one statement.
+type owed struct {
+	by          proven.Entry
+	obligations []attest.Obligation
+}
+
+func (o *outcome) owe(by proven.Entry, obligations []attest.Obligation) {
+	if obligations != nil {
+		o.owed = append(o.owed, owed{by, obligations})
+	}
+}
+
+// savings counts the clauses that are relied on.
+func (o *outcome) savings() (n int) {
+	for _, r := range o.reasons {
+		if r.Code == SavingsClauseApplied {
+			n++
+		}
+	}
+	return n
+}
+
+// outOfForce reports whether a state is among the reasons.
+func (o *outcome) outOfForce() bool {
+	return slices.ContainsFunc(o.reasons, func(r Reason) bool { return slices.Contains(precedence, r.Code) })
 }
 
 // join takes over what another outcome says.
@@ -146,6 +201,9 @@ func (o *outcome) join(p *outcome) {
 	o.relied = append(o.relied, p.relied...)
 	o.scope = append(o.scope, p.scope...)
 	o.cumulative = o.cumulative || p.cumulative
+	o.owed = append(o.owed, p.owed...)
+	o.partial = o.partial || p.partial
+	o.tests = append(o.tests, p.tests...)
 	for _, a := range p.attested {
 		if !slices.Contains(o.attested, a) {
 			o.attested = append(o.attested, a)

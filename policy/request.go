@@ -36,10 +36,13 @@ type Request struct {
 	Mode string `json:"mode,omitzero"`
 
 	// The parties, as <scheme>:<value>.
-	Transferor string   `json:"transferor"`
-	Transferee string   `json:"transferee"`
+	Transferor string   `json:"transferor,omitzero"`
+	Transferee string   `json:"transferee,omitzero"`
 	Via        []string `json:"via,omitzero"`
 	EndUser    string   `json:"end_user,omitzero"`
+
+	// TransfereePresented is how the transferee was shown to the asker.
+	TransfereePresented *Presented `json:"transferee_presented,omitzero"`
 
 	DestinationSite string           `json:"destination_site,omitzero"`
 	Item            *Classification  `json:"item,omitzero"`
@@ -53,6 +56,11 @@ type Request struct {
 	// access; an empty list says that nobody is.
 	PersonNationalities []string `json:"person_nationalities,omitzero"`
 
+	// LadenAt is when the item was laden, ContractSignedAt when the contract was
+	// signed that the act is under: what savings clauses ask (R11).
+	LadenAt          Instant `json:"laden_at,omitzero"`
+	ContractSignedAt Instant `json:"contract_signed_at,omitzero"`
+
 	ConsentRef           string `json:"consent_ref,omitzero"`
 	OriginatingAuthority string `json:"originating_authority,omitzero"`
 	// Attests are the limitations in words that the requester says are met.
@@ -63,6 +71,13 @@ type Request struct {
 	// Reference and RequestedBy are kept and decide nothing.
 	Reference   string `json:"reference,omitzero"`
 	RequestedBy string `json:"requested_by,omitzero"`
+}
+
+// Presented is how a party was shown to the asker.
+type Presented struct {
+	Name string `json:"name,omitzero"`
+	// Identifiers are as <scheme>:<value>.
+	Identifiers []string `json:"identifiers,omitzero"`
 }
 
 // A Classification is the item under one control list.
@@ -310,7 +325,13 @@ type party struct {
 func (p party) String() string { return string(p.role) + " " + p.id }
 
 func (r *Request) parties() []party {
-	ps := []party{{attest.Transferor, r.Transferor}, {attest.Transferee, r.Transferee}}
+	var ps []party
+	if r.Transferor != "" {
+		ps = append(ps, party{attest.Transferor, r.Transferor})
+	}
+	if r.Transferee != "" {
+		ps = append(ps, party{attest.Transferee, r.Transferee})
+	}
 	for _, v := range r.Via {
 		ps = append(ps, party{attest.Via, v})
 	}

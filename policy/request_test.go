@@ -62,8 +62,6 @@ func TestParseRequestNamesTheMistake(t *testing.T) {
 		{"sandbox and authority", ask{"authority": "auth-us"}, "/sandbox"},
 		{"a sandbox that can be none", ask{"sandbox": "sbx"}, "/sandbox"},
 		{"an authority that can be none", ask{"sandbox": nil, "programme": "VEU", "authority": "US"}, "/authority"},
-		{"no transferor", ask{"transferor": nil}, "/transferor"},
-		{"no transferee", ask{"transferee": nil}, "/transferee"},
 		{"a name for an identifier", ask{"transferee": "Varuna Deepsense"}, "/transferee"},
 		{"a wrong check digit", ask{"transferor": "lei:999900HALCYONMAR0135"}, "/transferor"},
 		{"an end user in another case", ask{"end_user": "LEI:999900HALCYONMAR0134"}, "/end_user"},
@@ -120,7 +118,7 @@ func TestParseRequestNamesAllMistakesAtOnce(t *testing.T) {
 		"value": ask{"amount": "-1", "currency": "usd"}, "ledger": []ask{{}}, "classification": 7,
 	}.document(t)
 	_, err := policy.ParseRequest(doc)
-	want := []string{"/act", "/classification", "/colour", "/effective_at", "/ledger/0", "/transferor", "/value/amount", "/value/currency", "/via/0"}
+	want := []string{"/act", "/classification", "/colour", "/effective_at", "/ledger/0", "/value/amount", "/value/currency", "/via/0"}
 	if diff := cmp.Diff(want, pointers(t, err)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s%v", diff, err)
 	}

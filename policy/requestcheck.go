@@ -127,8 +127,6 @@ func (r *Request) checkQuestion(p *checker) {
 }
 
 func (r *Request) checkParties(p *checker) {
-	p.need("/transferor", r.Transferor)
-	p.need("/transferee", r.Transferee)
 	p.is("/transferor", r.Transferor, entityID)
 	p.is("/transferee", r.Transferee, entityID)
 	p.is("/end_user", r.EndUser, entityID)
@@ -139,6 +137,29 @@ func (r *Request) checkParties(p *checker) {
 		}
 	}
 	p.is("/destination_site", r.DestinationSite, identifier.Site)
+	r.checkPresented(p)
+}
+
+// maxName bounds the name that a party is shown under, in bytes.
+const maxName = 4096
+
+func (r *Request) checkPresented(p *checker) {
+	shown := r.TransfereePresented
+	if shown == nil {
+		return
+	}
+	if shown.Name == "" && shown.Identifiers == nil {
+		p.Add("/transferee_presented", "says neither name nor identifiers")
+	}
+	if len(shown.Name) > maxName {
+		p.Add("/transferee_presented/name", "has %d bytes; at most %d are accepted", len(shown.Name), maxName)
+	}
+	p.most("/transferee_presented/identifiers", len(shown.Identifiers))
+	for i, id := range shown.Identifiers[:min(len(shown.Identifiers), maxElements)] {
+		if err := entityID(id); err != nil {
+			p.Add(fmt.Sprintf("/transferee_presented/identifiers/%d", i), "%v", err)
+		}
+	}
 }
 
 func (r *Request) checkItems(p *checker) {

@@ -82,7 +82,11 @@ func (v *view) sandbox(req *Request) *outcome {
 	}
 	if len(d.concurring) < d.concurrence {
 		o := v.rely(req, d, d.authorities, d.approved)
-		o.add(d.missing()...)
+		n := len(o.reasons)
+		o.add(v.missing(d)...)
+		if v.explaining {
+			o.tried("R2", n, Test{}, "")
+		}
 		return o
 	}
 	return v.bestChoice(req, d)
@@ -106,7 +110,8 @@ func (v *view) bestChoice(req *Request, d *domain) *outcome {
 				break
 			}
 			tried++
-			if o := v.rely(req, d, members, by); best == nil || o.compare(best) < 0 {
+			// Of equal outcomes the one that needs fewer savings.
+			if o := v.rely(req, d, members, by); best == nil || cmp.Or(o.compare(best), cmp.Compare(o.savings(), best.savings())) < 0 {
 				best = o
 			}
 		}
@@ -189,6 +194,9 @@ func (v *view) rely(req *Request, d *domain, members []string, by map[string]*st
 	o := new(outcome)
 	for _, b := range d.bounds(v.at.EffectiveAt, members, by) {
 		o.add(b.check(req)...)
+		if v.explaining {
+			b.walk(req, o)
+		}
 		for _, s := range []attest.Scope{b.InScope, b.Excluded} {
 			o.scope = slices.AppendSeq(o.scope, maps.Keys(s))
 		}
@@ -241,11 +249,15 @@ func (d *domain) period(t time.Time, members []string, by map[string]*stance) (f
 			until = x
 		}
 	}
+	// Under savings the last period goes on up to the act.
+	if !until.IsZero() && !t.Before(until) {
+		until = t.Add(1)
+	}
 	return from, until, !t.Before(from)
 }
 
 // missing says of each authority that does not concur why.
-func (d *domain) missing() []Reason {
+func (v *view) missing(d *domain) []Reason {
 	var out []Reason
 	for _, a := range d.authorities {
 		if slices.Contains(d.concurring, a) {
@@ -260,7 +272,7 @@ func (d *domain) missing() []Reason {
 			r.Message = fmt.Sprintf("%s has approved sandbox %s on other terms.", a, d.id)
 			r.Statement, r.Pointer = refOf(s.entry), "/terms"
 		default:
-			out = append(out, s.state.reasons(a, "")...)
+			out = append(out, v.reasons(s.state, a, "")...)
 			r.Message = fmt.Sprintf("%s does not concur in sandbox %s: %s", a, d.id, s.state.message)
 			r.Statement = refOf(s.entry)
 		}
@@ -292,7 +304,7 @@ func (v *view) domain(id string) *domain {
 	joint, ok := jointTerms(byAuthority, d.concurrence, v.at.EffectiveAt)
 	all := make(map[string][]*stance)
 	for a, ls := range byAuthority {
-		all[a] = stances(ls, joint, ok, v.at.EffectiveAt)
+		all[a] = v.stances(ls, joint, ok)
 		d.approved[a] = all[a][0]
 	}
 	if !ok {
@@ -315,7 +327,8 @@ func (v *view) domain(id string) *domain {
 // stances lists an authority's approvals of the sandbox, the one that stands
 // first: under the joint terms where there are such, in force rather than not,
 // the stronger legal effect of those in force, then the newest.
-func stances(ls []*lineage, joint digestOfTerms, has bool, t time.Time) []*stance {
+func (v *view) stances(ls []*lineage, joint digestOfTerms, has bool) []*stance {
+	t := v.at.EffectiveAt
 	var out []*stance
 	for _, l := range ls {
 		e := l.governing(t)
@@ -323,7 +336,7 @@ func stances(ls []*lineage, joint digestOfTerms, has bool, t time.Time) []*stanc
 			e = l.governingTerms(t, joint, e)
 		}
 		c := claimsOf(e)
-		out = append(out, &stance{entry: e, claims: c, digest: l.digest(e), state: l.state(e, t)})
+		out = append(out, &stance{entry: e, claims: c, digest: e.Statement.TermsDigest(), state: v.state(l, e)})
 	}
 	// The smaller, the more it stands.
 	rank := func(s *stance) int {
@@ -342,25 +355,11 @@ func stances(ls []*lineage, joint digestOfTerms, has bool, t time.Time) []*stanc
 	return out
 }
 
-// digest returns the digest of a version's terms. It is asked for often, and is
-// most of the work of a decision.
-func (l *lineage) digest(version proven.Entry) digestOfTerms {
-	dg, ok := l.digests[version.Index]
-	if !ok {
-		if l.digests == nil {
-			l.digests = make(map[int64]digestOfTerms)
-		}
-		dg = claimsOf(version).Terms.Digest()
-		l.digests[version.Index] = dg
-	}
-	return dg
-}
-
 // governingTerms returns the newest version under the joint terms whose nbf
 // has come, else the given one.
 func (l *lineage) governingTerms(t time.Time, joint digestOfTerms, otherwise proven.Entry) proven.Entry {
 	for _, e := range slices.Backward(l.versions) {
-		if c := claimsOf(e); !t.Before(c.NBF.Time()) && l.digest(e) == joint {
+		if c := claimsOf(e); !t.Before(c.NBF.Time()) && e.Statement.TermsDigest() == joint {
 			return e
 		}
 	}

@@ -276,6 +276,66 @@ func (st *stage) event(typ attest.EventType, target, effective string, until ...
 
 func (st *stage) eventBy(officers []int, typ attest.EventType, target, effective string, until ...string) int64 {
 	st.t.Helper()
+	return st.log(st.newEvent(typ, target, effective, until...), officers...)
+}
+
+// eventWith logs an event that is changed before.
+func (st *stage) eventWith(typ attest.EventType, target, effective string, with ...func(*attest.Event)) int64 {
+	st.t.Helper()
+	e := st.newEvent(typ, target, effective)
+	apply(e, with)
+	return st.log(e, st.granted()...)
+}
+
+// happens logs an event on an entity; a merger is with the entity corvus.
+func (st *stage) happens(authority string, typ attest.EntityEventType, entity, effective string, with ...func(*attest.EntityEvent)) int64 {
+	st.t.Helper()
+	e := &attest.EntityEvent{
+		Common: attest.Common{Iss: authority, Sub: attest.EntitySubject(idOf(entity)), JTI: fmt.Sprintf("EV-%d", st.next)},
+		Event:  typ, EffectiveAt: numeric(date(effective)),
+	}
+	switch typ {
+	case attest.Rename:
+		e.NewName = "New " + entity
+	case attest.Merger:
+		e.Survivor = idOf("corvus")
+	default:
+		e.AcquirerName = "Acquirer"
+	}
+	apply(e, with)
+	return st.log(e, st.granted()...)
+}
+
+// succession logs that an approval passes on, where it is not the successor's
+// from the start.
+func (st *stage) succession(target, successor, effective string, with ...func(*attest.Succession)) int64 {
+	st.t.Helper()
+	s := &attest.Succession{
+		Common: attest.Common{Iss: st.issuers[target], Sub: st.subjects[target], JTI: fmt.Sprintf("EV-%d", st.next)},
+		Target: target, EffectiveAt: numeric(date(effective)), Successor: idOf(successor), LegalName: successor, Country: "IN",
+	}
+	if s.Entity() == s.Successor {
+		return 0
+	}
+	if s.EffectiveAt < numeric(st.clock) {
+		s.Retroactive, s.RetroactiveReason = true, "so it is"
+	}
+	apply(s, with)
+	return st.log(s, st.granted()...)
+}
+
+// consent logs a consent to a retransfer.
+func (st *stage) consent(authority, jti, transferee, from, until string, with ...func(*attest.Consent)) int64 {
+	st.t.Helper()
+	c := &attest.Consent{
+		Common: attest.Common{Iss: authority, Sub: attest.ConsentSubject(authority, jti), JTI: jti},
+		Grant:  interval(from, until), Transferee: idOf(transferee),
+	}
+	apply(c, with)
+	return st.log(c, st.granted()...)
+}
+
+func (st *stage) newEvent(typ attest.EventType, target, effective string, until ...string) *attest.Event {
 	e := &attest.Event{
 		Common: attest.Common{Iss: st.issuers[target], Sub: st.subjects[target], JTI: fmt.Sprintf("EV-%d", st.next)},
 		Event:  typ, Target: target, EffectiveAt: numeric(date(effective)),
@@ -283,7 +343,10 @@ func (st *stage) eventBy(officers []int, typ attest.EventType, target, effective
 	for _, u := range until {
 		e.Until = numeric(date(u))
 	}
-	return st.log(e, officers...)
+	if typ == attest.Lift {
+		e.Ends = []attest.Suspension{attest.ByChangeOfControl, attest.BySuspension}
+	}
+	return e
 }
 
 func apply[T any](v *T, with []func(*T)) {

@@ -19,7 +19,7 @@ import (
 // whoever relies on no mirror it says nothing: keep the evidence, and make
 // another one of it.
 func Compact(evidence []byte, t *Trust, req *policy.Request, at policy.Times) ([]byte, error) {
-	_, set, in, err := decide(evidence, t, req, at)
+	_, set, in, err := decide(policy.Decide, evidence, t, req, at, nil)
 	if err != nil {
 		return nil, err
 	}

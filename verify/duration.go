@@ -12,7 +12,9 @@ import (
 // the calendar; a day has 24 hours.
 var duration = regexp.MustCompile(`^P(?:([0-9]{1,6})D)?(?:T(?:([0-9]{1,6})H)?(?:([0-9]{1,8})M)?(?:([0-9]{1,9})S)?)?$`)
 
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads an ISO 8601 duration as a trust file has it: days, hours,
+// minutes and seconds, such as PT24H or P1DT12H.
+func ParseDuration(s string) (time.Duration, error) {
 	m := duration.FindStringSubmatch(s)
 	if m == nil || strings.HasSuffix(s, "P") || strings.HasSuffix(s, "T") {
 		return 0, fmt.Errorf("%q is no duration: want PnDTnHnMnS, such as PT24H or P1DT12H", s)

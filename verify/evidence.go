@@ -191,7 +191,7 @@ func isSubject(s string) bool {
 	}
 	for i := range len(about) {
 		c := about[i]
-		if !lower(c) && (c < 'A' || c > 'Z') && (c < '-' || c > ':') {
+		if !lower(c) && (c < 'A' || c > 'Z') && (c < '-' || c > ':') && c != '_' {
 			return false
 		}
 	}

@@ -54,6 +54,9 @@ func someStatement(t *rapid.T, r *register, nth int) string {
 		l := rapid.SampledFrom(lineagesOfStory).Draw(t, "target")
 		e := &attest.Event{Common: head(l.iss, l.subject, jti), Target: l.jti, EffectiveAt: when}
 		e.Event = rapid.SampledFrom([]attest.EventType{attest.Revoke, attest.Suspend, attest.Lift, attest.Withdraw}).Draw(t, "event")
+		if e.Event == attest.Lift {
+			e.Ends = []attest.Suspension{attest.BySuspension}
+		}
 		return sign(e, r.officer(l.iss))
 	case 1, 2:
 		site := rapid.SampledFrom([]string{"VTZ-1", "BLR-1"}).Draw(t, "site")
@@ -74,9 +77,11 @@ func someStatement(t *rapid.T, r *register, nth int) string {
 	}
 }
 
-// answer is what a decision says, without what names its evidence.
+// answer is what a decision says, without what names its evidence, and without
+// what that holds of later days.
 func answer(d *policy.Decision) policy.Decision {
 	a := *d
+	a.Hindsight = nil
 	a.Replay, a.StatusEvidenceAt, a.ProvenUntil, a.RecheckBy = policy.Replay{}, policy.Instant{}, policy.Instant{}, policy.Instant{}
 	return a
 }

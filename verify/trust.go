@@ -128,7 +128,7 @@ func newTrust(d trustDocument) (*Trust, error) {
 	}
 	if !missing("/max_status_age", d.MaxStatusAge == "") {
 		var err error
-		if t.maxAge, err = parseDuration(d.MaxStatusAge); err != nil {
+		if t.maxAge, err = ParseDuration(d.MaxStatusAge); err != nil {
 			p.Add("/max_status_age", "%v", err)
 		}
 	}

@@ -49,6 +49,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/screening"
 )
 
 // The steps of a check, in order.
@@ -80,13 +81,24 @@ func (e *Error) Unwrap() error { return e.Err }
 // not stand gives an *[Error] and no decision; so does, at step history,
 // evidence without a subject that the decision touches, which is named. The
 // same arguments always give the same decision.
-func Decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times) (*policy.Decision, error) {
-	d, _, _, err := decide(evidence, t, req, at)
+//
+// Lists are what the parties are screened against (R15).
+func Decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
+	d, _, _, err := decide(policy.Decide, evidence, t, req, at, lists)
 	return d, err
 }
 
+// Explain is like [Decide], with an explanation in the decision.
+func Explain(evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
+	d, _, _, err := decide(policy.Explain, evidence, t, req, at, lists)
+	return d, err
+}
+
+// A decider is one of the functions of package policy that decide.
+type decider func(*policy.Request, *proven.Set, policy.Times, ...*screening.List) (*policy.Decision, error)
+
 // decide decides, and returns what it decided on.
-func decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times) (*policy.Decision, *proven.Set, *inspection, error) {
+func decide(by decider, evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists []*screening.List) (*policy.Decision, *proven.Set, *inspection, error) {
 	if req == nil {
 		return nil, nil, nil, errors.New("decide: there is no request")
 	}
@@ -98,7 +110,7 @@ func decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times) (*p
 	if err := covers(set, policy.Touched(req, set)); err != nil {
 		return nil, nil, nil, err
 	}
-	d, err := policy.Decide(req, set, at)
+	d, err := by(req, set, at, lists...)
 	return d, set, in, err
 }
 

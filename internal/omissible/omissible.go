@@ -84,7 +84,8 @@ func viewsOf(set *proven.Set, at policy.Times) []*proven.Set {
 func omitLineages(omit map[int64]bool, entries []proven.Entry, rests map[int64]bool) {
 	keep := map[attest.Tag]bool{{}: true}
 	for _, e := range entries {
-		if rests[e.Index] {
+		// A succession is never left out: it leads to another subject.
+		if _, passes := e.Statement.Claims().(*attest.Succession); passes || rests[e.Index] {
 			keep[e.Tag] = true
 		}
 	}

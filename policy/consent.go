@@ -1,0 +1,80 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// retransfer is R9: a reexport or retransfer needs a consent of the authority
+// that first let the item go, in addition to all else.
+func (v *view) retransfer(req *Request, o *outcome) {
+	if !req.retransfers() {
+		return
+	}
+	r := Reason{Code: RetransferNotAuthorised, Authority: req.OriginatingAuthority}
+	if req.ConsentRef == "" || req.OriginatingAuthority == "" {
+		r.Message = fmt.Sprintf("A %s needs a consent of the originating authority in force; the request has to name it (consent_ref, originating_authority).", req.Act)
+		o.add(r)
+		return
+	}
+	isConsent := func(c attest.Claims) bool { _, ok := c.(*attest.Consent); return ok }
+	ls := lineages(v.history(attest.ConsentSubject(req.OriginatingAuthority, req.ConsentRef)), isConsent)
+	if len(ls) == 0 {
+		r.Message = fmt.Sprintf("A %s needs a consent of the originating authority in force; %s has given none that is called %s.", req.Act, req.OriginatingAuthority, req.ConsentRef)
+		o.add(r)
+		return
+	}
+	e := ls[0].governing(v.at.EffectiveAt)
+	c, _ := e.Statement.Claims().(*attest.Consent)
+	r.Statement = refOf(e)
+	// Savings are for approvals.
+	if s := v.unsaved().state(ls[0], e); s.code != "" {
+		first := s.reported[0]
+		r.Message, r.Statement, r.Pointer = s.message, refOf(first.by), first.pointer
+		o.add(r)
+	}
+	b := &bounds{Limits: &attest.Limits{InScope: c.InScope, Value: c.Value}, entry: e, name: "consent " + c.JTI + " of " + c.Iss}
+	refuse := func(pointer, format string, args ...any) {
+		r.Message, r.Statement, r.Pointer = fmt.Sprintf(format, args...), refOf(e), pointer
+		o.add(r)
+	}
+	if !v.means(req.Transferee, c.Transferee, req.OriginatingAuthority) {
+		refuse("/transferee", "%s is for the transferee %s, not for %s.", name(e), c.Transferee, req.Transferee)
+	}
+	if c.Sites != nil {
+		switch site := req.DestinationSite; {
+		case site == "":
+			o.add(b.missing("/sites", "destination_site"))
+		case !slices.Contains(c.Sites, site):
+			refuse("/sites", "%s is not for the site %s.", name(e), site)
+		}
+	}
+	for _, x := range b.check(req) {
+		// What the consent does not cover is not authorised; what cannot be told
+		// stays for a person.
+		if x.Code.Class() == Deny {
+			refuse(x.Pointer, "%s", x.Message)
+		} else {
+			o.add(x)
+		}
+	}
+	o.relied = append(o.relied, Reliance{Authority: c.Iss, Consent: true, Statement: *refOf(e)})
+	o.owe(e, c.Obligations)
+}
+
+// means reports whether an identifier is that of an entity, as far as an
+// authority is concerned.
+func (v *view) means(id, entity, authority string) bool {
+	if id == entity {
+		return true
+	}
+	if !slices.Contains(v.authorities, authority) {
+		// Nothing is proven of what it approves; the word of whoever registered
+		// the entity is.
+		return slices.Equal(registrants(v.history(attest.EntitySubject(id))), []string{entity})
+	}
+	who := v.identify(id, authority)
+	return slices.Equal(who.entities, []string{entity})
+}

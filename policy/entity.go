@@ -1,0 +1,244 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/screening"
+)
+
+func entityOf(subject string) string {
+	id, _, _ := strings.Cut(strings.TrimPrefix(subject, "entity:"), "/")
+	return id
+}
+
+// happenings lists the events of a type on an entity that concern an authority:
+// the word of whoever registered the entity concerns all, that of others their
+// own approvals. Of a rename or merger others are not heard where anybody
+// registered it (R13, R14).
+func (v *view) happenings(id, authority string, typ attest.EntityEventType) (out []proven.Entry) {
+	entries := v.history(attest.EntitySubject(id))
+	registered := false
+	by := make(map[string]bool)
+	for _, e := range entries {
+		if r := registrationOf(e.Statement.Claims(), id); r != nil {
+			registered, by[r.Iss] = true, true
+		}
+	}
+	for _, e := range entries {
+		ev := entityEvent(e)
+		if ev == nil || ev.Event != typ || ev.Entity() != id {
+			continue
+		}
+		if by[ev.Iss] || ev.Iss == authority && (typ == attest.ChangeOfControl || !registered) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// heard reports whether an event on an entity concerns any of the authorities.
+func (v *view) heard(e proven.Entry) bool {
+	ev := entityEvent(e)
+	return slices.ContainsFunc(v.authorities, func(a string) bool {
+		return slices.ContainsFunc(v.happenings(ev.Entity(), a, ev.Event), func(x proven.Entry) bool { return x.Index == e.Index })
+	})
+}
+
+// absorbed returns the merger that has ended an entity, as far as an authority is
+// concerned.
+func (v *view) absorbed(id, authority string) (merger proven.Entry, ok bool) {
+	for _, e := range v.happenings(id, authority, attest.Merger) {
+		if ev := entityEvent(e); !v.at.EffectiveAt.Before(ev.EffectiveAt.Time()) && (!ok || ev.EffectiveAt < entityEvent(merger).EffectiveAt) {
+			merger, ok = e, true
+		}
+	}
+	return merger, ok
+}
+
+// controls lists the changes of control that act on an approval in the version
+// that governs: those of the entity that held it when they took effect, logged
+// after it, where its conditions ask for that.
+func (v *view) controls(h tenure, version proven.Entry, authority string) (out []proven.Entry) {
+	a, _ := version.Statement.Claims().(*attest.EntityApproval)
+	if a == nil || a.Conditions == nil || a.Conditions.ChangeOfControl != attest.AutoSuspend {
+		return nil
+	}
+	first := h.versions[0].Index
+	passed := forever
+	if h.by.Statement != nil {
+		s := succession(h.by)
+		passed = s.EffectiveAt.Time()
+		for _, e := range v.happenings(s.Successor, authority, attest.ChangeOfControl) {
+			if e.Index > h.by.Index {
+				out = append(out, e)
+			}
+		}
+	}
+	for _, e := range v.happenings(h.given, authority, attest.ChangeOfControl) {
+		if e.Index > first && entityEvent(e).EffectiveAt.Time().Before(passed) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// A called is a name that an entity has or had.
+type called struct {
+	name    string
+	since   attest.NumericDate
+	by      proven.Entry
+	pointer string
+}
+
+// names lists the names of an entity at the time of the act: the current ones,
+// and those that it had before.
+func (v *view) names(id string) (current, former []called) {
+	var all []called
+	add := func(e proven.Entry, n, pointer string, since attest.NumericDate) {
+		if !v.at.EffectiveAt.Before(since.Time()) {
+			all = append(all, called{n, since, e, pointer})
+		}
+	}
+	for _, e := range v.history(attest.EntitySubject(id)) {
+		switch c := e.Statement.Claims().(type) {
+		case *attest.Registration:
+			if c.Sub != attest.EntitySubject(id) {
+				continue
+			}
+			for i, n := range c.FormerNames {
+				former = append(former, called{n, c.NBF, e, fmt.Sprintf("/former_names/%d", i)})
+			}
+			add(e, c.LegalName, "/legal_name", c.NBF)
+		case *attest.EntityEvent:
+			if c.Event == attest.Rename && v.heard(e) {
+				add(e, c.NewName, "/new_name", c.EffectiveAt)
+			}
+		}
+	}
+	for _, a := range v.authorities {
+		for _, e := range v.history(attest.ApprovalSubject(id, a)) {
+			switch c := e.Statement.Claims().(type) {
+			case *attest.EntityApproval:
+				add(e, c.LegalName, "/legal_name", c.NBF)
+			case *attest.Succession:
+				if c.Successor == id {
+					add(e, c.LegalName, "/legal_name", c.EffectiveAt)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b called) int {
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.by.Index, b.by.Index))
+	})
+	return v.settle(all, former)
+}
+
+// settle tells current names from former ones: by each rename, all names that the
+// entity was called by before it become former.
+func (v *view) settle(all, former []called) (current, before []called) {
+	before = former
+	for _, n := range all {
+		if n.pointer == "/new_name" {
+			before = append(before, current...)
+			current = nil
+		}
+		current = append(current, n)
+	}
+	return current, before
+}
+
+// named: names are never keys, so that a party is named by an identifier.
+func (v *view) named(o *outcome) {
+	for _, p := range []party{{attest.Transferor, v.req.Transferor}, {attest.Transferee, v.req.Transferee}} {
+		if p.id == "" {
+			o.add(Reason{
+				Code: MissingFact, Party: string(p.role),
+				Message: fmt.Sprintf("The request does not name the %s by an identifier; a name alone names nobody.", p.role),
+			})
+		}
+	}
+}
+
+// presented is R13 for how the transferee was shown: under a former name with the
+// right identifier it is the same entity; an identifier of another value is
+// somebody else's.
+func (v *view) presented(o *outcome) {
+	p := v.req.TransfereePresented
+	if p == nil || v.req.Transferee == "" {
+		return
+	}
+	id := v.transferee()
+	who := party{attest.Transferee, v.req.Transferee}.String()
+	known := v.identifiers(id)
+	for _, shown := range p.Identifiers {
+		scheme, _, _ := strings.Cut(shown, ":")
+		i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(k, scheme+":") })
+		if i >= 0 && !slices.Contains(known, shown) {
+			o.add(Reason{
+				Code: MissingFact, Party: who,
+				Message: fmt.Sprintf("The transferee was shown with %s, and %s has %s: find out who is meant.", shown, id, known[i]),
+			})
+		}
+	}
+	if r, ok := v.alias(id, p.Name); ok {
+		r.Party = who
+		o.add(r)
+	}
+}
+
+// transferee is the entity that the transferee's identifier stands for, itself
+// where that is not clear.
+func (v *view) transferee() string {
+	for _, a := range v.authorities {
+		if who := v.identify(v.req.Transferee, a); len(who.entities) == 1 {
+			return who.entities[0]
+		}
+	}
+	return v.req.Transferee
+}
+
+// identifiers lists what an entity is identified by: its id, and what the
+// registrations that govern and its approvals say.
+func (v *view) identifiers(id string) []string {
+	out := []string{id}
+	registers := func(c attest.Claims) bool { return registrationOf(c, id) != nil }
+	for _, l := range lineages(v.history(attest.EntitySubject(id)), registers) {
+		out = append(out, registrationOf(l.governing(v.at.EffectiveAt).Statement.Claims(), id).Identifiers...)
+	}
+	for _, a := range v.authorities {
+		for _, e := range v.history(attest.ApprovalSubject(id, a)) {
+			if c, ok := e.Statement.Claims().(*attest.EntityApproval); ok {
+				out = append(out, c.Identifiers...)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// alias reports that a name is one that the entity had before.
+func (v *view) alias(id, shown string) (r Reason, ok bool) {
+	normal := screening.Normalise(shown)
+	if normal == "" {
+		return Reason{}, false
+	}
+	is := func(n called) bool { return screening.Normalise(n.name) == normal }
+	current, former := v.names(id)
+	i := slices.IndexFunc(former, is)
+	if i < 0 || slices.ContainsFunc(current, is) {
+		return Reason{}, false
+	}
+	now := ""
+	if len(current) > 0 {
+		now = fmt.Sprintf(" It is now called %q.", current[len(current)-1].name)
+	}
+	return Reason{
+		Code: IdentityViaAlias, Statement: refOf(former[i].by), Pointer: former[i].pointer,
+		Message: fmt.Sprintf("%q is a former name of %s.%s", shown, id, now),
+	}, true
+}

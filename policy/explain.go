@@ -1,0 +1,175 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/screening"
+)
+
+// An Explanation is how a decision came about.
+type Explanation struct {
+	// Walk are the tests that were made on what the decision relies on, authority
+	// by authority and party by party.
+	Walk []Test `json:"walk"`
+	// Changes are what would have to change for a PERMIT.
+	Changes []Change `json:"changes"`
+}
+
+// A Test is one rule applied to one approval, or to the terms of the sandbox.
+type Test struct {
+	// Rule is that of docs/rules.md, such as R4.
+	Rule   string `json:"rule"`
+	Passed bool   `json:"passed"`
+	// Message says what was tested or, where it failed, what was found.
+	Message   string `json:"message"`
+	Authority string `json:"authority,omitzero"`
+	Party     string `json:"party,omitzero"`
+	Statement *Ref   `json:"statement,omitzero"`
+}
+
+// A Change is what would have to change about one reason, or who has to look at
+// it.
+type Change struct {
+	Code      Code   `json:"code"`
+	Authority string `json:"authority,omitzero"`
+	Party     string `json:"party,omitzero"`
+	// Found is the reason's message, Change what would have to change.
+	Found  string `json:"found"`
+	Change string `json:"change"`
+}
+
+// Explain is like [Decide], with an explanation in the decision.
+func Explain(req *Request, set *proven.Set, at Times, lists ...*screening.List) (*Decision, error) {
+	d, err := Decide(req, set, at, lists...)
+	if err != nil {
+		return nil, err
+	}
+	v := newView(req, set, at, lists)
+	v.explaining = true
+	o, err := v.judge()
+	if err != nil {
+		return nil, fmt.Errorf("explain: %w", err)
+	}
+	d.Explanation = &Explanation{Walk: sortTests(o.tests), Changes: changes(d.Reasons)}
+	return d, nil
+}
+
+// tried notes a test: it has passed where no reason against the act was added
+// since there were n.
+func (o *outcome) tried(rule string, n int, about Test, passed string) {
+	about.Rule, about.Passed = rule, true
+	var found []string
+	for _, r := range o.reasons[n:] {
+		if r.Code.Class() != Info {
+			about.Passed = false
+			found = append(found, r.Message)
+		}
+	}
+	if about.Message = strings.Join(found, " "); about.Passed {
+		about.Message = passed
+	}
+	o.tests = append(o.tests, about)
+}
+
+// sortTests orders the walk: what is of the sandbox or of nobody first, then by
+// authority and party, and within these as the rules are numbered.
+func sortTests(tests []Test) []Test {
+	number := func(rule string) (n int) {
+		_, _ = fmt.Sscanf(rule, "R%d", &n)
+		return n
+	}
+	slices.SortStableFunc(tests, func(a, b Test) int {
+		return cmp.Or(strings.Compare(a.Authority, b.Authority), strings.Compare(a.Party, b.Party), cmp.Compare(number(a.Rule), number(b.Rule)))
+	})
+	if tests == nil {
+		return []Test{}
+	}
+	return tests
+}
+
+func changes(reasons []Reason) []Change {
+	out := []Change{}
+	for _, r := range reasons {
+		if r.Class == Info {
+			continue
+		}
+		out = append(out, Change{r.Code, r.Authority, r.Party, r.Message, r.change()})
+	}
+	return out
+}
+
+// change says what would have to change about a reason, or who has to look.
+func (r Reason) change() string {
+	whose := cmp.Or(r.Authority, "The authority")
+	who := cmp.Or(r.Party, "the party")
+	switch r.Code {
+	case EntityNotApproved:
+		return fmt.Sprintf("%s has to approve the %s, or to register it as established in its country.", whose, who)
+	case RoleNotApproved:
+		return fmt.Sprintf("%s has to approve the %s in that role.", whose, who)
+	case ApprovalNotYetEffective:
+		return "Act when the approval has come into force."
+	case ApprovalSuspended:
+		return fmt.Sprintf("%s has to lift the suspension.", whose)
+	case ApprovalRevoked, ApprovalWithdrawn:
+		return fmt.Sprintf("%s has to give a new approval: this end is final.", whose)
+	case ApprovalExpired:
+		return fmt.Sprintf("%s has to give a new version of the approval, in force at the time of the act.", whose)
+	case AuthorityConcurrenceMissing:
+		return fmt.Sprintf("%s has to have an approval of the sandbox in force at the time of the act, on the terms of the others.", whose)
+	case ItemNotInScope:
+		return "The item has to come into scope, or go under a licence of its own."
+	case ItemExcluded:
+		return "The item is excluded on purpose; it needs a licence of its own."
+	case SiteNotApproved:
+		return fmt.Sprintf("%s has to approve the site, or another one has to be the destination.", whose)
+	case EndUseNotPermitted, ActivityNotPermitted:
+		return "Another end use or activity, or wider terms."
+	case NationalityNotPermitted:
+		return "Nobody of that nationality may be given access."
+	case ClassificationLevelExceeded:
+		return "What is transferred has to be of a lower level."
+	case ValueCeilingExceeded, QuantityCeilingExceeded:
+		return "Less, or a later period, or a higher ceiling."
+	case RetransferNotAuthorised:
+		return "The authority that first let the item go has to consent, and the request has to name its consent."
+	case ChangeOfControl:
+		return fmt.Sprintf("%s has to look at the new control and lift the suspension.", whose)
+	case RestrictedParty:
+		return "None: the party stands on a list. Stop, and ask counsel."
+	case MissingFact:
+		return "Give the fact that is named."
+	case ClassificationTooCoarse, ClassificationInvalid:
+		return "Whoever classifies items has to give the entry as deep as the list goes."
+	case NationalityReviewRequired:
+		return "A person has to decide on the nationalities."
+	case CurrencyConversionRequired:
+		return "A person has to convert the amount."
+	case PossiblePartyMatch:
+		return "A person has to compare the party with the entry of the list."
+	case StatusStale:
+		return "Fetch new evidence."
+	case LimitationReviewRequired:
+		return "A person has to read the limitation and may attest that the act meets it (attests)."
+	case BaselineOnly:
+		return "The act needs a licence; this approval only speeds it up."
+	default:
+		return "A person has to look at it."
+	}
+}
+
+// about names what a test is of.
+func about(authority string, p party, e proven.Entry) Test {
+	t := Test{Authority: authority}
+	if p.id != "" {
+		t.Party = p.String()
+	}
+	if e.Statement != nil {
+		t.Statement = refOf(e)
+	}
+	return t
+}

@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/safeconduct/safeconduct/internal/proven"
+)
+
+// Hindsight says what is decided on all that the evidence holds, where that is
+// not what was decided on what had been logged by known_at.
+type Hindsight struct {
+	Decision Result `json:"decision"`
+	Codes    []Code `json:"codes"`
+	// Statements are those logged later that the answer rests on.
+	Statements []Ref `json:"statements"`
+}
+
+// hindsight compares a decision with what the evidence says later, nil where
+// that is the same.
+func (v *view) hindsight(d *Decision, subjects []string) (*Hindsight, error) {
+	var later []proven.Entry
+	for _, s := range subjects {
+		for _, e := range v.proven(s) {
+			if !v.seen(e) && !slices.ContainsFunc(later, func(l proven.Entry) bool { return l.Index == e.Index }) {
+				later = append(later, e)
+			}
+		}
+	}
+	if later == nil {
+		return nil, nil
+	}
+	at := v.at
+	at.KnownAt = v.set.Fresh
+	w := newView(v.req, v.set, at, v.lists)
+	o, err := w.judge()
+	if err != nil {
+		return nil, err
+	}
+	all := &Decision{Decision: o.result(), Reasons: sortReasons(o.reasons), ReliedOn: sortReliance(o.relied)}
+	if all.Decision == d.Decision && slices.Equal(all.Codes(), d.Codes()) {
+		return nil, nil
+	}
+	h := &Hindsight{Decision: all.Decision, Codes: all.Codes(), Statements: []Ref{}}
+	rests := all.RestsOn()
+	// Where none of them is named, such as a trust root that voids others, each
+	// may be the reason.
+	none := !slices.ContainsFunc(later, func(e proven.Entry) bool { return rests[e.Index] })
+	for _, e := range later {
+		if none || rests[e.Index] {
+			h.Statements = append(h.Statements, *refOf(e))
+		}
+	}
+	slices.SortFunc(h.Statements, func(a, b Ref) int { return a.compare(&b) })
+	return h, nil
+}

@@ -1,0 +1,84 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/screening"
+)
+
+// A Screened is a list that the parties were screened against.
+type Screened struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Digest  string `json:"digest"`
+}
+
+// maxHits is how many entries of a list are named for a party: a list may have
+// one name ten thousand times.
+const maxHits = 16
+
+// screen is R15: no approval overrides a hit on the verifier's own lists.
+func (v *view) screen(o *outcome) {
+	if len(v.lists) == 0 {
+		return
+	}
+	for _, p := range v.req.parties() {
+		who := v.screened(p)
+		for _, l := range v.lists {
+			hits := l.Screen(who)
+			if len(hits) > maxHits {
+				hits = hits[:maxHits] // those by identifier come first
+			}
+			for _, h := range hits {
+				r := Reason{Code: PossiblePartyMatch, Party: p.String()}
+				from := fmt.Sprintf("%q of list %s", h.Entry, l.Name())
+				switch h.By {
+				case screening.Identifier:
+					r.Code = RestrictedParty
+					r.Message = fmt.Sprintf("The %s has the identifier %s of %s.", p, h.Matched, from)
+				default:
+					r.Message = fmt.Sprintf("The %s is or was called %q, like %s; a person has to find out whether it is the same.", p, h.Given, from)
+				}
+				o.add(r)
+			}
+		}
+	}
+}
+
+// screened is all that a party is known by: current and former names, and the
+// identifiers of whatever its identifier stands for; of the transferee also what
+// it was shown with.
+func (v *view) screened(p party) (out screening.Party) {
+	entities := []string{p.id}
+	for _, a := range v.authorities {
+		entities = append(entities, v.identify(p.id, a).entities...)
+	}
+	slices.Sort(entities)
+	for _, id := range slices.Compact(entities) {
+		out.IDs = append(out.IDs, v.identifiers(id)...)
+		current, former := v.names(id)
+		for _, n := range slices.Concat(current, former) {
+			out.Names = append(out.Names, n.name)
+		}
+	}
+	if shown := v.req.TransfereePresented; shown != nil && p.role == attest.Transferee {
+		out.IDs = append(out.IDs, shown.Identifiers...)
+		if shown.Name != "" {
+			out.Names = append(out.Names, shown.Name)
+		}
+	}
+	slices.Sort(out.IDs)
+	out.IDs = slices.Compact(out.IDs)
+	slices.Sort(out.Names)
+	out.Names = slices.Compact(out.Names)
+	return out
+}
+
+func (v *view) screenedAgainst() (out []Screened) {
+	for _, l := range v.lists {
+		out = append(out, Screened{l.Name(), l.Version(), l.Digest()})
+	}
+	return out
+}
