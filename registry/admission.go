@@ -90,6 +90,13 @@ func admit(v precedents, st *attest.Statement, at time.Time) error {
 	switch c := c.(type) {
 	case *attest.Event:
 		return admitEvent(v, c)
+	case *attest.EntityEvent:
+		return admitEntityEvent(v, c)
+	case *attest.Succession:
+		return firstError(
+			func() error { return admitSuccession(v, c) },
+			func() error { return admitSites(v, c, c.Successor, c.ApprovedSites, "/approved_sites") },
+		)
 	case *attest.Registration:
 		return firstError(
 			func() error { return admitSuccessor(v, c) },
@@ -108,7 +115,8 @@ func admit(v precedents, st *attest.Statement, at time.Time) error {
 			func() error { return admitOne(v, c, at) },
 		)
 	default:
-		// A trust root: opening it has compared it with the one before.
+		// A trust root: opening it has compared it with the one before. A consent
+		// has a subject of its own.
 		return nil
 	}
 }
@@ -136,13 +144,18 @@ func checkTimes(c attest.Claims, at time.Time) (p attest.Problems) {
 	if iat.Sub(at) > maxAhead {
 		p.Add("/iat", "is %s, more than 5 minutes after the time of logging, %s", iat.Format(time.RFC3339), at.Format(time.RFC3339))
 	}
-	from, retroactive := time.Time{}, false
-	if g := attest.GrantOf(c); g != nil {
-		from, retroactive = g.NBF.Time(), g.Retroactive
-	} else if e, ok := c.(*attest.Event); ok && !e.Event.Revokes() {
-		from, retroactive = e.EffectiveAt.Time(), e.Retroactive
-	} else {
-		return p
+	from, retroactive := time.Time{}, true
+	switch c := c.(type) {
+	case *attest.Event:
+		if !c.Event.Revokes() {
+			from, retroactive = c.EffectiveAt.Time(), c.Retroactive
+		}
+	case *attest.Succession:
+		from, retroactive = c.EffectiveAt.Time(), c.Retroactive
+	default:
+		if g := attest.GrantOf(c); g != nil {
+			from, retroactive = g.NBF.Time(), g.Retroactive
+		}
 	}
 	if from.Before(at) && !retroactive {
 		p.Add("/retroactive", "is missing: it takes effect at %s, before it is logged at %s; say retroactive: true and retroactive_reason",
@@ -159,11 +172,62 @@ func admitEvent(v precedents, e *attest.Event) error {
 		return err
 	}
 	if attest.GrantOf(target.Claims()) == nil {
-		return conflict("/target", "%s is of kind %s; an event is on an approval or registration, which stays its target when it has been suspended",
+		return conflict("/target", "%s is of kind %s; an event is on a registration, approval or consent, which stays its target when it has been suspended",
 			e.Target, target.Claims().Kind())
 	}
 	if sub := target.Claims().Head().Sub; sub != e.Sub {
 		return conflict("/sub", "is %s; %s is about %s", e.Sub, e.Target, sub)
+	}
+	return nil
+}
+
+// admitEntityEvent: the issuer has registered the entity, or approved it; of a
+// rename or merger, nobody else has registered it (RULES R13).
+func admitEntityEvent(v precedents, e *attest.EntityEvent) error {
+	known, err := v.record(e.Sub)
+	if err != nil {
+		return err
+	}
+	registered := ""
+	for _, a := range v.Root().Root().Authorities {
+		for _, k := range known.entities[a.ID] {
+			switch {
+			case k.subject != e.Sub:
+			case a.ID == e.Iss:
+				return nil
+			default:
+				registered = a.ID
+			}
+		}
+	}
+	if registered != "" && e.Event != attest.ChangeOfControl {
+		return attest.Refuse(attest.Forbidden, attest.Problems{{
+			Pointer: "/iss", Message: fmt.Sprintf("%s has registered %s; a %s of it is for its word", registered, e.Entity(), e.Event),
+		}})
+	}
+	approved, err := v.History(attest.ApprovalSubject(e.Entity(), e.Iss))
+	if err != nil {
+		return err
+	}
+	if len(approved) == 0 {
+		return attest.Refuse(attest.NotFound, attest.Problems{{
+			Pointer: "/sub", Message: fmt.Sprintf("%s has neither registered nor approved %s", e.Iss, e.Entity()),
+		}})
+	}
+	return nil
+}
+
+// admitSuccession: the target is the issuer's approval of the entity.
+func admitSuccession(v precedents, s *attest.Succession) error {
+	target, err := findOwn(v, s, s.Target, "/target")
+	if err != nil {
+		return err
+	}
+	if k := target.Claims().Kind(); k != attest.KindEntityApproval {
+		return conflict("/target", "%s is of kind %s; a succession passes on the approval of an entity", s.Target, k)
+	}
+	if sub := target.Claims().Head().Sub; sub != s.Sub {
+		return conflict("/sub", "is %s; %s is about %s", s.Sub, s.Target, sub)
 	}
 	return nil
 }

@@ -130,9 +130,11 @@ func (d *draft) tag(c attest.Claims) (attest.Tag, error) {
 	head := c.Head()
 	before := ""
 	switch c := c.(type) {
-	case *attest.Root:
+	case *attest.Root, *attest.EntityEvent:
 		return attest.Tag{}, nil
 	case *attest.Event:
+		before = c.Target
+	case *attest.Succession:
 		before = c.Target
 	default:
 		before = attest.GrantOf(c).Supersedes

@@ -10,6 +10,7 @@ import (
 	"github.com/safeconduct/safeconduct/internal/omissible"
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -69,8 +70,20 @@ func (r *Reader) evidence(ctx context.Context, req *policy.Request, omit func(*p
 
 // Decide decides the request at the published checkpoint, on the evidence that it
 // returns beside the decision, with what everybody who holds that evidence
-// runs: [verify.Decide].
+// runs: [verify.Decide]. The parties are screened against the lists of its
+// configuration.
 func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
+	return r.decide(ctx, verify.Decide, req, at)
+}
+
+// Explain is like [Reader.Decide], with an explanation in the decision.
+func (r *Reader) Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
+	return r.decide(ctx, verify.Explain, req, at)
+}
+
+type decider func([]byte, *verify.Trust, *policy.Request, policy.Times, ...*screening.List) (*policy.Decision, error)
+
+func (r *Reader) decide(ctx context.Context, by decider, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
 	if r.trust == nil {
 		return nil, nil, errors.New("decide: no trust of its own is configured")
 	}
@@ -84,7 +97,7 @@ func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Time
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := verify.Decide(evidence, r.trust, req, at)
+	d, err := by(evidence, r.trust, req, at, r.screening...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -26,8 +27,10 @@ type Reader struct {
 	log    Log
 	origin string
 	trust  *verify.Trust
-	now    func() time.Time
-	opened openedCache
+	// screening are the lists that decisions are taken with.
+	screening []*screening.List
+	now       func() time.Time
+	opened    openedCache
 	// accounts are the writer's.
 	accounts accounts
 	// cosigners are verifier keys whose cosignatures count beside those that

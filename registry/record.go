@@ -105,6 +105,10 @@ func (r *record) learn(subject string, e HistoryEntry, st *attest.Statement) {
 		}
 	case *attest.EntityApproval:
 		r.settle(&c.Common, c.ApprovedSites)
+	case *attest.Succession:
+		if subject == attest.ApprovalSubject(c.Successor, c.Iss) {
+			r.settle(&c.Common, c.ApprovedSites)
+		}
 	case *attest.DomainApproval:
 		r.approve(e.Tag, c)
 	case *attest.Event:

@@ -48,6 +48,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -97,6 +98,8 @@ type Config struct {
 	Cosigning Cosigning
 	// Trust is what [Reader.Decide] trusts; nil makes it fail.
 	Trust *verify.Trust
+	// Screening are the lists that [Reader.Decide] screens parties against.
+	Screening []*screening.List
 	// Now is the clock; nil is time.Now. It is called concurrently.
 	Now func() time.Time
 	// BatchInterval is the least time between the starts of two batches while
@@ -163,7 +166,7 @@ func New(c Config) (*Registry, error) {
 		signer: c.LogSigner, cosigner: c.Cosigner,
 		interval: c.BatchInterval, logger: c.Logger, done: make(chan struct{}),
 	}
-	r.refresh = r.fresh
+	r.refresh, r.screening = r.fresh, c.Screening
 	if r.interval == 0 {
 		r.interval = time.Second
 	}

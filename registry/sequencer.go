@@ -167,6 +167,8 @@ func (r *Registry) sequence(batch []*submission) []answer {
 		answers[i] = r.take(d, s)
 		if err := answers[i].err; err != nil && !isRefusal(err) {
 			return refuse(r.fail(err))
+		} else if err != nil && s.together {
+			return refuse(err)
 		}
 	}
 	if d.pending() == 0 {

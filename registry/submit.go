@@ -18,10 +18,12 @@ type submission struct {
 	// lookedUp is the size of the log in which its name was not found.
 	lookedUp int64
 	// root is what it was opened with; first says that it is the first root.
-	root   *attest.TrustRoot
-	first  bool
-	ctx    context.Context
-	answer chan answer
+	root  *attest.TrustRoot
+	first bool
+	// together says that where it is refused, the whole batch is.
+	together bool
+	ctx      context.Context
+	answer   chan answer
 }
 
 // An answer is a place and the batch that it is in, or why there is none.

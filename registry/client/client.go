@@ -113,8 +113,18 @@ func (c *Client) submit(ctx context.Context, path string, statement []byte) (*Re
 // Check has a request document (JSON) decided. The evidence that the decision
 // rests on comes with it where it is asked for, and is nil otherwise.
 func (c *Client) Check(ctx context.Context, request []byte, withEvidence bool) (*policy.Decision, []byte, error) {
+	return c.check(ctx, request, withEvidence, false)
+}
+
+// Explain is like [Client.Check], with an explanation in the decision.
+func (c *Client) Explain(ctx context.Context, request []byte, withEvidence bool) (*policy.Decision, []byte, error) {
+	return c.check(ctx, request, withEvidence, true)
+}
+
+func (c *Client) check(ctx context.Context, request []byte, withEvidence, explain bool) (*policy.Decision, []byte, error) {
+	path := fmt.Sprintf("/v1/check?evidence=%t&explain=%t", withEvidence, explain)
 	if !withEvidence {
-		body, err := c.post(ctx, "/v1/check", requestType, request, maxDecision)
+		body, err := c.post(ctx, path, requestType, request, maxDecision)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -122,7 +132,7 @@ func (c *Client) Check(ctx context.Context, request []byte, withEvidence bool) (
 		return d, nil, err
 	}
 	// The evidence is text in JSON: some of its characters are two there.
-	body, err := c.post(ctx, "/v1/check?evidence=true", requestType, request, maxDecision+2*verify.MaxEvidence)
+	body, err := c.post(ctx, path, requestType, request, maxDecision+2*verify.MaxEvidence)
 	if err != nil {
 		return nil, nil, err
 	}

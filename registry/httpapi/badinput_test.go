@@ -191,8 +191,8 @@ func TestARequestThatIsRefusedNamesEveryMember(t *testing.T) {
 			kind       string
 			pointers   []string
 		}{
-			{"members missing", `{}`, 422, "invalid", []string{"/effective_at", "/sandbox", "/act", "/transferor", "/transferee"}},
-			{"one member missing", `{"effective_at":"2026-01-05T09:00:00Z","sandbox":"SBX-1","act":"export","transferor":"` + registrytest.Halcyon + `"}`, 422, "invalid", []string{"/transferee"}},
+			{"members missing", `{}`, 422, "invalid", []string{"/effective_at", "/sandbox", "/act"}},
+			{"one member missing", `{"effective_at":"2026-01-05T09:00:00Z","sandbox":"SBX-1","transferor":"` + registrytest.Halcyon + `"}`, 422, "invalid", []string{"/act"}},
 			{"identifier malformed", `{"effective_at":"2026-01-05T09:00:00Z","sandbox":"sbx","act":"export","transferor":"lei:1","transferee":"` + registrytest.Varuna + `"}`, 422, "invalid", []string{"/sandbox", "/transferor"}},
 			{"unknown and mistyped members", `{"purpose":"x","act":7}`, 422, "invalid", []string{"/purpose", "/act"}},
 			{"case-variant member", `{"Act":"export"}`, 422, "invalid", []string{"/Act"}},

@@ -15,17 +15,24 @@ import (
 // maxRequest bounds a request document.
 const maxRequest = 1 << 20
 
-// check serves POST /v1/check.
+// check serves POST /v1/check. With explain=true, the decision says how it came
+// about.
 func (h *handler) check(r *http.Request, body []byte) (answer, error) {
 	withEvidence, err := flag(r, "evidence")
 	if err != nil {
 		return answer{}, err
 	}
+	decide := h.reg.Decide
+	if explain, err := flag(r, "explain"); err != nil {
+		return answer{}, err
+	} else if explain {
+		decide = h.reg.Explain
+	}
 	req, err := parseRequest(body)
 	if err != nil {
 		return answer{}, err
 	}
-	d, evidence, err := h.reg.Decide(r.Context(), req, req.Times(h.now()))
+	d, evidence, err := decide(r.Context(), req, req.Times(h.now()))
 	if err != nil {
 		return answer{}, undecidable(req, err)
 	}

@@ -44,6 +44,10 @@ func (b broken) Decide(context.Context, *policy.Request, policy.Times) (*policy.
 	return nil, nil, b.fail()
 }
 
+func (b broken) Explain(context.Context, *policy.Request, policy.Times) (*policy.Decision, []byte, error) {
+	return nil, nil, b.fail()
+}
+
 func (b broken) Evidence(context.Context, *policy.Request) ([]byte, error) { return nil, b.fail() }
 
 func (b broken) CompactEvidence(context.Context, *policy.Request, policy.Times, int64) ([]byte, error) {

@@ -83,6 +83,7 @@ import (
 type Reader interface {
 	Origin() string
 	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
+	Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
 	CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error)
 	Entity(ctx context.Context, id string, after int64, most int) (page []registry.Logged, more bool, err error)
@@ -169,7 +170,7 @@ func (h *handler) routes() []route {
 	}
 	return []route{
 		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, serve: h.submit}},
-		ask("/v1/check", []string{"evidence"}, h.check),
+		ask("/v1/check", []string{"evidence", "explain"}, h.check),
 		ask("/v1/evidence", []string{"compact", "root"}, h.evidence),
 		get("/v1/entities", []string{"after"}, h.entities),
 		get("/v1/entities/{id}", []string{"after"}, h.entity),

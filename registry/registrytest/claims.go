@@ -66,8 +66,12 @@ func Domain(jti, iss string) *attest.DomainApproval {
 
 // Event is an event on a statement, from the time given on.
 func Event(jti, iss, sub, target string, what attest.EventType, effective time.Time) *attest.Event {
-	return &attest.Event{
+	e := &attest.Event{
 		Common: attest.Common{Iss: iss, Sub: sub, JTI: jti},
 		Event:  what, Target: target, EffectiveAt: attest.NumericDate(effective.Unix()),
 	}
+	if what == attest.Lift {
+		e.Ends = []attest.Suspension{attest.BySuspension}
+	}
+	return e
 }
