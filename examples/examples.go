@@ -1,5 +1,5 @@
 // Package examples has the worked examples, as drafts of statements and as
-// requests in YAML: veu-2015, historical facts about Validated End-Users, and
+// requests in YAML, and a scenario to play: veu-2015, historical facts about Validated End-Users, and
 // underwater-comms, a fictional joint sandbox. Neither states what any
 // government says; each directory's README tells what it is.
 package examples
