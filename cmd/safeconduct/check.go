@@ -52,7 +52,7 @@ func (t *times) request(c *cobra.Command, file string) (*policy.Request, error) 
 
 func checkCommand() *cobra.Command {
 	var url, out string
-	var asJSON, force bool
+	var asJSON, force, explain bool
 	var ts times
 	c := &cobra.Command{
 		Use:   "check REQUEST.yaml --registry URL [--evidence OUT]",
@@ -74,7 +74,11 @@ func checkCommand() *cobra.Command {
 			if err != nil {
 				return undecided("", fmt.Errorf("encode the request: %w", err))
 			}
-			d, evidence, err := cl.Check(c.Context(), doc, out != "")
+			check := cl.Check
+			if explain {
+				check = cl.Explain
+			}
+			d, evidence, err := check(c.Context(), doc, out != "")
 			if err != nil {
 				return undecided(checkHint(err), fmt.Errorf("check %s: %w", args[0], err))
 			}
@@ -91,10 +95,15 @@ func checkCommand() *cobra.Command {
 	}
 	registryFlag(c, &url)
 	c.Flags().StringVar(&out, "evidence", "", "file for the evidence")
+	explainFlag(c, &explain)
 	ts.flags(c)
 	forceFlag(c, &force)
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+func explainFlag(c *cobra.Command, v *bool) {
+	c.Flags().BoolVar(v, "explain", false, "say how the answer came about, rule by rule, and what would have to change")
 }
 
 func checkHint(err error) string {

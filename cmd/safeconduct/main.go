@@ -5,7 +5,8 @@
 // attempted and what was wrong, and a hint says what to do. The exit status is
 // 0 for done, 1 for failed and 2 for wrong usage; that of check and verify is
 // 0 for PERMIT, 1 for DENY, 2 for wrong usage, 3 for REFER and 4 where nothing
-// could be decided.
+// could be decided; that of screen is 0 for nothing found, 1 for an identifier,
+// 3 for a name, and 4 where a list could not be read.
 package main
 
 import (
@@ -45,6 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		keygenCommand(), rootCommand(), newCommand(), signCommand(),
 		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), proofCommand(), demoCommand(),
 		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
+		simulateCommand(), recheckCommand(), screenCommand(),
 	)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -134,6 +134,19 @@ func (p *printer) decision(r *policy.Request, d *policy.Decision) {
 	for _, n := range d.Notes {
 		p.line("note: %s", n)
 	}
+	for _, o := range d.Obligations {
+		due := ""
+		if !o.Due.IsZero() {
+			due = " (" + stamp(o.Due) + ")"
+		}
+		p.line("obligation%s: %s See %s %s %s", due, o.Message, o.Authority, o.Statement.JTI, o.Pointer)
+	}
+	if h := d.Hindsight; h != nil {
+		p.line("hindsight: on all that the evidence holds it is %s %s", string(h.Decision), words(h.Codes))
+	}
+	if d.AsFarAsShown {
+		p.line("note: not all approvals of a party are shown, and none that is shown passes.")
+	}
 	if len(d.UncheckedLists) > 0 {
 		p.line("not checked: the item was not classified under %s", strings.Join(d.UncheckedLists, ", "))
 	}
@@ -142,10 +155,20 @@ func (p *printer) decision(r *policy.Request, d *policy.Decision) {
 		{"proven until", stamp(d.ProvenUntil)}, {"recheck by", stamp(d.RecheckBy)},
 		{"register", fmt.Sprintf("%s, size %d", d.Replay.Origin, d.Replay.Size)},
 	}
+	if !d.NextChange.IsZero() {
+		rows = append(rows, []string{"next change", stamp(d.NextChange)})
+	}
+	for _, l := range d.Screened {
+		rows = append(rows, []string{"screened", strings.TrimSpace(l.Name + " " + l.Version)})
+	}
 	for _, r := range d.ReliedOn {
 		rows = append(rows, []string{"looked at", reliance(r)})
 	}
 	p.table(rows...)
+	if d.Explanation != nil {
+		p.line("")
+		p.explanation(d)
+	}
 	for _, w := range d.Warnings {
 		p.line("warning: %s", warning(w))
 	}

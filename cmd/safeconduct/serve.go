@@ -23,12 +23,13 @@ import (
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
+	"github.com/safeconduct/safeconduct/screening"
 )
 
 func serveCommand() *cobra.Command {
 	var dir, listen string
 	var policy string
-	var without []string
+	var without, lists []string
 	var acceptRollback bool
 	c := &cobra.Command{
 		Use:   "serve --dir DIR --listen ADDR [--policy FILE]",
@@ -54,7 +55,11 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
-			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning})
+			screened, err := readLists(lists)
+			if err != nil {
+				return failed("", fmt.Errorf("serve %s: %w", dir, err))
+			}
+			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning, screening: screened})
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
@@ -73,6 +78,7 @@ func serveCommand() *cobra.Command {
 	c.Flags().StringVar(&dir, "dir", "", "directory of the register")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen at")
 	c.Flags().StringVar(&policy, "policy", "", "who cosigns, with URLs, and how many are enough")
+	listsFlag(c, &lists)
 	c.Flags().StringArrayVar(&without, "without-cosigner", nil, "do not wait for this cosigner of the policy to confirm the log's size")
 	c.Flags().BoolVar(&acceptRollback, "accept-rollback", false, "go on after a restore although nobody can confirm that nothing was logged since")
 	return c
@@ -188,6 +194,8 @@ type serviceOptions struct {
 	logger   *slog.Logger
 	// cosigning says who cosigns beside the operator's own cosigner.
 	cosigning registry.Cosigning
+	// screening are the lists that parties are screened against.
+	screening []*screening.List
 }
 
 // openService opens the register of a directory and logs its trust root where
@@ -223,7 +231,7 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 		return nil, err
 	}
 	reg, err := registry.New(registry.Config{
-		Log: store, Origin: origin, LogSigner: signer, Cosigner: cosigner, Cosigning: opt.cosigning, Trust: t,
+		Log: store, Origin: origin, LogSigner: signer, Cosigner: cosigner, Cosigning: opt.cosigning, Trust: t, Screening: opt.screening,
 		Now: opt.now, BatchInterval: opt.interval, Logger: opt.logger,
 	})
 	if err != nil {

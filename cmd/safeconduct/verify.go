@@ -13,7 +13,8 @@ import (
 
 func verifyCommand() *cobra.Command {
 	var request, trust, compact string
-	var asJSON, force bool
+	var lists []string
+	var asJSON, force, explain bool
 	var ts times
 	c := &cobra.Command{
 		Use:   "verify EVIDENCE --request REQUEST.yaml --trust TRUST",
@@ -40,7 +41,15 @@ func verifyCommand() *cobra.Command {
 				return undecided("", fmt.Errorf("verify: %w", err))
 			}
 			at := r.Times(time.Now())
-			d, err := verify.Decide(evidence, t, r, at)
+			screened, err := readLists(lists)
+			if err != nil {
+				return undecided("", fmt.Errorf("verify: %w", err))
+			}
+			decide := verify.Decide
+			if explain {
+				decide = verify.Explain
+			}
+			d, err := decide(evidence, t, r, at, screened...)
 			if err != nil {
 				return undecided(verifyHint(err), fmt.Errorf("verify %s: %w", args[0], err))
 			}
@@ -58,6 +67,8 @@ func verifyCommand() *cobra.Command {
 	c.Flags().StringVar(&request, "request", "", "request file")
 	c.Flags().StringVar(&trust, "trust", "", "trust file")
 	c.Flags().StringVar(&compact, "compact", "", "file for compact evidence")
+	explainFlag(c, &explain)
+	listsFlag(c, &lists)
 	forceFlag(c, &force)
 	ts.flags(c)
 	jsonFlag(c, &asJSON)

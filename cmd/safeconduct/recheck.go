@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry/client"
+	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+	"github.com/safeconduct/safeconduct/screening"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+func recheckCommand() *cobra.Command {
+	r := new(rechecking)
+	var asJSON bool
+	var trust string
+	var lists []string
+	c := &cobra.Command{
+		Use:   "recheck REQUEST.yaml… --registry URL --since SIZE [--trust TRUST]",
+		Short: "What has changed for standing requests since a size of the log",
+		Long: "Decides each request twice: on what the log had at SIZE, and on all that it has now,\n" +
+			"and lists those whose answer differs, with the statements that make the difference. A\n" +
+			"directory stands for the .yaml files in it. SIZE is that of a checkpoint, such as one\n" +
+			"that an earlier answer names. With a trust file every answer is taken from evidence,\n" +
+			"without one the register's word is.\n" +
+			"Exit status: 0 nothing changed, 1 something did, 2 wrong usage, 4 not decided.",
+		Example: "  safeconduct recheck partners/ --registry http://127.0.0.1:8080 --since 1042 --trust trust.yaml",
+		Args:    atLeastOne("REQUEST.yaml"),
+		RunE: func(c *cobra.Command, args []string) error {
+			size, err := verify.ParseSize(r.since)
+			if err != nil || size == 0 {
+				return usage(c, fmt.Errorf("recheck: --since %q: want the size of a checkpoint, such as 1042", r.since))
+			}
+			if r.cl, err = newClient(c, r.url); err != nil {
+				return err
+			}
+			if trust != "" {
+				if r.trust, err = readTrust(trust); err != nil {
+					return undecided("", fmt.Errorf("recheck: read what to trust from %s:\n%w", trust, err))
+				}
+			}
+			if r.lists, err = readLists(lists); err != nil {
+				return undecided("", fmt.Errorf("recheck: %w", err))
+			}
+			if len(r.lists) > 0 && r.trust == nil {
+				return usage(c, errors.New("recheck: --screen goes with --trust: without evidence it is the register that screens"))
+			}
+			if r.then, err = timeAt(c.Context(), r.url, size); err != nil {
+				return undecided(reachHint(err), fmt.Errorf("recheck: what the log had at size %d: %w", size, err))
+			}
+			answer, err := r.all(c, args)
+			if err != nil {
+				return err
+			}
+			if err := printAnswer(c, asJSON, answer, answer.print); err != nil {
+				return undecided("", err)
+			}
+			if len(answer.Changed) > 0 {
+				return &failure{code: exitFailed}
+			}
+			return nil
+		},
+	}
+	registryFlag(c, &r.url)
+	c.Flags().StringVar(&r.since, "since", "", "size of the log to compare with")
+	c.Flags().StringVar(&trust, "trust", "", "trust file, to decide on evidence")
+	listsFlag(c, &lists)
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+// rechecking is a recheck under way.
+type rechecking struct {
+	url, since string
+	cl         *client.Client
+	trust      *verify.Trust
+	lists      []*screening.List
+	// then is the time of the batch that ended at the size.
+	then time.Time
+}
+
+// rechecked is what recheck answers.
+type rechecked struct {
+	Since   time.Time        `json:"since"`
+	Checked int              `json:"checked"`
+	Changed []changedRequest `json:"changed"`
+}
+
+// changedRequest is a request whose answer differs.
+type changedRequest struct {
+	Request    string        `json:"request"`
+	Reference  string        `json:"reference,omitzero"`
+	Then       policy.Result `json:"then"`
+	ThenCodes  []policy.Code `json:"then_codes"`
+	Now        policy.Result `json:"now"`
+	NowCodes   []policy.Code `json:"now_codes"`
+	Statements []policy.Ref  `json:"statements"`
+}
+
+// timeAt is the time of the status leaf that ends a tree of that size.
+func timeAt(ctx context.Context, url string, size int64) (time.Time, error) {
+	leaf, err := (&tlogtiles.Client{BaseURL: url}).Leaf(ctx, size-1, size)
+	if err != nil {
+		return time.Time{}, err
+	}
+	s, err := verify.ParseStatusLeaf(leaf)
+	if err != nil {
+		return time.Time{}, errors.New("no batch ended there: name the size of a checkpoint")
+	}
+	return s.Time, nil
+}
+
+func (r *rechecking) all(c *cobra.Command, args []string) (*rechecked, error) {
+	out := &rechecked{Since: r.then, Changed: []changedRequest{}}
+	var files []string
+	for _, a := range args {
+		in, err := filepath.Glob(filepath.Join(a, "*.yaml"))
+		if err != nil || len(in) == 0 {
+			in = []string{a}
+		}
+		files = append(files, in...)
+	}
+	for _, file := range files {
+		req, err := readRequest(file)
+		if err != nil {
+			return nil, &failure{exitUsage, fmt.Errorf("recheck %s:\n%w", file, err), "nothing was decided; mend the request and ask again"}
+		}
+		d, err := r.decide(c.Context(), req)
+		if err != nil {
+			return nil, undecided(reachHint(err), fmt.Errorf("recheck %s: %w", file, err))
+		}
+		out.Checked++
+		if h := d.Hindsight; h != nil {
+			out.Changed = append(out.Changed, changedRequest{file, req.Reference, d.Decision, d.Codes(), h.Decision, h.Codes, h.Statements})
+		}
+	}
+	return out, nil
+}
+
+// decide decides on what was logged by then; hindsight says what has come since.
+func (r *rechecking) decide(ctx context.Context, req *policy.Request) (*policy.Decision, error) {
+	req.KnownAt, req.CheckedAt = policy.InstantOf(r.then), policy.Instant{}
+	doc, err := json.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	if r.trust == nil {
+		d, _, err := r.cl.Check(ctx, doc, false)
+		return d, err
+	}
+	evidence, err := r.cl.Evidence(ctx, doc)
+	if err != nil {
+		return nil, err
+	}
+	return verify.Decide(evidence, r.trust, req, req.Times(time.Now()), r.lists...)
+}
+
+func (a *rechecked) print(p *printer) {
+	if len(a.Changed) == 0 {
+		p.line("of %s none has another answer since %s", count(a.Checked, "request"), a.Since.Format(time.RFC3339))
+		return
+	}
+	p.line("%d of %s have another answer since %s", len(a.Changed), count(a.Checked, "request"), a.Since.Format(time.RFC3339))
+	rows := [][]string{{"REQUEST", "THEN", "NOW", "BY"}}
+	for _, c := range a.Changed {
+		var by []string
+		for _, s := range c.Statements {
+			by = append(by, s.Issuer+" "+s.JTI+" (log index "+strconv.FormatInt(s.Index, 10)+")")
+		}
+		rows = append(rows, []string{
+			strings.TrimSpace(c.Request + " " + c.Reference),
+			strings.TrimSpace(string(c.Then) + " " + words(c.ThenCodes)), strings.TrimSpace(string(c.Now) + " " + words(c.NowCodes)), strings.Join(by, ", "),
+		})
+	}
+	p.table(rows...)
+}
