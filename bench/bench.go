@@ -47,6 +47,9 @@ type plan struct {
 	approvals int
 	// verifications is how often evidence is verified.
 	verifications int
+	// turns is how often each decider has its turn, and turn how long that is.
+	turns int
+	turn  time.Duration
 }
 
 func planFor(quick, full bool) (plan, error) {
@@ -60,6 +63,7 @@ func planFor(quick, full bool) (plan, error) {
 		},
 		limit: 3 * time.Second, raw: 10 * time.Second, bare: time.Second,
 		latency: 1e5, approvals: 300, verifications: 200,
+		turns: 9, turn: 300 * time.Millisecond,
 	}
 	switch {
 	case quick && full:
@@ -69,6 +73,7 @@ func planFor(quick, full bool) (plan, error) {
 		p.rounds = func(int) int { return 1 }
 		p.limit, p.raw, p.bare = 300*time.Millisecond, time.Second, 200*time.Millisecond
 		p.latency, p.verifications = 2000, 10
+		p.turns, p.turn = 1, 20*time.Millisecond
 	case full:
 		p.mode, p.sizes = "full", append(p.sizes, 1e6)
 	}
@@ -88,6 +93,7 @@ var sections = []section{
 	{"admission", admission},
 	{"latency", latency},
 	{"evidence", evidence},
+	{"decide", decide},
 	{"restart", restart},
 	{"replay", replay},
 }
@@ -110,7 +116,7 @@ func main() {
 	stage := flag.String("stage", "", "for the program itself: measure this one thing and answer on standard output")
 	quick := flag.Bool("quick", false, "a smoke test in about a minute")
 	full := flag.Bool("full", false, "10^6 subjects too")
-	names := flag.String("run", ".", "the sections to measure, a regular expression: limits, raw, admission, latency, evidence, restart, replay")
+	names := flag.String("run", ".", "the sections to measure, a regular expression: limits, raw, admission, latency, evidence, decide, restart, replay")
 	dir := flag.String("dir", "", "where to put what is measured, on the disk that is meant (default: the directory for temporary files)")
 	out := flag.String("results", "results", "where to put the results; empty for nowhere")
 	flag.StringVar(&profiles, "profile", "", "directory to keep profiles of every measurement in")

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Memory is what a process holds, in bytes.
@@ -68,4 +69,13 @@ func inMemory(dir string) bool {
 	const tmpfs = 0x01021994
 	var st syscall.Statfs_t
 	return syscall.Statfs(dir, &st) == nil && uint32(st.Type) == tmpfs
+}
+
+// processorTime is how long processors have worked for this process.
+func processorTime() (time.Duration, error) {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0, fmt.Errorf("read the processor time: %w", err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), nil
 }

@@ -49,7 +49,9 @@ const (
 	PerSecond Unit = "/s"
 	Seconds   Unit = "s"
 	Millis    Unit = "ms"
+	Nanos     Unit = "ns"
 	Bytes     Unit = "bytes"
+	Allocs    Unit = "allocations"
 )
 
 // newReport begins a report.
@@ -83,12 +85,15 @@ var (
 	goalGzip      = goal{"the same, gzipped", false, false, 10 << 10, Bytes}
 	goalApprovals = goal{"what a party with 300 approvals adds", false, false, 40 << 10, Bytes}
 	goalRestart   = goal{"restart at 10^6 subjects", false, false, 5, Seconds}
+	goalDecide    = goal{"decide on warm histories", false, false, 3000, Nanos}
+	goalDecideCEL = goal{"decide on warm histories beside cel-go", true, false, 1, ""}
+	goalDecideOPA = goal{"decide on warm histories beside OPA", true, false, 1, ""}
 	goalMemory    = goal{"resident memory at 10^6 subjects", false, false, 1.5 * (1 << 30), Bytes}
 )
 
 var goals = []goal{
 	goalRaw, goalAdmit5, goalAdmit6, goalP99Second, goalP99Tenth, goalOffline,
-	goalEvidence, goalGzip, goalApprovals, goalRestart, goalMemory,
+	goalEvidence, goalGzip, goalApprovals, goalDecide, goalDecideCEL, goalDecideOPA, goalRestart, goalMemory,
 }
 
 // add adds a row. A ratio and a goal may be nil.
@@ -149,6 +154,10 @@ func (u Unit) written(v float64) string {
 			return strconv.FormatFloat(v, 'f', 2, 64) + " ms"
 		}
 		return thousands(v) + " ms"
+	case Nanos:
+		return thousands(v) + " ns"
+	case Allocs:
+		return thousands(v)
 	case Bytes:
 		switch {
 		case v >= 1<<30:

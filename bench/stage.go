@@ -24,6 +24,7 @@ var stages = map[string]func(context.Context, []byte) (any, error){
 	"admission": stage(admissionStage),
 	"latency":   stage(latencyStage),
 	"evidence":  stage(evidenceStage),
+	"decide":    stage(decideStage),
 	"restart":   stage(restartStage),
 	"replay":    stage(replayStage),
 }
