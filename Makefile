@@ -59,7 +59,7 @@ bench: ## measure beside our peers and the limit; BENCH='-full' for 10^6 subject
 	cd bench && go run . $(BENCH)
 
 cover: ## coverage of the decision
-	go test -coverprofile=cover.out ./policy && go tool cover -func=cover.out | tail -1
+	go test -coverpkg=./policy -coverprofile=cover.out ./policy ./registry/scenario && go tool cover -func=cover.out | tail -1
 
 fuzz: ## every parser, 30 s each
 	@set -e; for p in $$(go list ./...); do \

@@ -35,6 +35,15 @@ func admissionFile() AdmissionFile {
 	second := approval("TEA-US-3", "BLR-1")
 	second.Supersedes = "TEA-US-2"
 	r.batch(begin.Add(-30*time.Second), sign(second, us1, us3), sign(event(attest.Suspend, "TEA-US-1", "SUS-US-1"), us3))
+	change := entityEvent(attest.ChangeOfControl, "ENT-US-1")
+	change.Sub = attest.EntitySubject(corvus)
+	atHalcyon := inApproval()
+	atHalcyon.ApprovedSites[0].Country = "US"
+	r.batch(begin.Add(-20*time.Second), sign(atCorvus("TEA-US-5"), us1, us2), sign(change, us3), sign(consent("CON-US-1"), us1, us2), sign(atHalcyon, in1))
+	passedOn := succession("TEA-US-5", "SUC-US-1")
+	passedOn.Sub, passedOn.Successor, passedOn.Country = attest.ApprovalSubject(corvus, "auth-us"), halcyon, "US"
+	passedOn.ApprovedSites = []attest.Site{{ID: "NFK-1", Address: "1 Street, Norfolk", Country: "US"}}
+	r.batch(begin.Add(-10*time.Second), sign(passedOn, us1, us2))
 	f.Leaves = r.leaves
 
 	try := func(name, class, pointer string, c attest.Claims, by ...officer) {
@@ -128,10 +137,135 @@ func admissionFile() AdmissionFile {
 	try("a second approval of a sandbox", "conflict", "/supersedes", dom("auth-us", "PDA-US-2", func(*attest.DomainApproval) {}), us1, us2)
 	try("the next version of an approval of a sandbox", "", "", dom("auth-us", "PDA-US-2", func(c *attest.DomainApproval) { c.Supersedes = "PDA-US-1" }), us1, us2)
 
+	f.changes(at, try)
+
 	root := secondRoot()
 	try("the next trust root", "", "", root, root1, root2, root3)
 	again := largeRoot(1, "")
 	again.IAT = numeric(at)
 	try("a first trust root again", "conflict", "/version", again, root1, root2)
 	return f
+}
+
+// changes: events on entities, successions and consents. auth-in has registered
+// varuna, which auth-us has approved; nobody has registered corvus and halcyon,
+// which auth-us has approved the one and auth-in the other of.
+func (f *AdmissionFile) changes(at time.Time, try func(name, class, pointer string, c attest.Claims, by ...officer)) {
+	both := []officer{us1, us2}
+	happens := func(what attest.EntityEventType, iss, entity string) *attest.EntityEvent {
+		e := entityEvent(what, "ENT-NEW")
+		e.Iss, e.Sub = iss, attest.EntitySubject(entity)
+		if what == attest.Merger {
+			e.Survivor = "duns:123456789"
+		}
+		return e
+	}
+	try("a rename by who has registered", "", "", happens(attest.Rename, "auth-in", varuna), in1)
+	try("a merger by who has registered", "", "", happens(attest.Merger, "auth-in", varuna), in1)
+	try("a change of control by who has registered", "", "", happens(attest.ChangeOfControl, "auth-in", varuna), in1)
+	try("a rename by who has approved, where another has registered", "forbidden", "/iss", happens(attest.Rename, "auth-us", varuna), both...)
+	try("a merger by who has approved, where another has registered", "forbidden", "/iss", happens(attest.Merger, "auth-us", varuna), both...)
+	try("a change of control by who has approved, where another has registered", "", "", happens(attest.ChangeOfControl, "auth-us", varuna), us3)
+	try("a rename by who has approved, where nobody has registered", "", "", happens(attest.Rename, "auth-us", corvus), both...)
+	try("a merger by who has approved, where nobody has registered", "", "", happens(attest.Merger, "auth-us", corvus), both...)
+	try("a rename by who has passed an approval on to it", "", "", happens(attest.Rename, "auth-us", halcyon), both...)
+	for _, what := range []attest.EntityEventType{attest.Rename, attest.Merger, attest.ChangeOfControl} {
+		try("a "+string(what)+" by who has neither registered nor approved", "not-found", "/sub", happens(what, "auth-in", corvus), in1)
+	}
+	try("a rename of another identifier of the entity", "not-found", "/sub", happens(attest.Rename, "auth-in", alias), in1)
+	ahead := happens(attest.Rename, "auth-in", varuna)
+	ahead.EffectiveAt = numeric(at.Add(1000 * time.Hour))
+	try("a rename that is to come", "", "", ahead, in1)
+	into := happens(attest.Merger, "auth-us", corvus)
+	into.Survivor = varuna
+	try("a merger into an entity that another has registered", "", "", into, both...)
+
+	passes := func(target string, change func(*attest.Succession)) *attest.Succession {
+		s := succession(target, "SUC-NEW")
+		s.EffectiveAt = numeric(at)
+		if change != nil {
+			change(s)
+		}
+		return s
+	}
+	to := func(entity string, sites ...attest.Site) func(*attest.Succession) {
+		return func(s *attest.Succession) { s.Successor, s.ApprovedSites = entity, sites }
+	}
+	site := func(id, address, country string) attest.Site {
+		return attest.Site{ID: id, Address: address, Country: country}
+	}
+	try("a succession", "", "", passes("TEA-US-1", nil), both...)
+	try("a succession by an old version", "", "", passes("TEA-US-2", nil), both...)
+	try("a succession a millisecond early", "invalid", "/retroactive", passes("TEA-US-1", func(s *attest.Succession) { s.EffectiveAt-- }), both...)
+	try("a succession that reaches back, and says why", "", "", passes("TEA-US-1", func(s *attest.Succession) {
+		s.EffectiveAt, s.Retroactive, s.RetroactiveReason = numeric(begin), true, "as published"
+	}), both...)
+	try("a succession that is to come", "", "", passes("TEA-US-1", func(s *attest.Succession) { s.EffectiveAt++ }), both...)
+	try("a succession of what is not logged", "not-found", "/target", passes("TEA-US-9", nil), both...)
+	try("a succession of another's approval", "forbidden", "/target", passes("TEA-IN-1", nil), both...)
+	try("a succession of another's registration", "forbidden", "/target", passes("REG-IN-1", nil), both...)
+	try("a succession of a registration", "conflict", "/target", passes("REG-IN-1", func(s *attest.Succession) {
+		s.Iss, s.Sub, s.Country = "auth-in", attest.ApprovalSubject(varuna, "auth-in"), "US"
+	}), in1)
+	try("a succession of a domain approval", "conflict", "/target", passes("PDA-US-1", nil), both...)
+	try("a succession of an event", "conflict", "/target", passes("SUS-US-1", nil), both...)
+	try("a succession of a succession", "conflict", "/target", passes("SUC-US-1", nil), both...)
+	try("a succession of a consent", "conflict", "/target", passes("CON-US-1", nil), both...)
+	try("a succession with another subject than its target", "conflict", "/sub", passes("TEA-US-5", nil), both...)
+	fromCorvus := func(s *attest.Succession) { s.Sub, s.Successor = attest.ApprovalSubject(corvus, "auth-us"), varuna }
+	try("a second succession", "", "", passes("TEA-US-5", fromCorvus), both...)
+	fromHalcyon := func(s *attest.Succession) { s.Sub = attest.ApprovalSubject(halcyon, "auth-us") }
+	try("a second succession, from the successor", "conflict", "/sub", passes("TEA-US-5", fromHalcyon), both...)
+	try("a succession with the sites of the successor", "", "", passes("TEA-US-1", to(corvus, site("SYD-1", "1 Street, Visakhapatnam", "AU"))), both...)
+	try("a succession with another address of the successor's site", "conflict", "/approved_sites/0", passes("TEA-US-1", to(corvus, site("SYD-1", "2 Street", "AU"))), both...)
+	try("a succession with another country of the successor's site", "conflict", "/approved_sites/0", passes("TEA-US-1", to(corvus, site("SYD-1", "1 Street, Visakhapatnam", "IN"))), both...)
+	try("a succession with another address of its entity's site", "", "", passes("TEA-US-1", to(corvus, site("VTZ-1", "2 Street", "AU"))), both...)
+	try("a succession with another address of a site that a succession has brought", "conflict", "/approved_sites/0", passes("TEA-US-1", to(halcyon, site("NFK-1", "2 Street", "US"))), both...)
+	try("a succession with a site as another authority does not have it", "", "", passes("TEA-US-1", to(halcyon, site("NPT-1", "2 Street", "US"))), both...)
+	sited := approval("TEA-NEW", "NFK-1")
+	sited.NBF, sited.Sub, sited.Country = numeric(at), attest.ApprovalSubject(halcyon, "auth-us"), "US"
+	sited.ApprovedSites[0].Country = "US"
+	try("an approval with another address of a site that a succession has brought", "conflict", "/approved_sites/0", sited, both...)
+	version := atCorvus("TEA-NEW")
+	version.NBF, version.Supersedes = numeric(at), "TEA-US-5"
+	try("the next version of an approval that has passed on", "", "", version, both...)
+
+	on := func(target, sub string) *attest.Event {
+		e := event(attest.Revoke, target, "REV-NEW")
+		e.Sub = sub
+		return e
+	}
+	try("an event on an approval that has passed on", "", "", on("TEA-US-5", attest.ApprovalSubject(corvus, "auth-us")), us1)
+	try("an event on an approval that has passed on, of the successor", "conflict", "/sub", on("TEA-US-5", attest.ApprovalSubject(halcyon, "auth-us")), us1)
+	try("an event on a succession", "conflict", "/target", on("SUC-US-1", attest.ApprovalSubject(corvus, "auth-us")), us1)
+	try("an event on an event on an entity", "conflict", "/target", on("ENT-US-1", attest.EntitySubject(corvus)), us1)
+	lift := event(attest.Lift, "TEA-US-5", "LIF-NEW")
+	lift.Sub, lift.EffectiveAt, lift.Ends = attest.ApprovalSubject(corvus, "auth-us"), numeric(at), []attest.Suspension{attest.ByChangeOfControl}
+	try("a lift of a change of control", "", "", lift, both...)
+
+	let := func(jti string, change func(*attest.Consent)) *attest.Consent {
+		c := consent(jti)
+		c.NBF = numeric(at)
+		if change != nil {
+			change(c)
+		}
+		return c
+	}
+	try("a consent", "", "", let("CON-US-2", nil), both...)
+	try("a consent for an entity that nobody knows", "", "", let("CON-US-2", func(c *attest.Consent) { c.Transferee = "duns:123456789" }), both...)
+	try("a consent a millisecond early", "invalid", "/retroactive", let("CON-US-2", func(c *attest.Consent) { c.NBF-- }), both...)
+	try("a consent that reaches back, and says why", "", "", let("CON-US-2", func(c *attest.Consent) {
+		c.NBF, c.Retroactive, c.RetroactiveReason = numeric(begin), true, "by letter"
+	}), both...)
+	try("a consent under a name that is taken", "conflict", "/jti", let("CON-US-1", nil), both...)
+	try("a revocation of a consent", "", "", onConsent("CON-US-1"), us1)
+	try("a revocation of a consent that is not logged", "not-found", "/target", onConsent("CON-US-9"), us1)
+	try("a revocation of an approval as a consent", "conflict", "/sub", onConsent("TEA-US-1"), us1)
+	try("a revocation of a consent as an approval", "conflict", "/sub", on("CON-US-1", approvals), us1)
+	over := approval("TEA-NEW", "VTZ-1")
+	over.NBF, over.Supersedes = numeric(at), "CON-US-1"
+	try("supersedes a consent", "conflict", "/supersedes", over, both...)
+	over = approval("TEA-NEW", "VTZ-1")
+	over.NBF, over.Supersedes = numeric(at), "SUC-US-1"
+	try("supersedes a succession", "conflict", "/supersedes", over, both...)
 }

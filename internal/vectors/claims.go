@@ -18,6 +18,7 @@ import (
 const (
 	halcyon = "lei:999900HALCYONMAR0134" // United States
 	varuna  = "lei:999900VARUNADEEP0174" // India
+	corvus  = "lei:999900CORVUSPACF0114" // Australia
 	alias   = "cin:U26515AP2019PTC098765"
 	sandbox = "SBX-UCOMMS"
 )
@@ -100,7 +101,44 @@ func approval(jti, site string) *attest.EntityApproval {
 }
 
 func event(what attest.EventType, target, jti string) *attest.Event {
-	return &attest.Event{Common: head("auth-us", approvals, jti), Event: what, Target: target, EffectiveAt: numeric(begin)}
+	e := &attest.Event{Common: head("auth-us", approvals, jti), Event: what, Target: target, EffectiveAt: numeric(begin)}
+	if what == attest.Lift {
+		e.Ends = []attest.Suspension{attest.BySuspension}
+	}
+	return e
+}
+
+// entityEvent is one on varuna.
+func entityEvent(what attest.EntityEventType, jti string) *attest.EntityEvent {
+	e := &attest.EntityEvent{Common: head("auth-us", attest.EntitySubject(varuna), jti), Event: what, EffectiveAt: numeric(begin)}
+	switch what {
+	case attest.Rename:
+		e.NewName = "Varuna Deepsense"
+	case attest.Merger:
+		e.Survivor = corvus
+	}
+	return e
+}
+
+// succession passes an approval of varuna on to corvus.
+func succession(target, jti string) *attest.Succession {
+	return &attest.Succession{
+		Common: head("auth-us", approvals, jti), Target: target, EffectiveAt: numeric(begin),
+		Successor: corvus, LegalName: "Corvus Pacific", Country: "AU",
+	}
+}
+
+func consent(jti string) *attest.Consent {
+	return &attest.Consent{Common: head("auth-us", attest.ConsentSubject("auth-us", jti), jti), Grant: grant(), Transferee: varuna}
+}
+
+// inTransit and windDown are savings.
+func inTransit() attest.Savings {
+	return attest.Savings{Kind: attest.InTransit, DeliverBefore: numeric(date("2026-06-01T00:00:00Z"))}
+}
+
+func windDown(modes ...attest.Mode) attest.Savings {
+	return attest.Savings{Kind: attest.WindDown, Until: numeric(date("2026-08-01T00:00:00Z")), Modes: modes}
 }
 
 func domain(iss, jti string) *attest.DomainApproval {

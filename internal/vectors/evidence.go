@@ -81,6 +81,7 @@ func evidenceFile() EvidenceFile {
 	x.history()
 	x.signatures()
 	x.stubs()
+	x.changes()
 	x.file.Trusts = make(map[string]jsontext.Value)
 	for name, t := range x.trusts {
 		x.file.Trusts[name] = must(json.Marshal(t))
@@ -169,10 +170,8 @@ func (x *exhibition) good() {
 func aliased() *register {
 	r := newRegister()
 	r.batch(begin.Add(-time.Hour), rootV1)
-	again := registration("auth-us", halcyon, "REG-US-2", "US")
-	again.Supersedes, again.Identifiers = "REG-US-1", []string{alias}
 	r.batch(begin.Add(-time.Minute), regUS)
-	r.batch(logged, sign(again, us1))
+	r.batch(logged, sign(renamed(), us1))
 	return r
 }
 
@@ -675,4 +674,93 @@ func (x *exhibition) signatures() {
 	r = tiny()
 	r.batch(logged, tea1, sign(gone, root1))
 	x.stands("signed by a key that a later root declares compromised", "usual", r.evidence("root", approvals))
+}
+
+// changes: statements that stand in several histories, and consents.
+func (x *exhibition) changes() {
+	const successor = "entity:" + corvus + "/auth-us"
+	let := consent("CON-US-1")
+	own := func(more ...string) *register {
+		r := tiny()
+		r.batch(logged, append([]string{tea1, merger, passed(nil)}, more...)...)
+		return r
+	}
+	x.stands("a merger and a succession", "usual", own().evidence("root", approvals, "entity:"+corvus, successor, "entity:"+varuna))
+	x.stands("a merger in the survivor's history alone", "usual", own().evidence("root", "entity:"+corvus))
+	x.stands("a succession in the successor's history alone", "usual", own().evidence("root", successor))
+	x.stands("a revocation of an approval that has passed on", "usual", own(revoke1).evidence("root", approvals, successor))
+	given := tiny()
+	given.batch(logged, sign(let, us1), sign(onConsent("CON-US-1"), us1))
+	x.stands("a consent and its revocation", "usual", given.evidence("root", let.Sub))
+	x.stands("a consent whose name has every character", "usual", given.evidence("root", "consent:auth-us/Az09._-"))
+
+	// A lineage that has passed on is a stub in both histories or in none.
+	hidden := func(subjects ...string) *verify.Evidence {
+		e := own().evidence("root", approvals, successor)
+		whole := slices.Clone(e.Statements)
+		for _, s := range subjects {
+			e.Statements = slices.Clone(whole)
+			hide(e, s, func(verify.Entry) bool { return true })
+		}
+		shown := func(i int64) bool {
+			return slices.ContainsFunc(e.Histories, func(h verify.History) bool {
+				return slices.ContainsFunc(h.Entries, func(x verify.Entry) bool { return x.Index == i })
+			})
+		}
+		e.Statements = slices.DeleteFunc(whole, func(s verify.LoggedStatement) bool { return !shown(s.Index) })
+		return e
+	}
+	x.stands("stubs: a lineage that has passed on", "usual", hidden(approvals, successor))
+	x.fails(verify.StepHistory, "stubs: a lineage that has passed on, in the successor's history alone", "usual", hidden(successor))
+	x.fails(verify.StepHistory, "stubs: a lineage that has passed on, in its own history alone", "usual", hidden(approvals))
+	cut := func(name, subject string) {
+		x.fails(verify.StepHistory, name, "usual", changed(own().evidence("root", approvals, successor, "entity:"+corvus, "entity:"+varuna), func(e *verify.Evidence) {
+			h := historyOf(e, subject)
+			h.Entries = h.Entries[:len(h.Entries)-1]
+		}))
+	}
+	cut("a succession is left out of the successor's history", successor)
+	cut("a merger is left out of the survivor's history", "entity:"+corvus)
+
+	tag := attest.TagOf("auth-us", "TEA-US-1")
+	refused := func(step, name string, log func(*register), subjects ...string) {
+		r := tiny()
+		r.enter(tea1, logged, tag, approvals)
+		log(r)
+		r.close(logged)
+		x.fails(step, name, "usual", r.evidence(append([]string{"root"}, subjects...)...))
+	}
+	enter := func(statement string, tag attest.Tag, subjects ...string) func(*register) {
+		return func(r *register) { r.enter(statement, logged, tag, subjects...) }
+	}
+	const step = verify.StepSignatures
+	refused(step, "a merger with the tag of a lineage", enter(merger, tag, "entity:"+varuna, "entity:"+corvus), "entity:"+varuna)
+	refused(step, "a succession without a tag", enter(passed(nil), attest.Tag{}, approvals, successor), approvals)
+	refused(step, "a succession with a tag of its own", enter(passed(nil), attest.TagOf("auth-us", "SUC-US-1"), approvals, successor), approvals)
+	refused(step, "a succession of what is not there", enter(passed(func(s *attest.Succession) { s.Target = "TEA-US-9" }), tag, approvals, successor), approvals)
+	refused(step, "a succession in the history of a third", enter(passed(nil), tag, approvals, "entity:"+halcyon+"/auth-us"), "entity:"+halcyon+"/auth-us")
+	refused(step, "a succession in the history of the successor itself", enter(passed(nil), tag, approvals, "entity:"+corvus), "entity:"+corvus)
+	refused(step, "a rename in the history of approvals", enter(sign(entityEvent(attest.Rename, "ENT-US-1"), us1), attest.Tag{}, approvals), approvals)
+	refused(step, "a change of control in the history of the acquirer", func(r *register) {
+		e := entityEvent(attest.ChangeOfControl, "ENT-US-1")
+		e.Acquirer = corvus
+		r.enter(sign(e, us1), logged, attest.Tag{}, "entity:"+varuna, "entity:"+corvus)
+	}, "entity:"+corvus)
+	refused(step, "an event in the successor's history", func(r *register) {
+		enter(passed(nil), tag, approvals, successor)(r)
+		e := event(attest.Revoke, "TEA-US-1", "REV-US-1")
+		e.Sub = successor
+		r.enter(sign(e, us1), logged, tag, successor)
+	}, successor)
+	refused(step, "the next version in the successor's history", func(r *register) {
+		enter(passed(nil), tag, approvals, successor)(r)
+		a := atCorvus("TEA-US-9")
+		a.Supersedes = "TEA-US-1"
+		r.enter(sign(a, us1), logged, tag, successor)
+	}, successor)
+	refused(step, "a consent in the history of the transferee", enter(sign(let, us1), attest.TagOf("auth-us", "CON-US-1"), let.Sub, "entity:"+varuna), "entity:"+varuna)
+	refused(verify.StepHistory, "a succession with two tags", func(r *register) {
+		enter(passed(nil), tag, approvals)(r)
+		r.list(successor, verify.Entry{Index: r.size() - 1, Time: logged.UnixMilli(), Tag: attest.TagOf("auth-us", "TEA-US-9")})
+	}, approvals, successor)
 }

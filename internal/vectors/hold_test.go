@@ -30,6 +30,7 @@ import (
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/backup"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 	"github.com/safeconduct/safeconduct/verify/statusmap"
 )
@@ -182,6 +183,30 @@ func TestHistories(t *testing.T) {
 			if err != nil || hex.EncodeToString(tag[:]) != v.Tags[i] {
 				t.Errorf("%s: statement %d: %x, %v", v.Name, i, tag, err)
 			}
+		}
+	}
+	for _, v := range f.Shared {
+		lineages, tags := make(map[string]*attest.Lineage), make(map[string][]string)
+		for _, s := range v.Statements {
+			u, err := attest.Parse([]byte(s))
+			if err != nil {
+				t.Fatalf("%s: %v", v.Name, err)
+			}
+			c := u.ClaimsUnsafe()
+			sub := c.Head().Sub
+			if lineages[sub] == nil {
+				lineages[sub] = new(attest.Lineage)
+			}
+			tag, err := lineages[sub].Next(c)
+			if err != nil {
+				t.Fatalf("%s: %v", v.Name, err)
+			}
+			for _, s := range c.Subjects() {
+				tags[s] = append(tags[s], hex.EncodeToString(tag[:]))
+			}
+		}
+		if diff := cmp.Diff(v.Tags, tags); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", v.Name, diff)
 		}
 	}
 	for _, c := range f.Chains {
@@ -506,7 +531,15 @@ func TestDecisions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := verify.Decide([]byte(f.Evidence[v.Evidence]), trusts[v.Trust], req, policy.Times{EffectiveAt: req.EffectiveAt.Time(), KnownAt: v.KnownAt, CheckedAt: v.CheckedAt})
+		var lists []*screening.List
+		for _, name := range v.Lists {
+			l, err := screening.Parse(name, strings.NewReader(f.Lists[name]))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			lists = append(lists, l)
+		}
+		d, err := verify.Decide([]byte(f.Evidence[v.Evidence]), trusts[v.Trust], req, policy.Times{EffectiveAt: req.EffectiveAt.Time(), KnownAt: v.KnownAt, CheckedAt: v.CheckedAt}, lists...)
 		if got := stepOf(err); got != v.Step || got == "" && err != nil {
 			t.Errorf("%s: %v; want a refusal at %q", v.Name, err, v.Step)
 			continue
@@ -517,7 +550,7 @@ func TestDecisions(t *testing.T) {
 		if string(d.Decision) != v.Decision || d.ReplacesLicence != v.ReplacesLicence || !slices.Equal(d.Codes(), v.Codes) || !d.ProvenUntil.Time().Equal(v.ProvenUntil) {
 			t.Errorf("%s: %s %v %v until %v", v.Name, d.Decision, d.ReplacesLicence, d.Codes(), d.ProvenUntil.Time())
 		}
-		if diff := cmp.Diff(v.Replay, d.Replay); diff != "" {
+		if diff := cmp.Diff(v.Replay, d.Replay) + cmp.Diff(v.Screened, d.Screened); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", v.Name, diff)
 		}
 	}

@@ -158,6 +158,64 @@ func story() *register {
 	return r
 }
 
+// What happens to the approval TEA-US-1 and to whoever has it.
+var (
+	merger  = sign(entityEvent(attest.Merger, "ENT-US-1"), us1)
+	revoke1 = sign(event(attest.Revoke, "TEA-US-1", "REV-US-1"), us1)
+)
+
+// passed is a succession of TEA-US-1 to corvus.
+func passed(change func(*attest.Succession)) string {
+	s := succession("TEA-US-1", "SUC-US-1")
+	if change != nil {
+		change(s)
+	}
+	return sign(s, us1)
+}
+
+// atCorvus is an approval of corvus.
+func atCorvus(jti string) *attest.EntityApproval {
+	a := approval(jti, "SYD-1")
+	a.Sub, a.LegalName, a.Country = attest.ApprovalSubject(corvus, "auth-us"), "Corvus Pacific", "AU"
+	a.ApprovedSites[0].Country = "AU"
+	return a
+}
+
+// backAgain passes corvus's own approval on to varuna.
+func backAgain() *attest.Succession {
+	s := succession("TEA-US-9", "SUC-US-2")
+	s.Sub, s.Successor = attest.ApprovalSubject(corvus, "auth-us"), varuna
+	return s
+}
+
+// intoVaruna is a merger of halcyon into varuna.
+func intoVaruna() *attest.EntityEvent {
+	e := entityEvent(attest.Merger, "ENT-US-2")
+	e.Sub, e.Survivor = attest.EntitySubject(halcyon), varuna
+	return e
+}
+
+// renamed is another version of halcyon's registration, with an alias.
+func renamed() *attest.Registration {
+	r := registration("auth-us", halcyon, "REG-US-2", "US")
+	r.Supersedes, r.Identifiers = "REG-US-1", []string{alias}
+	return r
+}
+
+// takenOver is the story, and then a merger of varuna into corvus, to which one
+// of its approvals passes.
+func takenOver(more ...string) *register {
+	r := story()
+	r.batch(logged.Add(10*time.Second), append([]string{merger, passed(nil)}, more...)...)
+	return r
+}
+
+// parties are the subjects of a request to corvus, and of one to varuna, once it
+// has taken over.
+func parties() []string {
+	return append(touched(), "entity:"+corvus, attest.ApprovalSubject(corvus, "auth-us"))
+}
+
 // touched are the subjects of the request under the programme.
 func touched() []string {
 	return []string{"root", "entity:" + halcyon, "entity:" + halcyon + "/auth-us", "entity:" + varuna, approvals}

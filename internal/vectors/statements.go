@@ -34,7 +34,8 @@ type Statement struct {
 	Name      string `json:"name"`
 	Root      string `json:"root"`
 	Statement string `json:"statement"`
-	// Kind is one of root, registration, entity, domain, event.
+	// Kind is one of root, registration, entity, domain, consent, event,
+	// entity-event, succession.
 	Kind     string   `json:"kind"`
 	Payload  string   `json:"payload"`
 	LeafHash string   `json:"leaf_hash"`
@@ -137,19 +138,19 @@ func (f *StatementFile) valid() {
 	entity := approval("TEA-US-2", "VTZ-1")
 	entity.AuthorisedRoles = []attest.Role{attest.Transferee, attest.EndUser, attest.Transferor, attest.Via}
 	entity.EligibleItems = []attest.Item{{List: "US_CCL", Entry: "5A001.b.1", Limitation: "below 10 kHz", Sites: []string{"VTZ-1"}}, {List: "US_USML", Entry: "XI(a)(3)(ii)"}}
-	entity.LegalEffect = attest.Eligibility
+	entity.LegalEffect, entity.Identifiers, entity.Caveats = attest.Eligibility, []string{alias, "duns:123456789"}, everyLimit()
+	entity.Conditions = &attest.Conditions{ChangeOfControl: attest.AutoSuspend}
+	entity.ExpirySavings, entity.Obligations = []attest.Savings{inTransit(), windDown(attest.Tangible, attest.Intangible)}, everyObligation()
 	f.add("an entity approval with every member", entity, us1, us3)
 	f.add("within a jurisdiction", inApproval(), in1)
+	within := inApproval()
+	within.Caveats = &attest.Limits{InScope: attest.Scope{"IN_SCOMET": {"8A501"}}, Excluded: attest.Scope{"IN_SCOMET": {"8A501.b.2"}}}
+	f.add("within a jurisdiction, with caveats", within, in1)
+	f.add("32 obligations", obliged(32), us1, us2)
 	joint := domain("auth-us", "PDA-US-1")
 	joint.Programme, joint.Terms.Concurrence = "JCP", 1
-	joint.Terms.Limits = attest.Limits{
-		InScope: attest.Scope{"US_CCL": {"5A001.b.1"}, "IN_SCOMET": {"8A501.b.1"}}, Excluded: attest.Scope{"US_CCL": {"5A001.b.1.a"}},
-		AllowedEndUses: []string{"civil", "joint_research"}, Activities: []string{"manufacture"}, MaxClassification: "RESTRICTED",
-		Nationality: &attest.Nationality{Permitted: []string{"IN", "US"}, Prohibited: []string{"KP"}},
-		Value:       &attest.ValueCeiling{Currency: "USD", PerTransaction: "250000.5", Cumulative: "1000000"},
-		Quantity:    &attest.QuantityCeiling{Unit: "pieces", Cumulative: "12"},
-	}
-	joint.Caveats = &attest.Limits{MaxClassification: "UNCLASSIFIED"}
+	joint.Terms.Limits, joint.Caveats = *everyLimit(), &attest.Limits{MaxClassification: "UNCLASSIFIED"}
+	joint.ExpirySavings, joint.Obligations = []attest.Savings{windDown()}, everyObligation()
 	f.add("a domain approval with every member", joint, us1, us2)
 	f.add("a domain approval within a jurisdiction", domain("auth-in", "PDA-IN-1"), in1)
 	bounded := domain("auth-in", "PDA-IN-2")
@@ -158,19 +159,108 @@ func (f *StatementFile) valid() {
 	f.add("a revocation, by the revoking threshold", event(attest.Revoke, "TEA-US-1", "REV-US-1"), us3)
 	suspend := event(attest.Suspend, "TEA-US-1", "SUS-US-1")
 	suspend.Until, suspend.Cause, suspend.CauseText, suspend.LegalBasis = numeric(asked), "audit", "An audit.", "Act 1"
+	suspend.Savings = []attest.Savings{inTransit(), windDown(attest.Intangible)}
+	suspend.Publication = &attest.Publication{Citation: "74 FR 31620"}
 	f.add("a suspension with every member", suspend, us1)
+	saved := event(attest.Revoke, "TEA-US-1", "REV-US-2")
+	saved.Savings = []attest.Savings{windDown()}
+	f.add("a revocation with savings", saved, us1)
+	saved = event(attest.Withdraw, "TEA-US-1", "WIT-US-2")
+	saved.Savings = []attest.Savings{inTransit()}
+	f.add("a withdrawal with savings", saved, us1)
+	f.add("a revocation of a consent", onConsent("CON-US-1"), us3)
 	f.add("a withdrawal of a registration", withdraw(), in1)
 	f.add("a suspension, by the revoking threshold", event(attest.Suspend, "TEA-US-1", "SUS-US-2"), us3)
 	f.add("a withdrawal, by the revoking threshold", event(attest.Withdraw, "TEA-US-1", "WIT-US-1"), us3)
 	lift := event(attest.Lift, "TEA-US-1", "LIF-US-1")
 	lift.Retroactive, lift.RetroactiveReason = true, "the audit found nothing"
 	f.add("a lift, by the granting threshold", lift, us1, us2)
+	lift = event(attest.Lift, "TEA-US-1", "LIF-US-2")
+	lift.Ends = []attest.Suspension{attest.ByChangeOfControl, attest.BySuspension}
+	f.add("a lift of all that it can end", lift, us1, us2)
+	f.entities()
 	f.addWith("v1", "the next trust root, by the thresholds of both", secondRoot(), root1, root2, root3)
 	f.addWith("v2", "under the key of the next root", inRegistration(), us3)
 	pointless := largeRoot(2, largeV1)
 	keys := &pointless.Authorities[0].Officers[0].Keys
 	*keys = append(*keys, attest.JWK{Alg: "EdDSA", Crv: "Ed25519", Kty: "OKP", X: b64url(noPoint)})
 	f.addWith("v1", "a trust root with an Ed25519 key that is no point", pointless, root1, root2)
+}
+
+// entities: events on entities, successions, consents.
+func (f *StatementFile) entities() {
+	f.add("a rename, by the granting threshold", entityEvent(attest.Rename, "ENT-US-1"), us1, us2)
+	rename := entityEvent(attest.Rename, "ENT-US-2")
+	rename.Cause, rename.CauseText, rename.LegalBasis = "resolution", "By resolution.", "Act 1"
+	rename.Publication = &attest.Publication{Citation: "74 FR 31620", URL: "https://example.org/1"}
+	f.add("a rename with every member", rename, us1, us2)
+	f.add("a merger, by the granting threshold", entityEvent(attest.Merger, "ENT-US-3"), us1, us2)
+	f.add("a change of control, by the revoking threshold", entityEvent(attest.ChangeOfControl, "ENT-US-4"), us3)
+	control := entityEvent(attest.ChangeOfControl, "ENT-US-5")
+	control.Acquirer, control.AcquirerName, control.Percent = halcyon, "Halcyon Marine", "50.1"
+	f.add("a change of control with every member of its own", control, us3)
+
+	f.add("a succession", succession("TEA-US-1", "SUC-US-1"), us1, us2)
+	passes := succession("TEA-US-1", "SUC-US-2")
+	passes.ApprovedSites = []attest.Site{{ID: "SYD-1", Name: "Quay", Address: "1 Quay, Sydney", Country: "AU"}}
+	passes.Retroactive, passes.RetroactiveReason, passes.LegalBasis = true, "the merger came first", "Act 1"
+	passes.Publication = &attest.Publication{Citation: "74 FR 31620"}
+	f.add("a succession with every member", passes, us1, us2)
+	f.add("a succession within a jurisdiction", inSuccession(), in1)
+
+	f.add("a consent", consent("CON-US-1"), us1, us2)
+	c := consent("CON-US-2")
+	c.Retroactive, c.RetroactiveReason, c.LegalBasis, c.Publication = true, "given by letter", "Act 1", &attest.Publication{Citation: "74 FR 31620"}
+	c.InScope, c.Sites = attest.Scope{"US_CCL": {"5A001.b.1"}, "WASSENAAR": {"5.A.1"}}, []string{"VTZ-1", "VTZ-2"}
+	c.Value, c.Obligations = &attest.ValueCeiling{Currency: "USD", PerTransaction: "250000"}, everyObligation()
+	f.add("a consent with every member", c, us1, us2)
+	f.add("a consent within a jurisdiction", inConsent("IN_SCOMET", "8A501"), in1)
+}
+
+func inSuccession() *attest.Succession {
+	s := succession("TEA-IN-1", "SUC-IN-1")
+	s.Iss, s.Sub, s.Country = "auth-in", attest.ApprovalSubject(halcyon, "auth-in"), "US"
+	return s
+}
+
+func inConsent(list, entry string) *attest.Consent {
+	c := consent("CON-IN-1")
+	c.Iss, c.Sub, c.InScope = "auth-in", attest.ConsentSubject("auth-in", c.JTI), attest.Scope{list: {entry}}
+	return c
+}
+
+// onConsent revokes a consent.
+func onConsent(jti string) *attest.Event {
+	e := event(attest.Revoke, jti, "REV-"+jti)
+	e.Sub = attest.ConsentSubject("auth-us", jti)
+	return e
+}
+
+func everyLimit() *attest.Limits {
+	return &attest.Limits{
+		InScope: attest.Scope{"US_CCL": {"5A001.b.1"}, "IN_SCOMET": {"8A501.b.1"}}, Excluded: attest.Scope{"US_CCL": {"5A001.b.1.a"}},
+		AllowedEndUses: []string{"civil", "joint_research"}, Activities: []string{"manufacture"}, MaxClassification: "RESTRICTED",
+		Nationality: &attest.Nationality{Permitted: []string{"IN", "US"}, Prohibited: []string{"KP"}},
+		Value:       &attest.ValueCeiling{Currency: "USD", PerTransaction: "250000.5", Cumulative: "1000000"},
+		Quantity:    &attest.QuantityCeiling{Unit: "pieces", Cumulative: "12"},
+	}
+}
+
+// everyObligation has each kind, and the longest periods.
+func everyObligation() []attest.Obligation {
+	return []attest.Obligation{
+		{Kind: attest.NotifyBefore, BusinessDays: 36525}, {Kind: attest.ReportWithin, Days: 36525, Text: "To the desk."},
+		{Kind: attest.KeepRecords, Years: 100}, {Kind: attest.ConsigneeStatement}, {Kind: attest.EndUserCertificate, Text: "In the original."},
+	}
+}
+
+// obliged has n obligations, of one kind.
+func obliged(n int) *attest.EntityApproval {
+	a := approval("TEA-US-1", "VTZ-1")
+	for i := range n {
+		a.Obligations = append(a.Obligations, attest.Obligation{Kind: attest.ReportWithin, Days: 100 + int64(i)})
+	}
+	return a
 }
 
 // identified has n identifiers, beside that in its sub.
@@ -359,7 +449,160 @@ func (f *StatementFile) claims() {
 	ev("a retroactive revocation", "/retroactive", `,"sub"`, `,"retroactive":true,"retroactive_reason":"x","sub"`)
 	ev("on another issuer's approvals", "/sub", varuna+"/auth-us", varuna+"/auth-in")
 	ev("a cause that is no code", "/cause", `,"effective_at"`, `,"cause":"No Code","effective_at"`)
+	lift := func(name, pointer, from, to string) {
+		say(name, pointer, eventTyp, from, to, event(attest.Lift, "TEA-US-1", "LIF-US-1"), us1, us2)
+	}
+	lift("a lift that does not say what it ends", "/ends", `"ends":["suspension"],`, "")
+	lift("a lift that ends what nothing is", "/ends/0", `["suspension"]`, `["revocation"]`)
+	lift("a lift with savings", "/savings", `,"sub"`, `,"savings":[{"deliver_before":1780272000,"kind":"in_transit"}],"sub"`)
+	ev("a revocation that ends something", "/ends", `,"event"`, `,"ends":["suspension"],"event"`)
+	say("an event on another consent than its target", "/sub", eventTyp, "consent:auth-us/CON-US-1", "consent:auth-us/CON-US-2", onConsent("CON-US-1"), us1)
+	say("an event on another issuer's consent", "/sub", eventTyp, "consent:auth-us", "consent:auth-in", onConsent("CON-US-1"), us1)
+	f.clauses(say)
+	f.changes(say)
 	f.refuse("claims: a text of more than 4096 bytes", "invalid", "/legal_name", forge(header(registrationTyp), strings.Replace(payload(inRegistration()), "Company", strings.Repeat("x", 4097), 1), in1))
+}
+
+// A sayer refuses claims after one change, as invalid.
+type sayer func(name, pointer, typ, from, to string, c attest.Claims, by ...officer)
+
+// clauses: savings, obligations, conditions and caveats.
+func (f *StatementFile) clauses(say sayer) {
+	saving := func(name, pointer, from, to string) {
+		e := event(attest.Revoke, "TEA-US-1", "REV-US-1")
+		e.Savings = []attest.Savings{inTransit(), windDown(attest.Intangible)}
+		say("savings: "+name, "/savings"+pointer, "safeconduct-event+jwt", from, to, e, us1)
+	}
+	saving("an unknown kind", "/1/kind", `"kind":"wind_down"`, `"kind":"windup"`)
+	saving("no kind", "/1/kind", `"kind":"wind_down",`, "")
+	saving("two of a kind", "/1/kind", `{"kind":"wind_down","modes":["intangible"],"until":1785542400}`, `{"deliver_before":1785542400,"kind":"in_transit"}`)
+	saving("in_transit without an end", "/0/deliver_before", `"deliver_before":1780272000,`, "")
+	saving("in_transit until", "/0", `"kind":"in_transit"`, `"kind":"in_transit","until":1785542400`)
+	saving("in_transit with modes", "/0", `"kind":"in_transit"`, `"kind":"in_transit","modes":["tangible"]`)
+	saving("wind_down without an end", "/1/until", `,"until":1785542400`, "")
+	saving("wind_down that delivers", "/1/deliver_before", `{"kind":"wind_down"`, `{"deliver_before":1780272000,"kind":"wind_down"`)
+	saving("an unknown mode", "/1/modes/0", `["intangible"]`, `["virtual"]`)
+	saving("an end after 9999", "/1/until", `1785542400`, `253402300800`)
+
+	const entityTyp = "dc+sd-jwt"
+	approves := func(name, pointer, from, to string, change func(*attest.EntityApproval)) {
+		a := approval("TEA-US-1", "VTZ-1")
+		change(a)
+		say(name, pointer, entityTyp, from, to, a, us1, us2)
+	}
+	owes := func(name, pointer, from, to string, o attest.Obligation) {
+		approves("obligations: "+name, "/obligations/0"+pointer, from, to, func(a *attest.EntityApproval) { a.Obligations = []attest.Obligation{o} })
+	}
+	notify, report := attest.Obligation{Kind: attest.NotifyBefore, Days: 7}, attest.Obligation{Kind: attest.ReportWithin, BusinessDays: 7}
+	records, statement := attest.Obligation{Kind: attest.KeepRecords, Years: 5}, attest.Obligation{Kind: attest.ConsigneeStatement}
+	owes("an unknown kind", "/kind", "notify_before", "notify_after", notify)
+	owes("no kind", "/kind", `,"kind":"notify_before"`, "", notify)
+	owes("days and business days", "/days", `"days":7`, `"business_days":7,"days":7`, notify)
+	owes("neither days nor business days", "/days", `"business_days":7,`, "", report)
+	owes("days and years", "/days", `"kind":"notify_before"`, `"kind":"notify_before","years":1`, notify)
+	owes("a negative number of days", "/days", `"days":7`, `"days":-7`, notify)
+	owes("36526 days", "/days", `"days":7`, `"days":36526`, notify)
+	owes("36526 business days", "/business_days", `"business_days":7`, `"business_days":36526`, report)
+	owes("records without years", "/years", `,"years":5`, "", records)
+	owes("records for days", "/years", `"kind":"keep_records"`, `"days":5,"kind":"keep_records"`, records)
+	owes("records for 101 years", "/years", `"years":5`, `"years":101`, records)
+	owes("a statement within days", "/days", `"kind":"consignee_statement"`, `"days":5,"kind":"consignee_statement"`, statement)
+	owes("a certificate for years", "/days", `"kind":"consignee_statement"`, `"kind":"end_user_certificate","years":5`, statement)
+	say("obligations: 33", "/obligations", entityTyp, `[{"days":100,`, `[{"business_days":1,"kind":"notify_before"},{"days":100,`, obliged(32), us1, us2)
+
+	saves := func(a *attest.EntityApproval) { a.ExpirySavings = []attest.Savings{inTransit()} }
+	approves("expiry savings of what has no end", "/expiry_savings", `"exp":1861920000,`, "", saves)
+	approves("expiry savings without an end of their own", "/expiry_savings/0/deliver_before", `"deliver_before":1780272000,`, "", saves)
+	d := domain("auth-us", "PDA-US-1")
+	d.ExpirySavings = []attest.Savings{windDown()}
+	say("expiry savings of a sandbox that has no end", "/expiry_savings", "safeconduct-domain+jwt", `"exp":1861920000,`, "", d, us1, us2)
+	approves("an unknown condition", "/conditions/change_of_control", "auto_suspend", "auto_revoke", func(a *attest.EntityApproval) {
+		a.Conditions = &attest.Conditions{ChangeOfControl: attest.AutoSuspend}
+	})
+	same := func(*attest.EntityApproval) {}
+	approves("an approval with its own id among identifiers", "/identifiers/0", `,"iss"`, `,"identifiers":["`+varuna+`"],"iss"`, same)
+	approves("an approval with an identifier that is none", "/identifiers/0", `,"iss"`, `,"identifiers":["duns:12345678"],"iss"`, same)
+	approves("an approval's caveat of an unknown level", "/caveats/max_classification", Origin+`","country"`, Origin+`","caveats":{"max_classification":"TOP_SECRET"},"country"`, same)
+	approves("an approval's caveat of an unknown list", "/caveats/in_scope/SCOMET", Origin+`","country"`, Origin+`","caveats":{"in_scope":{"SCOMET":["8A501"]}},"country"`, same)
+}
+
+// changes: events on entities, successions and consents.
+func (f *StatementFile) changes(say sayer) {
+	happens := func(what attest.EntityEventType, name, pointer, from, to string) {
+		e := entityEvent(what, "ENT-US-1")
+		if what == attest.ChangeOfControl {
+			e.Percent = "51"
+		}
+		say(string(what)+": "+name, pointer, "safeconduct-entity-event+jwt", from, to, e, us1, us2)
+	}
+	happens(attest.Rename, "an unknown event", "/event", `"rename"`, `"demerger"`)
+	happens(attest.Rename, "of an approval", "/sub", varuna, varuna+"/auth-us")
+	happens(attest.Rename, "of a sandbox", "/sub", "entity:"+varuna, "sandbox:X")
+	happens(attest.Rename, "no time", "/effective_at", `"effective_at":1769904000,`, "")
+	happens(attest.Rename, "no new name", "/new_name", `"new_name":"Varuna Deepsense",`, "")
+	happens(attest.Rename, "a survivor", "/survivor", varuna+`"`, varuna+`","survivor":"`+corvus+`"`)
+	happens(attest.Rename, "an acquirer", "/acquirer", `{"aud"`, `{"acquirer":"`+corvus+`","aud"`)
+	happens(attest.Rename, "a cause that is no code", "/cause", `,"effective_at"`, `,"cause":"No Code","effective_at"`)
+	happens(attest.Merger, "no survivor", "/survivor", `,"survivor":"`+corvus+`"`, "")
+	happens(attest.Merger, "a survivor that is none", "/survivor", corvus, "lei:999900CORVUSPACF0115")
+	happens(attest.Merger, "with itself", "/survivor", corvus, varuna)
+	happens(attest.Merger, "a new name", "/new_name", `,"sub"`, `,"new_name":"X","sub"`)
+	happens(attest.Merger, "an acquirer's name", "/acquirer_name", `{"aud"`, `{"acquirer_name":"X","aud"`)
+	happens(attest.Merger, "a percentage", "/percent", `,"sub"`, `,"percent":"51","sub"`)
+	happens(attest.ChangeOfControl, "a percentage with a zero too many", "/percent", `"51"`, `"51.0"`)
+	happens(attest.ChangeOfControl, "an acquirer that is none", "/acquirer", `{"aud"`, `{"acquirer":"Corvus","aud"`)
+	happens(attest.ChangeOfControl, "a new name", "/new_name", `,"percent"`, `,"new_name":"X","percent"`)
+
+	passes := func(name, pointer, from, to string) {
+		say("succession: "+name, pointer, "safeconduct-succession+jwt", from, to, succession("TEA-US-1", "SUC-US-1"), us1, us2)
+	}
+	passes("no target", "/target", `,"target":"TEA-US-1"`, "")
+	passes("no time", "/effective_at", `"effective_at":1769904000,`, "")
+	passes("no successor", "/successor", `"successor":"`+corvus+`",`, "")
+	passes("a successor that is none", "/successor", corvus, "corvus")
+	passes("of itself", "/successor", corvus, varuna)
+	passes("of another authority's", "/sub", varuna+"/auth-us", varuna+"/auth-in")
+	passes("of an entity", "/sub", varuna+"/auth-us", varuna)
+	passes("no name", "/legal_name", `"legal_name":"Corvus Pacific",`, "")
+	passes("no country", "/country", `"country":"AU",`, "")
+	passes("a country that is none", "/country", `"AU"`, `"AUS"`)
+	passes("a site id twice", "/approved_sites/1/id", `{"aud"`, `{"approved_sites":[{"address":"1","country":"AU","id":"A"},{"address":"2","country":"AU","id":"A"}],"aud"`)
+	passes("retroactive without a reason", "/retroactive_reason", `,"sub"`, `,"retroactive":true,"sub"`)
+
+	c := consent("CON-US-1")
+	c.Value = &attest.ValueCeiling{Currency: "USD", PerTransaction: "250000"}
+	lets := func(name, pointer, from, to string) {
+		say("consent: "+name, pointer, "safeconduct-consent+jwt", from, to, c, us1, us2)
+	}
+	lets("a sub of another name", "/sub", "consent:auth-us/CON-US-1", "consent:auth-us/CON-US-2")
+	lets("a sub of another issuer", "/sub", "consent:auth-us", "consent:auth-in")
+	lets("a sub of an entity", "/sub", "consent:auth-us/CON-US-1", approvals)
+	lets("no transferee", "/transferee", `"transferee":"`+varuna+`",`, "")
+	lets("a transferee that is none", "/transferee", varuna, "Varuna")
+	lets("supersedes another", "/supersedes", `,"transferee"`, `,"supersedes":"CON-US-0","transferee"`)
+	lets("an entry of no list", "/in_scope/XX", `,"iss"`, `,"in_scope":{"XX":["5A001"]},"iss"`)
+	lets("an entry with a leading zero", "/in_scope/US_CCL/0", `,"iss"`, `,"in_scope":{"US_CCL":["5A001.b.01"]},"iss"`)
+	lets("a site that is none", "/sites/0", `,"sub"`, `,"sites":["vtz-1"],"sub"`)
+	lets("a value without amount", "/value/per_transaction", `,"per_transaction":"250000"`, "")
+	lets("a value without currency", "/value/currency", `"currency":"USD",`, "")
+	lets("a cumulative value", "/value/cumulative", `{"currency"`, `{"cumulative":"250000","currency"`)
+	lets("exp not after nbf", "/exp", `"exp":1861920000`, `"exp":1769904000`)
+	lets("retroactive without a reason", "/retroactive_reason", `,"sub"`, `,"retroactive":true,"sub"`)
+
+	unknown := func(name, pointer, typ, from, to string, c attest.Claims) {
+		before := payload(c)
+		after := strings.Replace(before, from, to, 1)
+		if before == after {
+			panic("the payload of " + name + " does not change")
+		}
+		f.refuse("payload: "+name, "malformed", pointer, forge(header(typ), after, us1, us2))
+	}
+	unknown("a succession that supersedes", "/supersedes", "safeconduct-succession+jwt", `,"target"`, `,"supersedes":"SUC-US-0","target"`, succession("TEA-US-1", "SUC-US-1"))
+	unknown("an event on an entity with a target", "/target", "safeconduct-entity-event+jwt", `}`, `,"target":"TEA-US-1"}`, entityEvent(attest.ChangeOfControl, "ENT-US-1"))
+	unknown("an approval without conditions in them", "/conditions", "dc+sd-jwt", Origin+`","country"`, Origin+`","conditions":{},"country"`, approval("TEA-US-1", "VTZ-1"))
+	unknown("savings out of order", "/savings/1", "safeconduct-event+jwt", `,"sub"`,
+		`,"savings":[{"kind":"wind_down","until":1785542400},{"deliver_before":1780272000,"kind":"in_transit"}],"sub"`, event(attest.Revoke, "TEA-US-1", "REV-US-1"))
+
 }
 
 // openings: what a root does not let its signers say.
@@ -409,6 +652,24 @@ func (f *StatementFile) openings() {
 	d = domain("auth-in", "PDA-IN-1")
 	d.Caveats = &attest.Limits{Excluded: attest.Scope{"US_CCL": {"5A001"}}}
 	no("caveats outside the lists", "/caveats/excluded/US_CCL", d, in1)
+
+	no("a rename by the revoking threshold", "", entityEvent(attest.Rename, "ENT-US-1"), us1)
+	no("a merger by the revoking threshold", "", entityEvent(attest.Merger, "ENT-US-1"), us1)
+	no("a succession by the revoking threshold", "", succession("TEA-US-1", "SUC-US-1"), us1)
+	no("a consent by the revoking threshold", "", consent("CON-US-1"), us1)
+	caveats := inApproval()
+	caveats.Caveats = &attest.Limits{InScope: attest.Scope{"US_CCL": {"5A001"}}}
+	no("an approval's caveats' scope outside the lists", "/caveats/in_scope/US_CCL", caveats, in1)
+	caveats = inApproval()
+	caveats.Caveats = &attest.Limits{Excluded: attest.Scope{"US_CCL": {"5A001"}}}
+	no("an approval's caveats outside the lists", "/caveats/excluded/US_CCL", caveats, in1)
+	outside := inSuccession()
+	outside.Country = "AU"
+	no("a succession outside the countries", "/country", outside, in1)
+	no("a consent outside the lists", "/in_scope/US_CCL", inConsent("US_CCL", "5A001"), in1)
+	unbounded := inConsent("US_CCL", "5A001")
+	unbounded.InScope = nil
+	no("a consent without scope where lists are bounded", "/in_scope", unbounded, in1)
 
 	c, p := inRegistration(), payload(inRegistration())
 	parts := strings.Split(sign(c, in1), ".")

@@ -110,6 +110,16 @@ file('histories.json', (d, check) => {
     for (const s of v.statements) { const r = attempt(() => l.add(s)); if (r.error) break; tags.push(r.value.toString('hex')); }
     check(v.name, tags, v.tags ?? []);
   }
+  for (const v of d.shared) {
+    const lineages = new Map(), tags = {};
+    for (const s of v.statements) {
+      const st = parseStatement(s), sub = st.claims.sub;
+      if (!lineages.has(sub)) lineages.set(sub, new Map_.Lineages());
+      const tag = lineages.get(sub).add({ kind: st.kind, ...st.claims }).toString('hex');
+      for (const h of st.subjects) (tags[h] ??= []).push(tag);
+    }
+    check(v.name, tags, v.tags);
+  }
   for (const c of d.chains) {
     check(c.subject + ' key', H(c.subject).toString('hex'), c.key);
     let chain = Buffer.alloc(32);
@@ -205,6 +215,7 @@ file('decisions.json', (d, check) => {
     const { request, digests } = requestDigests(bytesOf(v.request));
     const step = r.step || (notShown(request, r.x).length ? 'history' : '');
     check(v.name + ' step', step, v.step ?? '');
+    for (const s of v.screened ?? []) check(`${v.name} ${s.name}`, H(d.lists[s.name]).toString('base64url'), s.digest);
     if (!step) check(v.name + ' replay', { origin: r.x.cp.origin, size: r.found.size, ...digests, trust: r.found.trust_digest, evidence: r.found.evidence_digest }, v.replay);
   }
 });

@@ -8,7 +8,8 @@ const invalid = (why, ptr) => { throw new Refused('invalid', why, ptr); };
 const forbidden = (why, ptr) => { throw new Refused('forbidden', why, ptr); };
 const TYPS = {
   'safeconduct-root+jwt': 'root', 'safeconduct-registration+jwt': 'registration', 'dc+sd-jwt': 'entity',
-  'safeconduct-domain+jwt': 'domain', 'safeconduct-event+jwt': 'event',
+  'safeconduct-domain+jwt': 'domain', 'safeconduct-event+jwt': 'event', 'safeconduct-consent+jwt': 'consent',
+  'safeconduct-entity-event+jwt': 'entity-event', 'safeconduct-succession+jwt': 'succession',
 };
 
 // ---- byte form (3.1)
@@ -77,6 +78,29 @@ const limits = {
   }),
   value: ceiling({ 'currency*': str((s) => V.CURRENCIES.has(s)) }), quantity: ceiling({ 'unit*': code }),
 };
+// variants: an object whose kind says what other members it has.
+const variants = (kinds, max) => (v, p) => each((e, q) => {
+  if (e === null || typeof e !== 'object' || Array.isArray(e)) malformed('type', q);
+  str((k) => Object.hasOwn(kinds, k), 'kind')(e.kind === undefined ? invalid('absent', q + '/kind') : e.kind, q + '/kind');
+  kinds[e.kind](e, q);
+}, max)(v, p);
+const savingsKinds = variants({
+  in_transit: obj({ 'kind*': str(), 'deliver_before*': date }),
+  wind_down: obj({ 'kind*': str(), 'until*': date, modes: each(oneOf('tangible', 'intangible')) }),
+});
+const savings = (v, p) => {
+  savingsKinds(v, p);
+  v.forEach((e, i) => { if (v.findIndex((o) => o.kind === e.kind) < i) invalid('a kind twice', `${p}/${i}/kind`); });
+};
+const days = type('number', (n) => n >= 1 && n <= 36525), years = type('number', (n) => n >= 1 && n <= 100);
+const within = obj({ 'kind*': str(), days, business_days: days, text }, (o, p) => {
+  if ((o.days === undefined) === (o.business_days === undefined)) invalid('either days or business_days', p);
+});
+const plain = obj({ 'kind*': str(), text });
+const obligations = variants({
+  notify_before: within, report_within: within, keep_records: obj({ 'kind*': str(), 'years*': years, text }),
+  consignee_statement: plain, end_user_certificate: plain,
+}, 32);
 const publication = obj({ 'citation*': text, url: text });
 const common = { 'aud*': str(V.isOrigin), 'iss*': str(V.isAuthority), 'sub*': str(), 'jti*': jti, 'iat*': date };
 const grant = {
@@ -85,7 +109,13 @@ const grant = {
 const grantRules = (c, p) => {
   if (c.exp !== undefined && c.exp <= c.nbf) invalid('exp not after nbf', p + '/exp');
   if (c.supersedes === c.jti) invalid('supersedes itself', p + '/supersedes');
+  if (c.expiry_savings && c.exp === undefined) invalid('expiry_savings without exp', p + '/expiry_savings');
   both(c, p);
+};
+// entityOf gives the identifier in entity:<identifier>, or in entity:<identifier>/<iss>; '' where it is neither.
+const entityOf = (sub, iss) => {
+  const end = iss === undefined ? '' : '/' + iss, id = sub.slice('entity:'.length, sub.length - end.length);
+  return sub === 'entity:' + id + end && V.isIdentifier(id) ? id : '';
 };
 const effects = oneOf('authorization', 'eligibility', 'policy_baseline');
 const terms = obj({ ...limits, 'authorities*': each(str(V.isAuthority), 8), 'concurrence*': integer, 'in_scope*': scope }, (t, p) => {
@@ -122,29 +152,62 @@ const KINDS = {
     ...grant, 'vct*': oneOf('urn:safeconduct:entity-approval:1'), 'legal_name*': text, 'country*': country, 'legal_effect*': effects,
     programme, authorised_roles: each(oneOf('transferor', 'transferee', 'via', 'end_user')), approved_sites: sites,
     eligible_items: each(obj({ 'list*': list, 'entry*': str(), limitation: text, sites: each(str(V.isSite)) }, (i, p) => entry(i.list)(i.entry, p + '/entry'))),
+    identifiers: each(str(V.isIdentifier), 32), caveats: obj(limits), conditions: obj({ 'change_of_control*': oneOf('auto_suspend') }),
+    expiry_savings: savings, obligations,
   }, (c, p) => {
     grantRules(c, p);
-    const m = /^entity:(.*)\/([^/]*)$/s.exec(c.sub);
-    if (!m || !V.isIdentifier(m[1]) || m[2] !== c.iss) invalid('sub', p + '/sub');
+    const own = entityOf(c.sub, c.iss);
+    if (!own) invalid('sub', p + '/sub');
+    c.identifiers?.forEach((i, n) => { if (i === own) invalid('its own', p + '/identifiers/' + n); });
     c.eligible_items?.forEach((i, n) => i.sites?.forEach((s, k) => {
       if (!c.approved_sites?.some((a) => a.id === s)) invalid('no approved site', `${p}/eligible_items/${n}/sites/${k}`);
     }));
   }),
-  domain: obj({ ...grant, 'title*': text, 'legal_effect*': effects, programme, 'terms*': terms, caveats: obj(limits) }, (c, p) => {
+  domain: obj({ ...grant, 'title*': text, 'legal_effect*': effects, programme, 'terms*': terms, caveats: obj(limits), expiry_savings: savings, obligations }, (c, p) => {
     grantRules(c, p);
     const m = /^sandbox:(.*)$/s.exec(c.sub);
     if (!m || !V.isSandbox(m[1])) invalid('sub', p + '/sub');
     if (!c.terms.authorities.includes(c.iss)) invalid('without the issuer', p + '/terms/authorities');
   }),
+  consent: obj({
+    ...Object.fromEntries(Object.entries(grant).filter(([k]) => k !== 'supersedes')), 'transferee*': str(V.isIdentifier), in_scope: scope,
+    sites: each(str(V.isSite)), value: obj({ 'currency*': str((s) => V.CURRENCIES.has(s)), 'per_transaction*': amount }), obligations,
+  }, (c, p) => {
+    grantRules(c, p);
+    if (c.sub !== `consent:${c.iss}/${c.jti}`) invalid('sub', p + '/sub');
+  }),
+  'entity-event': obj({
+    ...common, 'event*': oneOf('rename', 'merger', 'change_of_control'), 'effective_at*': date, new_name: text, survivor: str(V.isIdentifier),
+    acquirer: str(V.isIdentifier), acquirer_name: text, percent: amount, cause: code, cause_text: text, legal_basis: text, publication,
+  }, (c, p) => {
+    const own = entityOf(c.sub);
+    if (!own) invalid('sub', p + '/sub');
+    for (const [k, event] of [['new_name', 'rename'], ['survivor', 'merger'], ['acquirer', 'change_of_control'], ['acquirer_name', 'change_of_control'], ['percent', 'change_of_control']])
+      if (c[k] !== undefined && c.event !== event) invalid('of another event', p + '/' + k);
+    for (const [k, event] of [['new_name', 'rename'], ['survivor', 'merger']])
+      if (c[k] === undefined && c.event === event) invalid('absent', p + '/' + k);
+    if (c.survivor === own) invalid('itself', p + '/survivor');
+  }),
+  succession: obj({
+    ...common, 'target*': jti, 'effective_at*': date, 'successor*': str(V.isIdentifier), 'legal_name*': text, 'country*': country,
+    approved_sites: sites, retroactive: truth, retroactive_reason: text, legal_basis: text, publication,
+  }, (c, p) => {
+    both(c, p);
+    const own = entityOf(c.sub, c.iss);
+    if (!own) invalid('sub', p + '/sub');
+    if (c.successor === own) invalid('itself', p + '/successor');
+  }),
   event: obj({
     ...common, 'event*': oneOf('suspend', 'lift', 'revoke', 'withdraw'), 'target*': jti, 'effective_at*': date, until: date, cause: code,
-    cause_text: text, legal_basis: text, publication, retroactive: truth, retroactive_reason: text,
+    ends: each(oneOf('change_of_control', 'suspension')), savings, cause_text: text, legal_basis: text, publication, retroactive: truth, retroactive_reason: text,
   }, (c, p) => {
     both(c, p);
     if (c.until !== undefined && (c.event !== 'suspend' || c.until <= c.effective_at)) invalid('until', p + '/until');
     if (c.retroactive && c.event !== 'lift') invalid('retroactive', p + '/retroactive');
-    const m = /^(?:entity:([^/]*)(?:\/(.*))?|sandbox:(.*))$/s.exec(c.sub);
-    if (!m || !(m[3] !== undefined ? V.isSandbox(m[3]) : V.isIdentifier(m[1]) && (m[2] === undefined || m[2] === c.iss))) invalid('sub', p + '/sub');
+    if ((c.ends !== undefined) !== (c.event === 'lift')) invalid('ends', p + '/ends');
+    if (c.savings && c.event === 'lift') invalid('savings', p + '/savings');
+    const sandbox = /^sandbox:(.*)$/s.exec(c.sub);
+    if (!(sandbox ? V.isSandbox(sandbox[1]) : entityOf(c.sub) || entityOf(c.sub, c.iss) || c.sub === `consent:${c.iss}/${c.target}`)) invalid('sub', p + '/sub');
   }),
   root: obj({
     ...common, 'version*': integer, previous: str(), 'threshold*': integer, 'officers*': officers,
@@ -180,7 +243,10 @@ export function parseStatement(statement) {
   const payload = b64url(lines[0].payload), claims = parse(payload, 'payload');
   KINDS[kind](claims, '');
   if ((claims.iss === 'root') !== (kind === 'root')) invalid('iss', '/iss');
-  const subjects = [claims.sub, ...(kind === 'registration' ? (claims.identifiers ?? []).map((i) => 'entity:' + i) : [])];
+  const subjects = [claims.sub];
+  if (kind === 'registration') subjects.push(...(claims.identifiers ?? []).map((i) => 'entity:' + i));
+  if (kind === 'entity-event' && claims.survivor) subjects.push('entity:' + claims.survivor);
+  if (kind === 'succession') subjects.push(`entity:${claims.successor}/${claims.iss}`);
   return { kind, claims, lines, payload: payload.toString(), subjects, leafHash: leafHash(Buffer.from(statement)) };
 }
 const keyMap = (os) => new Map(os.flatMap((o) => o.keys.map((k) => [thumbprint(k), { officer: o.id, jwk: k }])));
@@ -219,7 +285,7 @@ export function openWith(st, root) {
     const k = keys.get(l.kid);
     if (!k || root.compromised.has(l.kid) || !holds(l, k)) forbidden('a line that does not count');
   }
-  const need = st.kind === 'event' && c.event !== 'lift' ? a.thresholds.revoking : a.thresholds.granting;
+  const need = ['suspend', 'revoke', 'withdraw', 'change_of_control'].includes(c.event) ? a.thresholds.revoking : a.thresholds.granting;
   if (signers(st.lines, keys) < need) forbidden('threshold');
   const j = a.jurisdiction ?? {}, within = (set, v, p) => { if (set && v !== undefined && !set.includes(v)) forbidden('jurisdiction', p); };
   if (st.kind === 'registration') within(a.countries, c.country, '/country');
@@ -230,10 +296,16 @@ export function openWith(st, root) {
     if (j.lists && !c.eligible_items) forbidden('jurisdiction', '/eligible_items');
     c.eligible_items?.forEach((i, n) => within(j.lists, i.list, `/eligible_items/${n}/list`));
   }
+  const scopeWithin = (s, p) => { for (const l of Object.keys(s ?? {})) within(j.lists, l, p + '/' + l); };
+  const caveatsWithin = () => { for (const s of ['in_scope', 'excluded']) scopeWithin(c.caveats?.[s], '/caveats/' + s); };
+  if (st.kind === 'entity') caveatsWithin();
+  if (st.kind === 'consent' && j.lists && !c.in_scope) forbidden('jurisdiction', '/in_scope');
+  if (st.kind === 'consent') scopeWithin(c.in_scope, '/in_scope');
+  if (st.kind === 'succession') within(j.countries, c.country, '/country');
   if (st.kind === 'domain') {
     within(j.sandboxes, c.sub.slice('sandbox:'.length), '/sub');
     within(j.programmes, c.programme, '/programme');
-    for (const s of ['in_scope', 'excluded']) for (const l of Object.keys(c.caveats?.[s] ?? {})) within(j.lists, l, `/caveats/${s}/${l}`);
+    caveatsWithin();
   }
   return st;
 }

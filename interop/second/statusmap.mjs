@@ -67,13 +67,13 @@ export class Lineages {
     const id = iss + '\0' + jti, conflict = (why) => { throw new Refused('conflict', why); };
     if (this.#seen.has(id)) conflict('a name twice');
     let tag;
-    if (kind === 'root') tag = ZERO;
+    if (kind === 'root' || kind === 'entity-event') tag = ZERO;
     else {
-      const ref = kind === 'event' ? target : supersedes;
+      const points = kind === 'event' || kind === 'succession', ref = points ? target : supersedes;
       tag = ref === undefined ? H(id) : this.#tags.get(iss + '\0' + ref);
       if (!tag) conflict('no such grant');
       const line = tag.toString('hex');
-      if (kind !== 'event') {
+      if (!points) {
         if (ref !== undefined && this.#newest.get(line) !== ref) conflict('not the newest version');
         this.#tags.set(id, tag); this.#newest.set(line, jti);
       }

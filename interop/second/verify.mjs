@@ -10,7 +10,7 @@ const SKEW = 5 * 60 * 1000;
 const fail = (why) => { throw new Refused('evidence', why); };
 const need = (ok, why) => { if (!ok) fail(why); };
 
-const SUBJECT = /^[a-z]{1,16}(:[A-Za-z0-9./:-]{1,300})?$/;
+const SUBJECT = /^[a-z]{1,16}(:[A-Za-z0-9./:_-]{1,300})?$/;
 function parseEvidence(bytes) {
   need(bytes.length <= 4 * 1024 * 1024, 'too large');
   const d = parse(bytes, 'evidence');
@@ -223,25 +223,35 @@ export function verifyEvidence(bytes, trust, checkedAt) {
   };
 }
 
-// untouched gives the subjects that a request touches (9.1) and the evidence does not show.
+// notShown gives the subjects that a request touches (9.1) and the evidence does not show.
 export function notShown(request, x) {
-  const shown = new Map(x.histories.map((h) => [h.subject, h]));
+  const shown = new Map(x.histories.map((h) => [h.subject, h])), want = new Set();
   const opened = (s) => (shown.get(s)?.entries ?? []).map((e) => x.shown.get(e.index).opened);
-  const want = new Set(['root']);
+  const entity = (id) => touch('entity:' + id), idOf = (sub) => sub.slice('entity:'.length).split('/')[0];
+  // touch meets a subject, and what the mergers and successions of its history lead to
+  function touch(subject) {
+    if (want.has(subject)) return;
+    want.add(subject);
+    for (const { kind, claims: c } of opened(subject)) {
+      if (kind === 'entity-event' && c.event === 'merger') { touch(c.sub); entity(c.survivor); }
+      if (kind === 'succession') { touch(c.sub); touch(`entity:${c.successor}/${c.iss}`); entity(idOf(c.sub)); entity(c.successor); }
+    }
+  }
+  touch('root');
   let authorities = request.authority != null ? [request.authority] : [];
   if (request.sandbox != null) {
     const s = 'sandbox:' + request.sandbox;
-    want.add(s);
+    touch(s);
     authorities = opened(s).filter((st) => st.kind === 'domain').flatMap((st) => st.claims.terms.authorities);
   }
   const parties = [request.transferor, request.transferee, ...[request.via ?? []].flat(), request.end_user].filter((p) => p != null);
   for (const p of parties) {
-    want.add('entity:' + p);
-    const names = [p, ...opened('entity:' + p).filter((st) => st.kind === 'registration').map((st) => st.claims.sub.slice('entity:'.length))];
-    for (const e of names) { want.add('entity:' + e); for (const a of authorities) want.add(`entity:${e}/${a}`); }
+    entity(p);
+    const names = [p, ...opened('entity:' + p).filter((st) => st.kind === 'registration').map((st) => idOf(st.claims.sub))];
+    for (const e of names) { entity(e); for (const a of authorities) touch(`entity:${e}/${a}`); }
   }
   if (['reexport', 'retransfer'].includes(request.act) && request.originating_authority != null && request.consent_ref != null)
-    want.add(`consent:${request.originating_authority}/${request.consent_ref}`);
+    touch(`consent:${request.originating_authority}/${request.consent_ref}`);
   return [...want].filter((s) => !shown.has(s));
 }
 // requestDigests (10), of a request whose amounts and times are written as the digest wants them.
