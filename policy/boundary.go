@@ -9,7 +9,8 @@ import (
 
 // nextChange is the first moment after the act at which anything that was read
 // begins or ends; the zero time where nothing does. Of approvals of entities a
-// PERMIT reads those that it relies on: the others make it no less of one.
+// PERMIT reads those that it relies on: the others make it no less of one, but
+// for the names in them that are screened (R15).
 func (v *view) nextChange(d *Decision, subjects []string) time.Time {
 	var next time.Time
 	read := d.RestsOn()
@@ -22,7 +23,7 @@ func (v *view) nextChange(d *Decision, subjects []string) time.Time {
 			}
 		}
 		for _, e := range entries {
-			if isApproval(e) && d.Permitted() && !tags[e.Tag] {
+			if isApproval(e) && d.Permitted() && !tags[e.Tag] && len(v.lists) == 0 {
 				continue
 			}
 			for _, b := range boundaries(e) {

@@ -70,11 +70,8 @@ func (v *view) means(id, entity, authority string) bool {
 	if id == entity {
 		return true
 	}
-	if !slices.Contains(v.authorities, authority) {
-		// Nothing is proven of what it approves; the word of whoever registered
-		// the entity is.
-		return slices.Equal(registrants(v.history(attest.EntitySubject(id))), []string{entity})
-	}
-	who := v.identify(id, authority)
-	return slices.Equal(who.entities, []string{entity})
+	// The word of others never makes its consent reach further; of an authority
+	// outside the sandbox nothing else is proven.
+	own, _ := v.claims(id, authority)
+	return slices.ContainsFunc(own, func(c claim) bool { return c.state.code == "" }) && slices.Equal(entitiesOf(own), []string{entity})
 }

@@ -167,7 +167,7 @@ func (v *view) decision(req *Request, o *outcome) *Decision {
 	}
 	d.ReplacesLicence = d.Decision == PERMIT
 	for _, r := range d.ReliedOn {
-		if !r.Registered && r.LegalEffect != attest.Authorization {
+		if !r.Registered && !r.Consent && r.LegalEffect != attest.Authorization {
 			d.ReplacesLicence = false
 		}
 	}

@@ -3,8 +3,10 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
@@ -18,15 +20,15 @@ func entityOf(subject string) string {
 
 // happenings lists the events of a type on an entity that concern an authority:
 // the word of whoever registered the entity concerns all, that of others their
-// own approvals. Of a rename or merger others are not heard where anybody
-// registered it (R13, R14).
+// own approvals. Of a rename or merger others are not heard where anybody had
+// registered it before (R13, R14): a later registration undoes nothing.
 func (v *view) happenings(id, authority string, typ attest.EntityEventType) (out []proven.Entry) {
 	entries := v.history(attest.EntitySubject(id))
-	registered := false
+	registered := int64(math.MaxInt64) // since which index
 	by := make(map[string]bool)
 	for _, e := range entries {
 		if r := registrationOf(e.Statement.Claims(), id); r != nil {
-			registered, by[r.Iss] = true, true
+			registered, by[r.Iss] = min(registered, e.Index), true
 		}
 	}
 	for _, e := range entries {
@@ -34,7 +36,7 @@ func (v *view) happenings(id, authority string, typ attest.EntityEventType) (out
 		if ev == nil || ev.Event != typ || ev.Entity() != id {
 			continue
 		}
-		if by[ev.Iss] || ev.Iss == authority && (typ == attest.ChangeOfControl || !registered) {
+		if by[ev.Iss] || ev.Iss == authority && (typ == attest.ChangeOfControl || e.Index < registered) {
 			out = append(out, e)
 		}
 	}
@@ -60,31 +62,46 @@ func (v *view) absorbed(id, authority string) (merger proven.Entry, ok bool) {
 	return merger, ok
 }
 
-// controls lists the changes of control that act on an approval in the version
-// that governs: those of the entity that held it when they took effect, logged
-// after it, where its conditions ask for that.
+// controls lists the changes of control that act on an approval: those of the
+// entity that held it when they took effect, logged after its first version,
+// where its conditions ask for that, now or then: superseding never lifts.
 func (v *view) controls(h tenure, version proven.Entry, authority string) (out []proven.Entry) {
-	a, _ := version.Statement.Claims().(*attest.EntityApproval)
-	if a == nil || a.Conditions == nil || a.Conditions.ChangeOfControl != attest.AutoSuspend {
-		return nil
-	}
-	first := h.versions[0].Index
-	passed := forever
-	if h.by.Statement != nil {
-		s := succession(h.by)
-		passed = s.EffectiveAt.Time()
-		for _, e := range v.happenings(s.Successor, authority, attest.ChangeOfControl) {
-			if e.Index > h.by.Index {
+	first := v.begun(h, version, authority)
+	for _, holder := range h.holders() {
+		for _, e := range v.happenings(holder, authority, attest.ChangeOfControl) {
+			at := entityEvent(e).EffectiveAt.Time()
+			if e.Index > first && h.holder(at) == holder && (suspendsItself(version) || h.suspendedItself(e, at)) {
 				out = append(out, e)
 			}
 		}
 	}
-	for _, e := range v.happenings(h.given, authority, attest.ChangeOfControl) {
-		if e.Index > first && entityEvent(e).EffectiveAt.Time().Before(passed) {
-			out = append(out, e)
+	return out
+}
+
+// begun is the index of the first version of an approval, be it void.
+func (v *view) begun(h tenure, version proven.Entry, authority string) int64 {
+	for _, e := range v.proven(attest.ApprovalSubject(h.given, authority)) {
+		if e.Tag == version.Tag {
+			return e.Index
 		}
 	}
-	return out
+	return version.Index
+}
+
+// suspendedItself reports whether a change of control suspended the approval
+// when it took effect: by the version that governed then, of all or of those
+// logged before it, so that one backdated later does not lift either.
+func (l *lineage) suspendedItself(control proven.Entry, at time.Time) bool {
+	if suspendsItself(l.governing(at)) {
+		return true
+	}
+	before := lineage{versions: slices.DeleteFunc(slices.Clone(l.versions), func(e proven.Entry) bool { return e.Index > control.Index })}
+	return len(before.versions) > 0 && suspendsItself(before.governing(at))
+}
+
+func suspendsItself(version proven.Entry) bool {
+	a, _ := version.Statement.Claims().(*attest.EntityApproval)
+	return a != nil && a.Conditions != nil && a.Conditions.ChangeOfControl == attest.AutoSuspend
 }
 
 // A called is a name that an entity has or had.

@@ -68,6 +68,24 @@ func (l *lineage) succeeded(t time.Time) (last proven.Entry, ok bool) {
 	return last, ok
 }
 
+// holder returns the entity that held the approval at t.
+func (h tenure) holder(t time.Time) string {
+	if s, ok := h.succeeded(t); ok {
+		return succession(s).Successor
+	}
+	return h.given
+}
+
+// holders are all that ever held it, or will, sorted.
+func (h tenure) holders() []string {
+	all := []string{h.given}
+	for _, e := range h.successions {
+		all = append(all, succession(e).Successor)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // heldBy returns the lineages of an authority's approvals that are an entity's
 // at t: those given to it that have not passed on, and those that have passed to
 // it, each with the succession.

@@ -287,10 +287,10 @@ func (c *candidate) items(req *Request) {
 }
 
 // forDestination reports whether an entry that is limited to sites is for the
-// destination, which is the transferee's. No destination given is R4's to say:
+// destination, which is the transferee's, whatever else that is in the act. No destination given is R4's to say:
 // it is a missing fact, and rules no entry out.
 func forDestination(it attest.Item, p party, req *Request) bool {
-	return p.role == attest.Transferee && (req.DestinationSite == "" || slices.Contains(it.Sites, req.DestinationSite))
+	return p.id == req.Transferee && (req.DestinationSite == "" || slices.Contains(it.Sites, req.DestinationSite))
 }
 
 // limitations is R18: words that no machine decides, unless another covering

@@ -249,6 +249,9 @@ func (d *domain) period(t time.Time, members []string, by map[string]*stance) (f
 			until = x
 		}
 	}
+	if !until.IsZero() && !from.Before(until) {
+		return from, until, false
+	}
 	// Under savings the last period goes on up to the act.
 	if !until.IsZero() && !t.Before(until) {
 		until = t.Add(1)

@@ -26,6 +26,12 @@ func (v *view) screen(o *outcome) {
 	}
 	for _, p := range v.req.parties() {
 		who := v.screened(p)
+		if subject, ok := v.unshown(p); ok {
+			o.add(Reason{
+				Code: MissingFact, Party: p.String(),
+				Message: fmt.Sprintf("The evidence leaves out approvals of %s, and with them names or identifiers of the %s to screen: ask for whole evidence.", subject, p),
+			})
+		}
 		for _, l := range v.lists {
 			hits := l.Screen(who)
 			if len(hits) > maxHits {
@@ -51,12 +57,7 @@ func (v *view) screen(o *outcome) {
 // identifiers of whatever its identifier stands for; of the transferee also what
 // it was shown with.
 func (v *view) screened(p party) (out screening.Party) {
-	entities := []string{p.id}
-	for _, a := range v.authorities {
-		entities = append(entities, v.identify(p.id, a).entities...)
-	}
-	slices.Sort(entities)
-	for _, id := range slices.Compact(entities) {
+	for _, id := range v.entitiesOf(p) {
 		out.IDs = append(out.IDs, v.identifiers(id)...)
 		current, former := v.names(id)
 		for _, n := range slices.Concat(current, former) {
@@ -74,6 +75,29 @@ func (v *view) screened(p party) (out screening.Party) {
 	slices.Sort(out.Names)
 	out.Names = slices.Compact(out.Names)
 	return out
+}
+
+// entitiesOf lists whatever a party's identifier stands for, and itself.
+func (v *view) entitiesOf(p party) []string {
+	entities := []string{p.id}
+	for _, a := range v.authorities {
+		entities = append(entities, v.identify(p.id, a).entities...)
+	}
+	slices.Sort(entities)
+	return slices.Compact(entities)
+}
+
+// unshown returns a subject of which approvals are left out that a party is
+// known by.
+func (v *view) unshown(p party) (subject string, ok bool) {
+	for _, id := range v.entitiesOf(p) {
+		for _, a := range v.authorities {
+			if subject = attest.ApprovalSubject(id, a); v.set.Withheld(subject) {
+				return subject, true
+			}
+		}
+	}
+	return "", false
 }
 
 func (v *view) screenedAgainst() (out []Screened) {
