@@ -74,15 +74,11 @@ func (b *bounds) ceiling(req *Request, c ceiling, given Number, unit string) (rs
 	case req.Ledger == nil:
 		rs = append(rs, b.missing(c.pointer+"/cumulative", "ledger (an empty list says that nothing went before)"))
 	default:
-		foreign := false
-		for _, e := range b.current(req.Ledger) {
-			switch unit := c.unitOf(e); {
-			case unit == c.unit:
-				total = decimal.Sum(total, e.Amount.value)
-			case unit != "" && !foreign:
-				rs, foreign = append(rs, c.incomparable("ledger's entry of "+utc(e.Date.t), unit)), true
-			}
+		before := b.ledger.sum(c.pointer, c.unit, b.period, c.unitOf)
+		if e := before.foreign; e != nil {
+			rs = append(rs, c.incomparable("ledger's entry of "+utc(e.Date.t), c.unitOf(*e)))
 		}
+		total = decimal.Sum(total, before.total)
 		if over.Code == "" && total.GreaterThan(c.sum.Decimal()) {
 			over = b.reason(c.exceeded, c.pointer+"/cumulative", "With the ledger it comes to %s %s, more than %s %s, the most for the period in %s.", total, c.unit, c.sum, c.unit, b.name)
 		}
@@ -96,14 +92,4 @@ func (b *bounds) ceiling(req *Request, c ceiling, given Number, unit string) (rs
 // cumulative reports whether a cumulative ceiling is engaged.
 func (b *bounds) cumulative() bool {
 	return b.engaged && (b.Value != nil && b.Value.Cumulative != "" || b.Quantity != nil && b.Quantity.Cumulative != "")
-}
-
-// current returns the entries dated in the current period.
-func (b *bounds) current(ledger []LedgerEntry) (in []LedgerEntry) {
-	for _, e := range ledger {
-		if !e.Date.t.Before(b.from) && (b.until.IsZero() || e.Date.t.Before(b.until)) {
-			in = append(in, e)
-		}
-	}
-	return in
 }

@@ -43,12 +43,16 @@ func (v *view) happenings(id, authority string, typ attest.EntityEventType) (out
 	return out
 }
 
-// heard reports whether an event on an entity concerns any of the authorities.
-func (v *view) heard(e proven.Entry) bool {
-	ev := entityEvent(e)
-	return slices.ContainsFunc(v.authorities, func(a string) bool {
-		return slices.ContainsFunc(v.happenings(ev.Entity(), a, ev.Event), func(x proven.Entry) bool { return x.Index == e.Index })
-	})
+// renames are the log indexes of an entity's renames that concern any of the
+// authorities.
+func (v *view) renames(id string) map[int64]bool {
+	indexes := make(map[int64]bool)
+	for _, a := range v.authorities {
+		for _, e := range v.happenings(id, a, attest.Rename) {
+			indexes[e.Index] = true
+		}
+	}
+	return indexes
 }
 
 // absorbed returns the merger that has ended an entity, as far as an authority is
@@ -121,6 +125,7 @@ func (v *view) names(id string) (current, former []called) {
 			all = append(all, called{n, since, e, pointer})
 		}
 	}
+	renames := v.renames(id)
 	for _, e := range v.history(attest.EntitySubject(id)) {
 		switch c := e.Statement.Claims().(type) {
 		case *attest.Registration:
@@ -132,7 +137,7 @@ func (v *view) names(id string) (current, former []called) {
 			}
 			add(e, c.LegalName, "/legal_name", c.NBF)
 		case *attest.EntityEvent:
-			if c.Event == attest.Rename && v.heard(e) {
+			if renames[e.Index] {
 				add(e, c.NewName, "/new_name", c.EffectiveAt)
 			}
 		}

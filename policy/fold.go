@@ -20,6 +20,8 @@ type view struct {
 	explaining bool
 	// saving says that savings clauses are read (R11).
 	saving bool
+	// ledger is the request's, of every view of it.
+	ledger *ledger
 	// lists are what parties are screened against.
 	lists []*screening.List
 	// clauses says that something was out of force that has savings clauses.
@@ -32,7 +34,7 @@ type view struct {
 }
 
 func newView(req *Request, set *proven.Set, at Times, lists []*screening.List) *view {
-	v := &view{req: req, set: set, at: at, lists: lists, authorities: authoritiesOf(req, set)}
+	v := &view{req: req, set: set, at: at, lists: lists, ledger: newLedger(req.Ledger), authorities: authoritiesOf(req, set)}
 	for _, e := range v.proven(attest.RootSubject) {
 		if r := e.Statement.TrustRoot(); r != nil && v.seen(e) {
 			v.root = r

@@ -19,9 +19,11 @@ type Hindsight struct {
 // that is the same.
 func (v *view) hindsight(d *Decision, subjects []string) (*Hindsight, error) {
 	var later []proven.Entry
+	met := make(map[int64]bool)
 	for _, s := range subjects {
 		for _, e := range v.proven(s) {
-			if !v.seen(e) && !slices.ContainsFunc(later, func(l proven.Entry) bool { return l.Index == e.Index }) {
+			if !v.seen(e) && !met[e.Index] {
+				met[e.Index] = true
 				later = append(later, e)
 			}
 		}

@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
@@ -16,19 +15,11 @@ type bounds struct {
 	entry   proven.Entry
 	pointer string
 	name    string
-	// from and until are the current period of cumulative ceilings; engaged
-	// says that there is one.
-	from, until time.Time
-	engaged     bool
-}
-
-// extend engages the period where it has begun at t, and lets it go on up to t
-// where it has ended: savings let an act go ahead then.
-func (b *bounds) extend(t time.Time) {
-	if !b.until.IsZero() && !t.Before(b.until) {
-		b.until = t.Add(1)
-	}
-	b.engaged = !t.Before(b.from)
+	// period is the current one of cumulative ceilings; engaged says that there
+	// is one.
+	period
+	engaged bool
+	ledger  *ledger
 }
 
 func (b *bounds) reason(code Code, pointer, format string, args ...any) Reason {

@@ -240,8 +240,8 @@ func (c *candidate) site(req *Request) {
 // caveats are the limits of the approval itself (R3 and R5 to R8).
 func (c *candidate) caveats(v *view, req *Request) {
 	a := c.approval
-	b := &bounds{Limits: a.Caveats, entry: c.entry, pointer: "/caveats", name: "the caveats of " + name(c.entry), from: a.NBF.Time(), until: a.EXP.Time()}
-	b.extend(v.at.EffectiveAt)
+	b := &bounds{Limits: a.Caveats, entry: c.entry, pointer: "/caveats", name: "the caveats of " + name(c.entry), period: period{a.NBF.Time(), a.EXP.Time()}, ledger: v.ledger}
+	b.engaged = b.upTo(v.at.EffectiveAt)
 	for _, r := range b.check(req) {
 		r.Party = c.of.String()
 		c.add(r)
@@ -287,8 +287,8 @@ func (c *candidate) items(req *Request) {
 }
 
 // forDestination reports whether an entry that is limited to sites is for the
-// destination, which is the transferee's, whatever else that is in the act. No destination given is R4's to say:
-// it is a missing fact, and rules no entry out.
+// destination, which is the transferee's, whatever else that is in the act. No
+// destination given is R4's to say: it is a missing fact, and rules no entry out.
 func forDestination(it attest.Item, p party, req *Request) bool {
 	return p.id == req.Transferee && (req.DestinationSite == "" || slices.Contains(it.Sites, req.DestinationSite))
 }

@@ -192,7 +192,7 @@ func subsets(of []string, k int) [][]string {
 // rely is the outcome of relying on the members' approvals.
 func (v *view) rely(req *Request, d *domain, members []string, by map[string]*stance) *outcome {
 	o := new(outcome)
-	for _, b := range d.bounds(v.at.EffectiveAt, members, by) {
+	for _, b := range v.bounds(d, members, by) {
 		o.add(b.check(req)...)
 		if v.explaining {
 			b.walk(req, o)
@@ -210,9 +210,9 @@ func (v *view) rely(req *Request, d *domain, members []string, by map[string]*st
 }
 
 // bounds are the terms, once, and the caveats of each member that shares them.
-func (d *domain) bounds(t time.Time, members []string, by map[string]*stance) []*bounds {
+func (v *view) bounds(d *domain, members []string, by map[string]*stance) []*bounds {
 	var out []*bounds
-	from, until, engaged := d.period(t, members, by)
+	current, engaged := d.period(v.at.EffectiveAt, members, by)
 	for _, a := range members {
 		s := by[a]
 		if s == nil || s.digest != d.terms {
@@ -221,13 +221,13 @@ func (d *domain) bounds(t time.Time, members []string, by map[string]*stance) []
 		if out == nil {
 			out = append(out, &bounds{
 				Limits: &s.claims.Terms.Limits, entry: s.entry, pointer: "/terms",
-				name: "the terms of sandbox " + d.id, from: from, until: until, engaged: engaged,
+				name: "the terms of sandbox " + d.id, period: current, engaged: engaged, ledger: v.ledger,
 			})
 		}
 		if s.claims.Caveats != nil {
 			out = append(out, &bounds{
 				Limits: s.claims.Caveats, entry: s.entry, pointer: "/caveats",
-				name: "the caveats of " + a, from: from, until: until, engaged: engaged,
+				name: "the caveats of " + a, period: current, engaged: engaged, ledger: v.ledger,
 			})
 		}
 	}
@@ -235,28 +235,25 @@ func (d *domain) bounds(t time.Time, members []string, by map[string]*stance) []
 }
 
 // period is the intersection of the members' intervals that holds t, where they
-// concur (R8).
-func (d *domain) period(t time.Time, members []string, by map[string]*stance) (from, until time.Time, engaged bool) {
+// concur (R8). Under savings the last one goes on up to the act.
+func (d *domain) period(t time.Time, members []string, by map[string]*stance) (p period, engaged bool) {
 	if len(d.concurring) < d.concurrence {
-		return from, until, false
+		return period{}, false
 	}
 	for _, a := range members {
 		g := by[a].claims.Grant
-		if n := g.NBF.Time(); n.After(from) {
-			from = n
+		if n := g.NBF.Time(); n.After(p.from) {
+			p.from = n
 		}
-		if x := g.EXP.Time(); g.EXP != 0 && (until.IsZero() || x.Before(until)) {
-			until = x
+		if x := g.EXP.Time(); g.EXP != 0 && (p.until.IsZero() || x.Before(p.until)) {
+			p.until = x
 		}
 	}
-	if !until.IsZero() && !from.Before(until) {
-		return from, until, false
+	if !p.until.IsZero() && !p.from.Before(p.until) {
+		return period{}, false
 	}
-	// Under savings the last period goes on up to the act.
-	if !until.IsZero() && !t.Before(until) {
-		until = t.Add(1)
-	}
-	return from, until, !t.Before(from)
+	engaged = p.upTo(t)
+	return p, engaged
 }
 
 // missing says of each authority that does not concur why.
