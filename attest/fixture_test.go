@@ -95,12 +95,8 @@ func (k *testKey) rs(input []byte) (r, s *big.Int, err error) {
 
 func (k *testKey) jwk(t testing.TB) attest.JWK {
 	t.Helper()
-	data, err := k.key.MarshalJSON()
+	j, err := attest.JWKOf(k.key)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var j attest.JWK
-	if err := json.Unmarshal(data, &j); err != nil {
 		t.Fatal(err)
 	}
 	return j

@@ -55,6 +55,16 @@ type JWK struct {
 	Y   string `json:"y,omitzero"`
 }
 
+// JWKOf returns a public key as a trust root lists it, an error for what is no
+// key.
+func JWKOf(key Key) (j JWK, err error) {
+	data, err := key.MarshalJSON()
+	if err == nil {
+		err = json.Unmarshal(data, &j)
+	}
+	return j, err
+}
+
 // Key returns the key with its algorithm pinned.
 func (j JWK) Key() (Key, error) {
 	if k, ok := jws.KeyOf(j.Alg, j.Crv, j.Kty, j.X, j.Y); ok {

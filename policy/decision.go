@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
@@ -113,6 +114,17 @@ type Replay struct {
 func (d *Decision) Marshal() ([]byte, error) {
 	b, err := json.Marshal(d, json.Deterministic(true), jsontext.WithIndent("  "))
 	return append(b, '\n'), err
+}
+
+// Same reports whether two decisions are the same to the byte. It fails where one
+// cannot be written.
+func (d *Decision) Same(e *Decision) (bool, error) {
+	x, err := d.Marshal()
+	if err != nil {
+		return false, err
+	}
+	y, err := e.Marshal()
+	return bytes.Equal(x, y), err
 }
 
 // Codes returns the codes of the reasons, sorted, each once.

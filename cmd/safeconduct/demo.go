@@ -365,7 +365,7 @@ func (d *demo) check(ctx context.Context, k question) error {
 	if err != nil {
 		return fmt.Errorf("verify the evidence of %s: %w", name, err)
 	}
-	same, err := equal(online, offline)
+	same, err := online.Same(offline)
 	if err != nil {
 		return err
 	}
@@ -386,15 +386,6 @@ func (d *demo) check(ctx context.Context, k question) error {
 		}
 	}
 	return nil
-}
-
-func equal(a, b *policy.Decision) (bool, error) {
-	x, err := a.Marshal()
-	if err != nil {
-		return false, err
-	}
-	y, err := b.Marshal()
-	return bytes.Equal(x, y), err
 }
 
 func because(d *policy.Decision) string {

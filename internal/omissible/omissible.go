@@ -3,7 +3,6 @@
 package omissible
 
 import (
-	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -56,7 +55,7 @@ func In(set *proven.Set, req *policy.Request, at policy.Times, pinned int64) map
 		if err != nil {
 			return nil
 		}
-		if same, err := equal(decisions[i], d); !same || err != nil {
+		if same, err := decisions[i].Same(d); !same || err != nil {
 			return nil
 		}
 	}
@@ -124,16 +123,6 @@ func without(set *proven.Set, omit map[int64]bool) *proven.Set {
 		}
 	}
 	return cut
-}
-
-// equal reports whether two decisions are the same to the byte.
-func equal(a, b *policy.Decision) (bool, error) {
-	x, err := a.Marshal()
-	if err != nil {
-		return false, err
-	}
-	y, err := b.Marshal()
-	return bytes.Equal(x, y), err
 }
 
 // IsApprovals reports whether a subject is entity:<id>/<authority>, whose history

@@ -22,7 +22,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -103,12 +102,8 @@ func (s *Signer) Sign(_ context.Context, signingInput []byte) ([]byte, error) {
 
 // JWK returns the public key as a trust root lists it.
 func (s *Signer) JWK() attest.JWK {
-	data, err := s.pub.MarshalJSON()
+	j, err := attest.JWKOf(s.pub)
 	if err != nil {
-		panic(err)
-	}
-	var j attest.JWK
-	if err := json.Unmarshal(data, &j); err != nil {
 		panic(err)
 	}
 	return j

@@ -49,7 +49,7 @@ func (o *officer) Sign(_ context.Context, input []byte) ([]byte, error) {
 }
 
 func (o *officer) officers() ([]attest.Officer, error) {
-	jwk, err := jwkOf(o.key)
+	jwk, err := attest.JWKOf(o.key)
 	return []attest.Officer{{ID: "officer", Keys: []attest.JWK{jwk}}}, err
 }
 
