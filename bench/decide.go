@@ -97,17 +97,21 @@ func (d decider) version() string {
 	return d.name
 }
 
-// prepareOurs proves the histories of the scene, and decides on them. This is
-// the one place to change where package policy offers a prepared form.
+// prepareOurs proves the histories of the scene and reads them once, and checks
+// the request; it decides on them.
 func prepareOurs(s *scene) (func() (bool, error), error) {
 	set, err := s.prove()
 	if err != nil {
 		return nil, err
 	}
-	req := s.request()
+	q, err := policy.Ask(s.request())
+	if err != nil {
+		return nil, err
+	}
+	histories := policy.Read(set)
 	at := policy.Times{EffectiveAt: s.at, KnownAt: s.checked, CheckedAt: s.checked}
 	return func() (bool, error) {
-		d, err := policy.Decide(req, set, at)
+		d, err := histories.Decide(q, at)
 		return d.Permitted(), err
 	}, nil
 }

@@ -71,12 +71,12 @@ func (v *view) claims(id, authority string) (own, others []claim) {
 	for _, main := range registrants(v.history(attest.EntitySubject(id))) {
 		registers := func(c attest.Claims) bool { return registrationOf(c, main) != nil }
 		for _, l := range lineages(v.history(attest.EntitySubject(main)), registers) {
-			e := l.governing(v.at.EffectiveAt)
+			e := l.governing(v.t)
 			r := registrationOf(e.Statement.Claims(), main)
 			if !slices.Contains(r.Identifiers, id) {
 				continue
 			}
-			c := claim{main, e, v.unsaved().state(l, e)}
+			c := claim{main, e, stateOf(l.causes(e, nil, v.t), e)}
 			if r.Iss == authority {
 				own = append(own, c)
 			} else {

@@ -1,36 +1,53 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
 )
 
+// changes are the first moments after the act at which anything begins or ends
+// that statements about the subjects name, those of each lineage apart.
+func (v *view) changes(subjects []string) (out []change) {
+	for _, subject := range subjects {
+		type together struct {
+			tag      attest.Tag
+			approval bool
+		}
+		at := make(map[together]int)
+		for _, e := range v.history(subject) {
+			k := together{e.Tag, isApproval(e)}
+			i, met := at[k]
+			if !met {
+				i = len(out)
+				at[k] = i
+				out = append(out, change{approval: k.approval})
+			}
+			c := &out[i]
+			c.indexes = append(c.indexes, e.Index)
+			for _, b := range boundaries(e) {
+				if t := b.Time(); b != 0 && t.After(v.t) && (c.at.IsZero() || t.Before(c.at)) {
+					c.at = t
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(c change) bool { return c.at.IsZero() })
+}
+
 // nextChange is the first moment after the act at which anything that was read
 // begins or ends; the zero time where nothing does. Of approvals of entities a
 // PERMIT reads those that it relies on: the others make it no less of one, but
 // for the names in them that are screened (R15).
-func (v *view) nextChange(d *Decision, subjects []string) time.Time {
-	var next time.Time
-	read := d.RestsOn()
-	for _, subject := range subjects {
-		entries := v.history(subject)
-		tags := make(map[attest.Tag]bool)
-		for _, e := range entries {
-			if read[e.Index] {
-				tags[e.Tag] = true
-			}
+func (j *judgement) nextChange(d *Decision) (next time.Time) {
+	for _, c := range j.scene.next {
+		if c.approval && d.Permitted() && len(j.lists) == 0 && !d.restsOn(c.indexes) {
+			continue
 		}
-		for _, e := range entries {
-			if isApproval(e) && d.Permitted() && !tags[e.Tag] && len(v.lists) == 0 {
-				continue
-			}
-			for _, b := range boundaries(e) {
-				if t := b.Time(); b != 0 && t.After(v.at.EffectiveAt) && (next.IsZero() || t.Before(next)) {
-					next = t
-				}
-			}
+		if next.IsZero() || c.at.Before(next) {
+			next = c.at
 		}
 	}
 	return next

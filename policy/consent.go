@@ -9,7 +9,8 @@ import (
 
 // retransfer is R9: a reexport or retransfer needs a consent of the authority
 // that first let the item go, in addition to all else.
-func (v *view) retransfer(req *Request, o *outcome) {
+func (j *judgement) retransfer(o *outcome) {
+	req := j.req
 	if !req.retransfers() {
 		return
 	}
@@ -20,27 +21,27 @@ func (v *view) retransfer(req *Request, o *outcome) {
 		return
 	}
 	isConsent := func(c attest.Claims) bool { _, ok := c.(*attest.Consent); return ok }
-	ls := lineages(v.history(attest.ConsentSubject(req.OriginatingAuthority, req.ConsentRef)), isConsent)
+	ls := lineages(j.history(attest.ConsentSubject(req.OriginatingAuthority, req.ConsentRef)), isConsent)
 	if len(ls) == 0 {
 		r.Message = fmt.Sprintf("A %s needs a consent of the originating authority in force; %s has given none that is called %s.", req.Act, req.OriginatingAuthority, req.ConsentRef)
 		o.add(r)
 		return
 	}
-	e := ls[0].governing(v.at.EffectiveAt)
+	e := ls[0].governing(j.t)
 	c, _ := e.Statement.Claims().(*attest.Consent)
 	r.Statement = refOf(e)
 	// Savings are for approvals.
-	if s := v.unsaved().state(ls[0], e); s.code != "" {
+	if s := stateOf(ls[0].causes(e, nil, j.t), e); s.code != "" {
 		first := s.reported[0]
 		r.Message, r.Statement, r.Pointer = s.message, refOf(first.by), first.pointer
 		o.add(r)
 	}
-	b := &bounds{Limits: &attest.Limits{InScope: c.InScope, Value: c.Value}, entry: e, name: "consent " + c.JTI + " of " + c.Iss}
+	b := &bounds{limits: limitsOf(&attest.Limits{InScope: c.InScope, Value: c.Value}, e, "", "consent "+c.JTI+" of "+c.Iss)}
 	refuse := func(pointer, format string, args ...any) {
 		r.Message, r.Statement, r.Pointer = fmt.Sprintf(format, args...), refOf(e), pointer
 		o.add(r)
 	}
-	if !v.means(req.Transferee, c.Transferee, req.OriginatingAuthority) {
+	if !j.means(req.Transferee, c.Transferee, req.OriginatingAuthority) {
 		refuse("/transferee", "%s is for the transferee %s, not for %s.", name(e), c.Transferee, req.Transferee)
 	}
 	if c.Sites != nil {
@@ -51,7 +52,7 @@ func (v *view) retransfer(req *Request, o *outcome) {
 			refuse("/sites", "%s is not for the site %s.", name(e), site)
 		}
 	}
-	for _, x := range b.check(req) {
+	for _, x := range b.check(j.q) {
 		// What the consent does not cover is not authorised; what cannot be told
 		// stays for a person.
 		if x.Code.Class() == Deny {
@@ -60,7 +61,7 @@ func (v *view) retransfer(req *Request, o *outcome) {
 			o.add(x)
 		}
 	}
-	o.relied = append(o.relied, Reliance{Authority: c.Iss, Consent: true, Statement: *refOf(e)})
+	o.relied = append(o.relied, Reliance{Authority: c.Iss, Consent: true, Statement: refTo(e)})
 	o.owe(e, c.Obligations)
 }
 

@@ -153,26 +153,32 @@ func (d *Decision) RestsOn() map[int64]bool {
 	return out
 }
 
-func (v *view) decision(req *Request, o *outcome) *Decision {
+// restsOn reports whether one of the statements at the indexes is named.
+func (d *Decision) restsOn(indexes []int64) bool {
+	return slices.ContainsFunc(d.ReliedOn, func(r Reliance) bool { return slices.Contains(indexes, r.Statement.Index) }) ||
+		slices.ContainsFunc(d.Reasons, func(r Reason) bool { return r.Statement != nil && slices.Contains(indexes, r.Statement.Index) })
+}
+
+func (j *judgement) decision(o *outcome) *Decision {
 	d := &Decision{
 		Decision:         o.result(),
 		Reasons:          sortReasons(o.reasons),
 		ReliedOn:         sortReliance(o.relied),
-		UncheckedLists:   unchecked(req, o.scope),
+		UncheckedLists:   sortLists(o.unchecked),
 		Attested:         o.attested,
-		Warnings:         v.set.Warnings,
-		EffectiveAt:      InstantOf(v.at.EffectiveAt),
-		KnownAt:          InstantOf(v.at.KnownAt),
-		CheckedAt:        InstantOf(v.at.CheckedAt),
-		StatusEvidenceAt: InstantOf(v.set.Fresh),
-		ProvenUntil:      InstantOf(earlier(v.at.KnownAt, v.set.Fresh)),
-		RecheckBy:        InstantOf(v.set.Fresh.Add(v.set.MaxAge)),
+		Warnings:         j.set.Warnings,
+		EffectiveAt:      InstantOf(j.at.EffectiveAt),
+		KnownAt:          InstantOf(j.at.KnownAt),
+		CheckedAt:        InstantOf(j.at.CheckedAt),
+		StatusEvidenceAt: InstantOf(j.set.Fresh),
+		ProvenUntil:      InstantOf(earlier(j.at.KnownAt, j.set.Fresh)),
+		RecheckBy:        InstantOf(j.set.Fresh.Add(j.set.MaxAge)),
 		Replay: Replay{
-			Origin: v.set.Origin, Size: v.set.Size, Request: req.Digest(), Ledger: req.ledgerDigest(),
-			Trust: v.set.TrustDigest, Evidence: v.set.EvidenceDigest,
+			Origin: j.set.Origin, Size: j.set.Size, Request: j.q.digest, Ledger: j.q.ledger,
+			Trust: j.set.TrustDigest, Evidence: j.set.EvidenceDigest,
 		},
-		Screened:  v.screenedAgainst(),
-		Reference: req.Reference, RequestedBy: req.RequestedBy,
+		Screened:  j.screenedAgainst(),
+		Reference: j.req.Reference, RequestedBy: j.req.RequestedBy,
 	}
 	if d.Reasons == nil {
 		d.Reasons = []Reason{}
@@ -184,15 +190,15 @@ func (v *view) decision(req *Request, o *outcome) *Decision {
 		}
 	}
 	if d.Permitted() {
-		d.Obligations = v.duties(o)
+		d.Obligations = j.duties(o)
 	}
 	d.AsFarAsShown = o.partial && !d.Permitted()
-	d.Notes = v.notes(d, o)
+	d.Notes = j.notes(d, o)
 	return d
 }
 
 // notes are the sentences that must be shown with the decision.
-func (v *view) notes(d *Decision, o *outcome) (notes []string) {
+func (j *judgement) notes(d *Decision, o *outcome) (notes []string) {
 	if d.Decision == PERMIT && !d.ReplacesLicence {
 		notes = append(notes, "This PERMIT replaces no licence: an approval that it relies on only says that the party is eligible. Whatever licence the act needs is still needed.")
 	}
@@ -210,18 +216,22 @@ func (v *view) notes(d *Decision, o *outcome) (notes []string) {
 			notes = append(notes, n)
 		}
 	}
-	if v.at.CheckedAt.Sub(v.at.KnownAt) > time.Minute {
-		notes = append(notes, fmt.Sprintf("Decided on what was logged by %s; later statements are not considered.", utc(v.at.KnownAt)))
+	if j.at.CheckedAt.Sub(j.at.KnownAt) > time.Minute {
+		notes = append(notes, fmt.Sprintf("Decided on what was logged by %s; later statements are not considered.", utc(j.at.KnownAt)))
 	}
 	return notes
 }
 
 func sortReliance(rs []Reliance) []Reliance {
 	slices.SortFunc(rs, func(a, b Reliance) int {
-		return cmp.Or(
-			strings.Compare(a.Authority, b.Authority), strings.Compare(string(a.Role), string(b.Role)),
-			strings.Compare(a.Party, b.Party), cmp.Compare(a.Statement.Index, b.Statement.Index),
-		)
+		// Most differ in the first: no more is compared than need be.
+		if c := strings.Compare(a.Authority, b.Authority); c != 0 {
+			return c
+		}
+		if c := strings.Compare(string(a.Role), string(b.Role)); c != 0 {
+			return c
+		}
+		return cmp.Or(strings.Compare(a.Party, b.Party), cmp.Compare(a.Statement.Index, b.Statement.Index))
 	})
 	if rs == nil {
 		return []Reliance{}
@@ -229,17 +239,12 @@ func sortReliance(rs []Reliance) []Reliance {
 	return rs
 }
 
-// unchecked lists the lists of the scope that the request did not classify
-// under.
-func unchecked(req *Request, scope []string) []string {
-	out := []string{}
-	for _, l := range scope {
-		if !slices.ContainsFunc(req.items(), func(it Classification) bool { return it.List == l }) {
-			out = append(out, l)
-		}
+func sortLists(lists []string) []string {
+	if lists == nil {
+		return []string{}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	slices.Sort(lists)
+	return slices.Compact(lists)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -56,14 +56,14 @@ func (v *view) renames(id string) map[int64]bool {
 }
 
 // absorbed returns the merger that has ended an entity, as far as an authority is
-// concerned.
-func (v *view) absorbed(id, authority string) (merger proven.Entry, ok bool) {
+// concerned; the zero Entry where none has.
+func (v *view) absorbed(id, authority string) (merger proven.Entry) {
 	for _, e := range v.happenings(id, authority, attest.Merger) {
-		if ev := entityEvent(e); !v.at.EffectiveAt.Before(ev.EffectiveAt.Time()) && (!ok || ev.EffectiveAt < entityEvent(merger).EffectiveAt) {
-			merger, ok = e, true
+		if ev := entityEvent(e); !v.t.Before(ev.EffectiveAt.Time()) && (merger.Statement == nil || ev.EffectiveAt < entityEvent(merger).EffectiveAt) {
+			merger = e
 		}
 	}
-	return merger, ok
+	return merger
 }
 
 // controls lists the changes of control that act on an approval: those of the
@@ -121,7 +121,7 @@ type called struct {
 func (v *view) names(id string) (current, former []called) {
 	var all []called
 	add := func(e proven.Entry, n, pointer string, since attest.NumericDate) {
-		if !v.at.EffectiveAt.Before(since.Time()) {
+		if !v.t.Before(since.Time()) {
 			all = append(all, called{n, since, e, pointer})
 		}
 	}
@@ -175,8 +175,8 @@ func (v *view) settle(all, former []called) (current, before []called) {
 }
 
 // named: names are never keys, so that a party is named by an identifier.
-func (v *view) named(o *outcome) {
-	for _, p := range []party{{attest.Transferor, v.req.Transferor}, {attest.Transferee, v.req.Transferee}} {
+func (j *judgement) named(o *outcome) {
+	for _, p := range []party{{role: attest.Transferor, id: j.req.Transferor}, {role: attest.Transferee, id: j.req.Transferee}} {
 		if p.id == "" {
 			o.add(Reason{
 				Code: MissingFact, Party: string(p.role),
@@ -189,14 +189,14 @@ func (v *view) named(o *outcome) {
 // presented is R13 for how the transferee was shown: under a former name with the
 // right identifier it is the same entity; an identifier of another value is
 // somebody else's.
-func (v *view) presented(o *outcome) {
-	p := v.req.TransfereePresented
-	if p == nil || v.req.Transferee == "" {
+func (j *judgement) presented(o *outcome) {
+	p := j.req.TransfereePresented
+	if p == nil || j.req.Transferee == "" {
 		return
 	}
-	id := v.transferee()
-	who := party{attest.Transferee, v.req.Transferee}.String()
-	known := v.identifiers(id)
+	id := j.transferee(j.req.Transferee)
+	who := party{role: attest.Transferee, id: j.req.Transferee}.String()
+	known := j.identifiers(id)
 	for _, shown := range p.Identifiers {
 		scheme, _, _ := strings.Cut(shown, ":")
 		i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(k, scheme+":") })
@@ -207,7 +207,7 @@ func (v *view) presented(o *outcome) {
 			})
 		}
 	}
-	if r, ok := v.alias(id, p.Name); ok {
+	if r, ok := j.alias(id, p.Name); ok {
 		r.Party = who
 		o.add(r)
 	}
@@ -215,13 +215,13 @@ func (v *view) presented(o *outcome) {
 
 // transferee is the entity that the transferee's identifier stands for, itself
 // where that is not clear.
-func (v *view) transferee() string {
+func (v *view) transferee(id string) string {
 	for _, a := range v.authorities {
-		if who := v.identify(v.req.Transferee, a); len(who.entities) == 1 {
+		if who := v.identify(id, a); len(who.entities) == 1 {
 			return who.entities[0]
 		}
 	}
-	return v.req.Transferee
+	return id
 }
 
 // identifiers lists what an entity is identified by: its id, and what the
@@ -230,7 +230,7 @@ func (v *view) identifiers(id string) []string {
 	out := []string{id}
 	registers := func(c attest.Claims) bool { return registrationOf(c, id) != nil }
 	for _, l := range lineages(v.history(attest.EntitySubject(id)), registers) {
-		out = append(out, registrationOf(l.governing(v.at.EffectiveAt).Statement.Claims(), id).Identifiers...)
+		out = append(out, registrationOf(l.governing(v.t).Statement.Claims(), id).Identifiers...)
 	}
 	for _, a := range v.authorities {
 		for _, e := range v.history(attest.ApprovalSubject(id, a)) {

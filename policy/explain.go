@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/safeconduct/safeconduct/internal/proven"
-	"github.com/safeconduct/safeconduct/screening"
 )
 
 // An Explanation is how a decision came about.
@@ -42,20 +41,14 @@ type Change struct {
 	Change string `json:"change"`
 }
 
-// Explain is like [Decide], with an explanation in the decision.
-func Explain(req *Request, set *proven.Set, at Times, lists ...*screening.List) (*Decision, error) {
-	d, err := Decide(req, set, at, lists...)
+// explain judges again, and notes how.
+func (j *judgement) explain(d *Decision) (*Explanation, error) {
+	j.explaining = true
+	o, err := j.judge()
 	if err != nil {
 		return nil, err
 	}
-	v := newView(req, set, at, lists)
-	v.explaining = true
-	o, err := v.judge()
-	if err != nil {
-		return nil, fmt.Errorf("explain: %w", err)
-	}
-	d.Explanation = &Explanation{Walk: sortTests(o.tests), Changes: changes(d.Reasons)}
-	return d, nil
+	return &Explanation{Walk: sortTests(o.tests), Changes: changes(d.Reasons)}, nil
 }
 
 // tried notes a test: it has passed where no reason against the act was added

@@ -17,12 +17,15 @@ type Hindsight struct {
 
 // hindsight compares a decision with what the evidence says later, nil where
 // that is the same.
-func (v *view) hindsight(d *Decision, subjects []string) (*Hindsight, error) {
+func (j *judgement) hindsight(d *Decision) (*Hindsight, error) {
+	if j.everything() {
+		return nil, nil
+	}
 	var later []proven.Entry
 	met := make(map[int64]bool)
-	for _, s := range subjects {
-		for _, e := range v.proven(s) {
-			if !v.seen(e) && !met[e.Index] {
+	for _, s := range j.cast.subjects {
+		for _, e := range j.proven(s) {
+			if !j.seen(e) && !met[e.Index] {
 				met[e.Index] = true
 				later = append(later, e)
 			}
@@ -31,9 +34,12 @@ func (v *view) hindsight(d *Decision, subjects []string) (*Hindsight, error) {
 	if later == nil {
 		return nil, nil
 	}
-	at := v.at
-	at.KnownAt = v.set.Fresh
-	w := newView(v.req, v.set, at, v.lists)
+	at := j.at
+	at.KnownAt = j.set.Fresh
+	w, err := know(j.set, at.KnownAt).judgement(j.q, at, j.lists)
+	if err != nil {
+		return nil, err
+	}
 	o, err := w.judge()
 	if err != nil {
 		return nil, err
@@ -49,7 +55,7 @@ func (v *view) hindsight(d *Decision, subjects []string) (*Hindsight, error) {
 	none := !slices.ContainsFunc(later, func(e proven.Entry) bool { return rests[e.Index] })
 	for _, e := range later {
 		if none || rests[e.Index] {
-			h.Statements = append(h.Statements, *refOf(e))
+			h.Statements = append(h.Statements, refTo(e))
 		}
 	}
 	slices.SortFunc(h.Statements, func(a, b Ref) int { return a.compare(&b) })

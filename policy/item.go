@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/safeconduct/safeconduct/attest/controllist"
 )
@@ -9,60 +10,74 @@ import (
 // A clause is an entry of a scope and where it stands.
 type clause struct {
 	entry, limitation, pointer string
+	// read is the entry, which nothing of another list covers; zero where it cannot
+	// be read.
+	read controllist.Entry
+}
+
+func clauseOf(list, entry, limitation, under string, i int) clause {
+	read, err := controllist.Parse(list, entry)
+	if err != nil {
+		read = controllist.Entry{}
+	}
+	return clause{entry, limitation, under + strconv.Itoa(i), read}
 }
 
 // A match is how a classification stands to a scope (R3): a code where it does
-// not pass, the clauses that cover it where it does.
+// not pass. Where it does, limited are the clauses that cover it, if all of them
+// have a limitation in words (R18).
 type match struct {
-	code     Code
-	pointer  string
-	by       string
-	covering []clause
+	code    Code
+	pointer string
+	by      string
+	limited []clause
 }
 
 // matchItem takes the first that holds, in the order of R3.
-func matchItem(it Classification, scope, excluded []clause) match {
-	e, err := controllist.Parse(it.List, it.Entry)
-	if err != nil {
-		return match{code: ClassificationInvalid, by: err.Error()}
+func matchItem(it item, scope, excluded []clause) match {
+	if it.err != nil {
+		return match{code: ClassificationInvalid, by: it.err.Error()}
 	}
-	above := match{}
-	for _, c := range excluded {
-		x, err := controllist.Parse(it.List, c.entry)
-		switch {
-		case err != nil:
-		case x.Covers(e):
+	var below *clause
+	for i := range excluded {
+		switch c := &excluded[i]; {
+		case c.read.Covers(it.read):
 			return match{code: ItemExcluded, pointer: c.pointer, by: c.entry}
-		case e.Covers(x) && above.code == "":
-			above = match{code: ClassificationTooCoarse, pointer: c.pointer, by: c.entry}
+		case below == nil && it.read.Covers(c.read):
+			below = c
 		}
 	}
-	if above.code != "" {
-		return above
+	if below != nil {
+		return tooCoarse(below)
 	}
-	m := match{}
-	for _, c := range scope {
-		x, err := controllist.Parse(it.List, c.entry)
-		switch {
-		case err != nil:
-		case x.Covers(e):
-			m.covering = append(m.covering, c)
-		case e.Covers(x) && above.code == "":
-			above = match{code: ClassificationTooCoarse, pointer: c.pointer, by: c.entry}
+	var limited []clause
+	for i := range scope {
+		switch c := &scope[i]; {
+		case c.read.Covers(it.read):
+			if c.limitation == "" {
+				return match{}
+			}
+			limited = append(limited, *c)
+		case below == nil && it.read.Covers(c.read):
+			below = c
 		}
 	}
 	switch {
-	case m.covering != nil:
-		return m
-	case above.code != "":
-		return above
+	case limited != nil:
+		return match{limited: limited}
+	case below != nil:
+		return tooCoarse(below)
 	default:
 		return match{code: ItemNotInScope}
 	}
 }
 
+func tooCoarse(below *clause) match {
+	return match{code: ClassificationTooCoarse, pointer: below.pointer, by: below.entry}
+}
+
 // message says the match in words; of is the approval or terms.
-func (m match) message(it Classification, of string) string {
+func (m match) message(it item, of string) string {
 	switch m.code {
 	case ClassificationInvalid:
 		return fmt.Sprintf("The classification cannot be read: %s.", m.by)

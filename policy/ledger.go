@@ -42,8 +42,11 @@ type sum struct {
 	foreign *LedgerEntry
 }
 
-func newLedger(entries []LedgerEntry) *ledger {
-	return &ledger{entries, make(map[summed]sum)}
+func ledgerOf(r *Request) *ledger {
+	if r.Ledger == nil {
+		return nil
+	}
+	return &ledger{entries: r.Ledger, sums: make(map[summed]sum)}
 }
 
 // sum returns what the entries of a sort come to in a period. A sort is the

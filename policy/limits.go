@@ -2,19 +2,50 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
 )
 
-// bounds are limits and where they stand: the terms of a sandbox, or one
-// authority's caveats.
-type bounds struct {
+// limits are those of terms, caveats or a consent, and where they stand.
+type limits struct {
 	*attest.Limits
 	entry   proven.Entry
 	pointer string
 	name    string
+	// inScope and excluded are the clauses of their scopes, of all lists.
+	inScope, excluded []clause
+	// lists are those of both.
+	lists []string
+	// value and quantity are the ceilings, nil where there are none.
+	value, quantity *ceiling
+}
+
+func limitsOf(l *attest.Limits, e proven.Entry, pointer, name string) *limits {
+	out := &limits{
+		Limits: l, entry: e, pointer: pointer, name: name,
+		value: ceilingOnValue(l.Value), quantity: ceilingOnQuantity(l.Quantity),
+	}
+	out.inScope = out.clauses(l.InScope, "/in_scope/")
+	out.excluded = out.clauses(l.Excluded, "/excluded/")
+	return out
+}
+
+func (l *limits) clauses(s attest.Scope, pointer string) (out []clause) {
+	for _, list := range slices.Sorted(maps.Keys(s)) {
+		l.lists = append(l.lists, list)
+		for i, e := range s[list] {
+			out = append(out, clauseOf(list, e, "", l.pointer+pointer+list+"/", i))
+		}
+	}
+	return out
+}
+
+// bounds are limits at the time of an act.
+type bounds struct {
+	*limits
 	// period is the current one of cumulative ceilings; engaged says that there
 	// is one.
 	period
@@ -34,31 +65,30 @@ func (b *bounds) missing(pointer, fact string) Reason {
 }
 
 // check is R3 and R5 to R8.
-func (b *bounds) check(req *Request) (rs []Reason) {
-	rs = append(rs, b.items(req)...)
-	rs = append(rs, b.uses(req)...)
-	rs = append(rs, b.nationalities(req)...)
-	rs = append(rs, b.level(req)...)
-	rs = append(rs, b.value(req)...)
-	return append(rs, b.quantity(req)...)
+func (b *bounds) check(q *Question) (rs []Reason) {
+	rs = append(rs, b.items(q)...)
+	rs = append(rs, b.uses(q)...)
+	rs = append(rs, b.nationalities(q)...)
+	rs = append(rs, b.level(q)...)
+	return append(rs, b.ceilings(q)...)
 }
 
 // walk notes the tests that check makes.
-func (b *bounds) walk(req *Request, o *outcome) {
+func (b bounds) walk(q *Question, o *outcome) {
 	for _, rule := range []struct {
 		name    string
 		engaged bool
-		check   func(*Request) []Reason
+		check   func(*Question) []Reason
 	}{
 		{"R3", b.InScope != nil || b.Excluded != nil, b.items},
 		{"R5", b.AllowedEndUses != nil || b.Activities != nil, b.uses},
 		{"R6", b.Nationality != nil, b.nationalities},
 		{"R7", b.MaxClassification != "", b.level},
-		{"R8", b.Value != nil || b.Quantity != nil, func(r *Request) []Reason { return append(b.value(r), b.quantity(r)...) }},
+		{"R8", b.value != nil || b.quantity != nil, b.ceilings},
 	} {
 		if rule.engaged {
 			tried := new(outcome)
-			tried.add(rule.check(req)...)
+			tried.add(rule.check(q)...)
 			tried.tried(rule.name, 0, about("", party{}, b.entry), "The act keeps within "+b.name+".")
 			o.tests = append(o.tests, tried.tests...)
 		}
@@ -66,47 +96,37 @@ func (b *bounds) walk(req *Request, o *outcome) {
 }
 
 // uses is R5.
-func (b *bounds) uses(req *Request) (rs []Reason) {
+func (b *bounds) uses(q *Question) (rs []Reason) {
 	if b.AllowedEndUses != nil {
-		rs = append(rs, b.listed(req.EndUse, b.AllowedEndUses, "end_use", "/allowed_end_uses", EndUseNotPermitted)...)
+		rs = append(rs, b.listed(q.req.EndUse, b.AllowedEndUses, "end_use", "/allowed_end_uses", EndUseNotPermitted)...)
 	}
 	if b.Activities != nil {
-		rs = append(rs, b.listed(req.Activity, b.Activities, "activity", "/activities", ActivityNotPermitted)...)
+		rs = append(rs, b.listed(q.req.Activity, b.Activities, "activity", "/activities", ActivityNotPermitted)...)
 	}
 	return rs
 }
 
-func (b *bounds) items(req *Request) (rs []Reason) {
+func (b *bounds) items(q *Question) (rs []Reason) {
 	if b.InScope == nil && b.Excluded == nil {
 		return nil
 	}
-	if len(req.items()) == 0 {
+	if len(q.items) == 0 {
 		return []Reason{b.missing("/in_scope", "item")}
 	}
-	for _, it := range req.items() {
-		var scope []clause
+	for _, it := range q.items {
+		scope := b.inScope
 		if b.InScope == nil {
 			// No scope is no limit: only the exclusions are read.
-			scope = []clause{{entry: it.Entry}}
+			scope = []clause{{read: it.read}}
 		}
-		m := matchItem(it, append(scope, clauses(b.InScope, it.List, b.pointer+"/in_scope/")...),
-			clauses(b.Excluded, it.List, b.pointer+"/excluded/"))
-		if m.code != "" {
-			r := b.reason(m.code, "/in_scope", "%s", m.message(it, b.name))
+		if m := matchItem(it, scope, b.excluded); m.code != "" {
+			rs = append(rs, b.reason(m.code, "/in_scope", "%s", m.message(it, b.name)))
 			if m.pointer != "" {
-				r.Pointer = m.pointer
+				rs[len(rs)-1].Pointer = m.pointer
 			}
-			rs = append(rs, r)
 		}
 	}
 	return rs
-}
-
-func clauses(s attest.Scope, list, pointer string) (out []clause) {
-	for i, e := range s[list] {
-		out = append(out, clause{entry: e, pointer: fmt.Sprintf("%s%s/%d", pointer, list, i)})
-	}
-	return out
 }
 
 func (b *bounds) listed(given string, allowed []string, fact, pointer string, code Code) []Reason {
@@ -121,16 +141,16 @@ func (b *bounds) listed(given string, allowed []string, fact, pointer string, co
 }
 
 // nationalities is R6.
-func (b *bounds) nationalities(req *Request) []Reason {
+func (b *bounds) nationalities(q *Question) []Reason {
 	n := b.Nationality
 	if n == nil {
 		return nil
 	}
-	if req.PersonNationalities == nil {
+	if q.req.PersonNationalities == nil {
 		return []Reason{b.missing("/nationality", "person_nationalities (an empty list says that nobody is given access)")}
 	}
 	var review []string
-	for _, c := range req.PersonNationalities {
+	for _, c := range q.req.PersonNationalities {
 		if slices.Contains(n.Prohibited, c) {
 			return []Reason{b.reason(NationalityNotPermitted, "/nationality/prohibited", "A person who is given access holds the nationality %s, which %s prohibit.", c, b.name)}
 		}
@@ -145,8 +165,8 @@ func (b *bounds) nationalities(req *Request) []Reason {
 }
 
 // level is R7.
-func (b *bounds) level(req *Request) []Reason {
-	switch given := attest.Level(req.Classification); {
+func (b *bounds) level(q *Question) []Reason {
+	switch given := attest.Level(q.req.Classification); {
 	case b.MaxClassification == "":
 		return nil
 	case given == "":

@@ -89,8 +89,12 @@ func (h tenure) holders() []string {
 // heldBy returns the lineages of an authority's approvals that are an entity's
 // at t: those given to it that have not passed on, and those that have passed to
 // it, each with the succession.
-func (v *view) heldBy(id, authority string, wanted func(attest.Claims) bool) (held []tenure) {
-	t := v.at.EffectiveAt
+func (v *view) heldBy(id, authority string) (held []tenure) {
+	t := v.t
+	wanted := func(c attest.Claims) bool {
+		a, ok := c.(*attest.EntityApproval)
+		return ok && a.Iss == authority
+	}
 	subject := attest.ApprovalSubject(id, authority)
 	own := v.history(subject)
 	from := []string{subject}

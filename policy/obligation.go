@@ -25,12 +25,12 @@ type Duty struct {
 
 // duties are what the approvals that a PERMIT relies on ask for, in calendar
 // days in UTC from the act.
-func (v *view) duties(o *outcome) []Duty {
+func (j *judgement) duties(o *outcome) []Duty {
 	var out []Duty
 	for _, from := range o.owed {
 		for i, ob := range from.obligations {
-			d := v.duty(ob)
-			d.Statement = *refOf(from.by)
+			d := j.duty(ob)
+			d.Statement = refTo(from.by)
 			d.Authority = d.Statement.Issuer
 			d.Pointer = fmt.Sprintf("/obligations/%d", i)
 			out = append(out, d)
@@ -42,8 +42,8 @@ func (v *view) duties(o *outcome) []Duty {
 	return slices.CompactFunc(out, func(a, b Duty) bool { return a.Statement == b.Statement && a.Pointer == b.Pointer })
 }
 
-func (v *view) duty(o attest.Obligation) Duty {
-	t := v.at.EffectiveAt.UTC()
+func (j *judgement) duty(o attest.Obligation) Duty {
+	t := j.t.UTC()
 	d := Duty{Kind: o.Kind}
 	switch o.Kind {
 	case attest.NotifyBefore:

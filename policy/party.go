@@ -13,75 +13,80 @@ import (
 // A candidate is an approval that an authority gave a party, and what speaks
 // against relying on it.
 type candidate struct {
-	outcome
-	tenure
+	*outcome
+	*held
 	of        party
 	authority string
-	approval  *attest.EntityApproval
-	entry     proven.Entry
+	// together counts what the rules say that one approval must pass together (R1).
+	together count
+}
+
+// standing is what an authority has said of a party.
+func (j *judgement) standing(p party, authority string) *standing {
+	return &j.scene.standings[p.n*len(j.authorities)+slices.Index(j.authorities, authority)]
 }
 
 // parties is R1 for one authority: every party has an approval of it that
 // passes, or is registered by it. Where nothing is relied on that does more
 // than a policy baseline, baseline says so.
-func (v *view) parties(req *Request, authority string, ps []party, baseline bool) *outcome {
-	o := new(outcome)
+func (j *judgement) parties(authority string, ps []party, baseline bool, o *outcome) {
 	for _, p := range ps {
-		who := v.identify(p.id, authority)
-		if len(who.entities) > 1 {
+		s := j.standing(p, authority)
+		if len(s.who.entities) > 1 {
 			o.add(Reason{
 				Code: MissingFact, Authority: authority, Party: p.String(),
-				Message: fmt.Sprintf("The identifier %s stands for several entities (%s); name the one that is meant.", p.id, strings.Join(who.entities, ", ")),
+				Message: fmt.Sprintf("The identifier %s stands for several entities (%s); name the one that is meant.", p.id, strings.Join(s.who.entities, ", ")),
 			})
 			continue
 		}
-		known := v.party(req, authority, p, who.entities[0], baseline, o)
-		if r, ok := who.doubt(authority, p, known); ok {
+		known := j.party(authority, p, s, baseline, o)
+		if r, ok := s.who.doubt(authority, p, known); ok {
 			o.add(r)
 		}
 	}
-	return o
 }
 
-// party is R1 for one authority and one party, which is the entity id. It
-// reports whether the authority has registered or approved the entity.
-func (v *view) party(req *Request, authority string, p party, id string, baseline bool, o *outcome) bool {
+// party is R1 for one authority and one party. It reports whether the authority
+// has registered or approved the entity.
+func (j *judgement) party(authority string, p party, s *standing, baseline bool, o *outcome) bool {
+	id, n := s.who.entities[0], len(o.reasons)
 	rel := Reliance{Authority: authority, Role: p.role, Party: p.id}
 	if id != p.id {
 		rel.Entity = id
 	}
-	n := len(o.reasons)
-	if merger, ok := v.absorbed(id, authority); ok {
-		o.add(absorbed(merger, authority, p))
-		if v.explaining {
-			o.tried("R13", n, about(authority, p, merger), "")
+	switch {
+	case s.merger.Statement != nil:
+		o.add(absorbed(s.merger, authority, p))
+		if j.explaining {
+			o.tried("R13", n, about(authority, p, s.merger), "")
+		}
+		return true
+	case s.registered.Statement != nil:
+		rel.Registered, rel.Statement = true, refTo(s.registered)
+		o.relied = append(o.relied, rel)
+		if j.explaining {
+			o.tried("R1", n, about(authority, p, s.registered), fmt.Sprintf("%s is established in the country of %s, which asks no approval of it.", id, authority))
 		}
 		return true
 	}
-	if req.Sandbox != "" {
-		if reg, ok := v.registered(id, authority); ok {
-			rel.Registered, rel.Statement = true, *refOf(reg)
-			o.relied = append(o.relied, rel)
-			if v.explaining {
-				o.tried("R1", n, about(authority, p, reg), fmt.Sprintf("%s is established in the country of %s, which asks no approval of it.", id, authority))
-			}
-			return true
-		}
-	}
-	best := v.best(req, authority, p, id, baseline)
-	o.partial = o.partial || v.set.Withheld(attest.ApprovalSubject(id, authority)) && (best == nil || best.result() != PERMIT)
-	if best == nil {
-		o.add(notApproved(req, authority, p))
-		if v.explaining {
+	a := j.best(authority, p, s, baseline, o)
+	o.partial = o.partial || s.withheld && (a == nil || against(o.reasons[n:]))
+	if a == nil {
+		o.add(notApproved(j.req, authority, p))
+		if j.explaining {
 			o.tried("R1", n, about(authority, p, proven.Entry{}), "")
 		}
 		return false
 	}
-	rel.LegalEffect, rel.Statement = best.approval.LegalEffect, *refOf(best.entry)
-	best.relied = append(best.relied, rel)
-	best.owe(best.entry, best.approval.Obligations)
-	o.join(&best.outcome)
+	rel.LegalEffect, rel.Statement = a.approval.LegalEffect, refTo(a.entry)
+	o.relied = append(o.relied, rel)
+	o.owe(a.entry, a.approval.Obligations)
 	return true
+}
+
+// against reports whether a reason speaks against the act.
+func against(rs []Reason) bool {
+	return slices.ContainsFunc(rs, func(r Reason) bool { return r.Code.Class() != Info })
 }
 
 func absorbed(merger proven.Entry, authority string, p party) Reason {
@@ -104,49 +109,58 @@ func notApproved(req *Request, authority string, p party) Reason {
 	}
 }
 
-// registered finds the authority's own registration of the entity in force.
-func (v *view) registered(id, authority string) (proven.Entry, bool) {
+// registered finds the authority's own registration of the entity in force, the
+// zero Entry where there is none.
+func (v *view) registered(id, authority string) proven.Entry {
 	own := func(c attest.Claims) bool {
 		r := registrationOf(c, id)
 		return r != nil && r.Iss == authority
 	}
 	for _, l := range lineages(v.history(attest.EntitySubject(id)), own) {
-		if e := l.governing(v.at.EffectiveAt); len(l.causes(e, nil, v.at.EffectiveAt)) == 0 {
-			return e, true
+		if e := l.governing(v.t); len(l.causes(e, nil, v.t)) == 0 {
+			return e
 		}
 	}
-	return proven.Entry{}, false
+	return proven.Entry{}
 }
 
-// best returns the approval to rely on, nil where there is none at all. One
-// approval must pass R1, R3, R4, R17 and R18 together.
-func (v *view) best(req *Request, authority string, p party, id string, baseline bool) *candidate {
-	wanted := func(c attest.Claims) bool {
-		a, ok := c.(*attest.EntityApproval)
-		return ok && a.Iss == authority
-	}
-	var cs []*candidate
-	for _, h := range v.heldBy(id, authority, wanted) {
-		// The version that governs must be under the programme: one that another
-		// has superseded speaks for it no more.
-		if c := v.candidate(req, authority, p, h, baseline); req.Programme == "" || c.approval.Programme == req.Programme {
-			cs = append(cs, c)
-		}
-	}
-	if len(cs) == 0 {
+// best returns the approval to rely on, nil where there is none at all, and adds
+// what that gives. One approval must pass R1, R3, R4, R17 and R18 together.
+func (j *judgement) best(authority string, p party, s *standing, baseline bool, o *outcome) *held {
+	if len(s.held) == 0 {
 		return nil
 	}
-	return slices.MinFunc(cs, (*candidate).compare)
+	c := candidate{outcome: o, held: &s.held[0], of: p, authority: authority}
+	if len(s.held) == 1 {
+		j.test(&c, baseline)
+		return c.held
+	}
+	var best candidate
+	for i := range s.held {
+		c.outcome, c.held = new(outcome), &s.held[i]
+		if j.test(&c, baseline); i == 0 || c.compare(&best) < 0 {
+			best = c
+		}
+	}
+	o.join(best.outcome)
+	return best.held
 }
 
-// compare orders the candidates: those that pass first, of them authorization
-// before eligibility; else the fewest DENY, then the fewest REFER reasons;
-// last the highest index.
+// compare orders the candidates: those that permit first, so that to revoke an
+// approval never lets another one through; of the others as R1 has it by the
+// rules that one approval must pass together, before those of its own limits.
+// Of those that pass, authorization comes before eligibility; last the highest
+// index decides.
 func (c *candidate) compare(d *candidate) int {
-	if r := c.outcome.compare(&d.outcome); r != 0 {
+	if c.result() == PERMIT || d.result() == PERMIT {
+		if r := c.outcome.compare(d.outcome); r != 0 {
+			return r
+		}
+	}
+	if r := c.together.compare(d.together); r != 0 {
 		return r
 	}
-	if c.result() == PERMIT {
+	if c.together.result() == PERMIT {
 		if r := cmp.Compare(strength(c.approval.LegalEffect), strength(d.approval.LegalEffect)); r != 0 {
 			return r
 		}
@@ -159,39 +173,51 @@ func strength(e attest.LegalEffect) int {
 	return slices.Index([]attest.LegalEffect{attest.Authorization, attest.Eligibility, attest.PolicyBaseline}, e)
 }
 
-// candidate tests one approval for a party.
-func (v *view) candidate(req *Request, authority string, p party, h tenure, baseline bool) *candidate {
-	e := h.governing(v.at.EffectiveAt)
-	a, _ := e.Statement.Claims().(*attest.EntityApproval)
-	c := &candidate{approval: a, entry: e, tenure: h, of: p, authority: authority}
-	for _, rule := range []struct {
-		name, passed string
-		engaged      bool
-		test         func()
-	}{
-		{"R1", "%s is in force, and for the role", true, func() {
-			c.add(v.reasons(v.state(h.lineage, e, v.controls(h, e, authority)...), authority, p.String())...)
-			c.succeeded()
-			c.role()
-		}},
-		{"R3", "%s covers the item", len(a.EligibleItems) > 0 || req.Programme != "", func() { c.items(req) }},
-		{"R4", "%s lists the site", p.role == attest.Transferee, func() { c.site(req) }},
-		{"R5 to R8", "the act keeps within the caveats of %s", a.Caveats != nil, func() { c.caveats(v, req) }},
-		{"R17", "%s does more than expedite, or something beside it does", true, func() {
-			if a.LegalEffect == attest.PolicyBaseline && baseline {
-				c.no(BaselineOnly, "/legal_effect", "%s is a policy baseline: it expedites a licence application and replaces none.", name(e))
-			}
-		}},
-	} {
-		if rule.engaged {
-			n := len(c.reasons)
-			rule.test()
-			if v.explaining {
-				c.tried(rule.name, n, about(authority, p, e), fmt.Sprintf(rule.passed+".", name(e)))
-			}
-		}
+// test tests one approval for a party.
+func (j *judgement) test(c *candidate, baseline bool) {
+	start := len(c.reasons)
+	n := start
+	c.inForce(j)
+	n = c.tried(j, n, "R1", "%s is in force, and for the role.")
+	if len(c.items) > 0 || j.req.Programme != "" {
+		c.eligible(j)
+		n = c.tried(j, n, "R3", "%s covers the item.")
 	}
-	return c
+	if c.of.role == attest.Transferee {
+		c.site(j)
+		n = c.tried(j, n, "R4", "%s lists the site.")
+	}
+	c.effect(baseline)
+	n = c.tried(j, n, "R17", "%s does more than expedite, or something beside it does.")
+	c.together = countOf(c.reasons[start:])
+	if c.caveats != nil {
+		c.within(j)
+		c.tried(j, n, "R5 to R8", "the act keeps within the caveats of %s.")
+	}
+}
+
+// tried notes a test of the approval, and returns how many reasons there are.
+func (c *candidate) tried(j *judgement, n int, rule, passed string) int {
+	if j.explaining {
+		c.outcome.tried(rule, n, about(c.authority, c.of, c.entry), fmt.Sprintf(passed, name(c.entry)))
+	}
+	return len(c.reasons)
+}
+
+// effect is R17.
+func (c *candidate) effect(baseline bool) {
+	if c.approval.LegalEffect == attest.PolicyBaseline && baseline {
+		c.no(BaselineOnly, "/legal_effect", "%s is a policy baseline: it expedites a licence application and replaces none.", name(c.entry))
+	}
+}
+
+// inForce is R1: in force, and for the role.
+func (c *candidate) inForce(j *judgement) {
+	if s := j.state(c.causes, c.entry); s.code != "" || s.saved != nil {
+		c.add(j.reasons(s, c.authority, c.of.String())...)
+	}
+	c.succeeded()
+	c.role()
 }
 
 // no adds a reason that rests on the approval.
@@ -221,12 +247,12 @@ func (c *candidate) role() {
 }
 
 // site is R4. A succession may have sites of its own.
-func (c *candidate) site(req *Request) {
+func (c *candidate) site(j *judgement) {
 	sites, listed := c.approval.ApprovedSites, c.entry
 	if c.by.Statement != nil && succession(c.by).ApprovedSites != nil {
 		sites, listed = succession(c.by).ApprovedSites, c.by
 	}
-	switch site := req.DestinationSite; {
+	switch site := j.req.DestinationSite; {
 	case site == "":
 		c.no(MissingFact, "/approved_sites", "The request names no destination_site; %s is for named sites.", name(c.entry))
 	case !slices.ContainsFunc(sites, func(s attest.Site) bool { return s.ID == site }):
@@ -237,52 +263,45 @@ func (c *candidate) site(req *Request) {
 	}
 }
 
-// caveats are the limits of the approval itself (R3 and R5 to R8).
-func (c *candidate) caveats(v *view, req *Request) {
-	a := c.approval
-	b := &bounds{Limits: a.Caveats, entry: c.entry, pointer: "/caveats", name: "the caveats of " + name(c.entry), period: period{a.NBF.Time(), a.EXP.Time()}, ledger: v.ledger}
-	b.engaged = b.upTo(v.at.EffectiveAt)
-	for _, r := range b.check(req) {
+// within is R3 and R5 to R8 for the limits of the approval itself.
+func (c *candidate) within(j *judgement) {
+	b := bounds{limits: c.caveats, period: period{c.approval.NBF.Time(), c.approval.EXP.Time()}, ledger: j.ledger}
+	b.engaged = b.upTo(j.t)
+	for _, r := range b.check(j.q) {
 		r.Party = c.of.String()
 		c.add(r)
 	}
 	c.cumulative = c.cumulative || b.cumulative()
 }
 
-// items is R3 and R18 for the items of the approval itself.
-func (c *candidate) items(req *Request) {
-	a, p, authority := c.approval, c.of, c.authority
-	if len(a.EligibleItems) == 0 {
+// eligible is R3 and R18 for the items of the approval itself.
+func (c *candidate) eligible(j *judgement) {
+	if len(c.items) == 0 {
 		// No limit, but what cannot be read is no item.
-		for _, it := range req.items() {
-			if m := matchItem(it, []clause{{entry: it.Entry}}, nil); m.code != "" {
-				c.no(m.code, "/legal_effect", "%s", m.message(it, name(c.entry)))
+		for _, it := range j.q.items {
+			if it.err != nil {
+				c.no(ClassificationInvalid, "/legal_effect", "%s", matchItem(it, nil, nil).message(it, name(c.entry)))
 			}
 		}
 		return
 	}
-	scope := make(map[string][]clause)
-	for i, it := range a.EligibleItems {
-		c.scope = append(c.scope, it.List)
-		if len(it.Sites) > 0 && !forDestination(it, p, req) {
-			continue
+	if len(j.q.items) == 0 {
+		c.no(MissingFact, "/eligible_items", "The request names no item; %s is for listed items.", name(c.entry))
+		return
+	}
+	scope := make([]clause, 0, len(c.items))
+	for i, it := range c.approval.EligibleItems {
+		c.listing(j.q, it.List)
+		if len(it.Sites) == 0 || forDestination(it, c.of, j.req) {
+			scope = append(scope, c.items[i])
 		}
-		scope[it.List] = append(scope[it.List], clause{it.Entry, it.Limitation, fmt.Sprintf("/eligible_items/%d", i)})
 	}
-	put := func(r Reason) {
-		r.Authority, r.Party, r.Statement = authority, p.String(), refOf(c.entry)
-		c.add(r)
-	}
-	if len(req.items()) == 0 {
-		put(Reason{Code: MissingFact, Pointer: "/eligible_items", Message: "The request names no item; " + name(c.entry) + " is for listed items."})
-	}
-	for _, it := range req.items() {
-		m := matchItem(it, scope[it.List], nil)
-		if m.code != "" {
-			put(Reason{Code: m.code, Pointer: cmp.Or(m.pointer, "/eligible_items"), Message: m.message(it, name(c.entry))})
-			continue
+	for _, it := range j.q.items {
+		if m := matchItem(it, scope, nil); m.code != "" {
+			c.no(m.code, cmp.Or(m.pointer, "/eligible_items"), "%s", m.message(it, name(c.entry)))
+		} else {
+			c.limitations(j.req, it, m.limited)
 		}
-		c.limitations(req, it, m.covering, put)
 	}
 }
 
@@ -295,21 +314,16 @@ func forDestination(it attest.Item, p party, req *Request) bool {
 
 // limitations is R18: words that no machine decides, unless another covering
 // entry has none, or the requester attests them.
-func (c *candidate) limitations(req *Request, it Classification, covering []clause, put func(Reason)) {
-	if slices.ContainsFunc(covering, func(cl clause) bool { return cl.limitation == "" }) {
-		return
-	}
-	for _, cl := range covering {
+func (c *candidate) limitations(req *Request, it item, limited []clause) {
+	for _, cl := range limited {
 		if a := attestation(c.entry, cl); slices.Contains(req.Attests, a) {
 			c.attested = append(c.attested, a)
 			return
 		}
 	}
-	for _, cl := range covering {
-		put(Reason{
-			Code: LimitationReviewRequired, Pointer: cl.pointer + "/limitation",
-			Message: fmt.Sprintf("%s %s is approved with a limitation in words, which a person must decide: “%s”.", it.List, it.Entry, cl.limitation),
-		})
+	for _, cl := range limited {
+		c.no(LimitationReviewRequired, cl.pointer+"/limitation",
+			"%s %s is approved with a limitation in words, which a person must decide: “%s”.", it.List, it.Entry, cl.limitation)
 	}
 }
 
@@ -322,41 +336,42 @@ func attestation(e proven.Entry, cl clause) Attestation {
 
 // programme is R19: the transferee, and the end user where one is named, need
 // the authority's approval under the programme, wherever they are established.
-func (v *view) programme(req *Request) *outcome {
-	var ps []party
-	for _, p := range req.parties() {
-		if p.role == attest.Transferee || p.role == attest.EndUser {
-			ps = append(ps, p)
-		}
-	}
-	o := v.authority(req, req.Authority, ps, nil)
-	v.retransfer(req, o)
+func (j *judgement) programme() (o outcome) {
+	j.authority(j.req.Authority, nil, &o)
+	j.retransfer(&o)
 	return o
+}
+
+// needing are the parties that need an approval.
+func (j *judgement) needing() []party {
+	if j.req.Sandbox != "" {
+		return j.q.parties
+	}
+	return slices.DeleteFunc(slices.Clone(j.q.parties), func(p party) bool { return p.role != attest.Transferee && p.role != attest.EndUser })
 }
 
 // authority is R1 for one authority, with R17: where all that is relied on from
 // it is a policy baseline, each of them says so. s is its approval of the
 // sandbox, nil where there is none.
-func (v *view) authority(req *Request, id string, ps []party, s *stance) *outcome {
-	if o := v.reliance(req, id, ps, s, false); o.moreThanBaseline() {
-		return o
+func (j *judgement) authority(id string, s *stance, o *outcome) {
+	ps, before := j.needing(), *o
+	if j.reliance(id, ps, s, false, o); moreThanBaseline(o.relied[len(before.relied):]) {
+		return
 	}
-	o := v.reliance(req, id, ps, s, true)
-	if o.moreThanBaseline() {
-		o.reasons = slices.DeleteFunc(o.reasons, func(r Reason) bool { return r.Code == BaselineOnly })
+	*o = before
+	if j.reliance(id, ps, s, true, o); moreThanBaseline(o.relied[len(before.relied):]) {
+		o.reasons = slices.DeleteFunc(o.reasons, func(r Reason) bool { return r.Code == BaselineOnly && r.Authority == id })
 	}
-	return o
 }
 
 // reliance is what relying on one authority gives: on its approval of the
 // sandbox, and on those of the parties.
-func (v *view) reliance(req *Request, id string, ps []party, s *stance, baseline bool) *outcome {
-	o := new(outcome)
+func (j *judgement) reliance(id string, ps []party, s *stance, baseline bool, o *outcome) {
 	if s != nil {
-		o.relied = append(o.relied, Reliance{Authority: id, LegalEffect: s.claims.LegalEffect, Statement: *refOf(s.entry)})
+		o.relied = append(o.relied, Reliance{Authority: id, LegalEffect: s.claims.LegalEffect, Statement: refTo(s.entry)})
 		o.owe(s.entry, s.claims.Obligations)
 		o.add(s.state.saved...)
-		if v.explaining && s.state.code == "" {
+		if j.explaining && s.state.code == "" {
 			o.tried("R2", len(o.reasons), about(id, party{}, s.entry), name(s.entry)+" is in force.")
 		}
 	}
@@ -366,14 +381,13 @@ func (v *view) reliance(req *Request, id string, ps []party, s *stance, baseline
 			Message: fmt.Sprintf("%s is a policy baseline: it expedites a licence application and replaces none.", name(s.entry)),
 		})
 	}
-	o.join(v.parties(req, id, ps, baseline))
-	return o
+	j.parties(id, ps, baseline, o)
 }
 
 // moreThanBaseline reports whether something that is relied on does more than
 // expedite.
-func (o *outcome) moreThanBaseline() bool {
-	return slices.ContainsFunc(o.relied, func(r Reliance) bool {
+func moreThanBaseline(relied []Reliance) bool {
+	return slices.ContainsFunc(relied, func(r Reliance) bool {
 		return !r.Registered && r.LegalEffect != attest.PolicyBaseline
 	})
 }

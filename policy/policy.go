@@ -15,7 +15,6 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/safeconduct/safeconduct/internal/proven"
@@ -37,125 +36,26 @@ type Times struct {
 // set, a time is missing, or the request says what [ParseRequest] refuses
 // ([attest.Problems]); its own times are not read.
 //
-// Lists are what the parties are screened against (R15).
+// Lists are what the parties are screened against (R15). Whoever has many
+// questions to the same histories reads them once ([Read]).
 func Decide(req *Request, set *proven.Set, at Times, lists ...*screening.List) (*Decision, error) {
+	return decide((*Histories).Decide, req, set, at, lists)
+}
+
+// Explain is like [Decide], with an explanation in the decision.
+func Explain(req *Request, set *proven.Set, at Times, lists ...*screening.List) (*Decision, error) {
+	return decide((*Histories).Explain, req, set, at, lists)
+}
+
+type decider func(*Histories, *Question, Times, ...*screening.List) (*Decision, error)
+
+func decide(by decider, req *Request, set *proven.Set, at Times, lists []*screening.List) (*Decision, error) {
 	if req == nil || set == nil {
 		return nil, errors.New("decide: a request and proven histories are needed")
 	}
-	if at.EffectiveAt.IsZero() || at.KnownAt.IsZero() || at.CheckedAt.IsZero() {
-		return nil, fmt.Errorf("decide: effective_at, known_at and checked_at are all needed")
-	}
-	if err := req.at(at).check().Err(); err != nil {
-		return nil, fmt.Errorf("decide: read the request: %w", err)
-	}
-	subjects := Touched(req, set)
-	for _, s := range subjects {
-		if _, ok := set.History(s); !ok {
-			return nil, fmt.Errorf("decide: %w", unproven(s))
-		}
-	}
-	return decide(req, set, at, lists, subjects)
-}
-
-// decide decides a request that was checked. It fails where it reads a history
-// that is not in the set, whether or not [Touched] has named it.
-func decide(req *Request, set *proven.Set, at Times, lists []*screening.List, subjects []string) (*Decision, error) {
-	v := newView(req, set, at, lists)
-	o, err := v.judge()
+	q, err := Ask(req)
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)
 	}
-	d := v.decision(req, o)
-	d.NextChange = InstantOf(v.nextChange(d, subjects))
-	if d.Hindsight, err = v.hindsight(d, subjects); err != nil {
-		return nil, fmt.Errorf("decide with hindsight: %w", err)
-	}
-	return d, nil
-}
-
-// judge is what all rules say together, with savings where they cover every
-// approval that is not in force, and one at least (R11): the act is then judged
-// as if all were.
-func (v *view) judge() (*outcome, error) {
-	o := v.answer()
-	if v.err == nil && o.result() != PERMIT && v.clauses {
-		saving := *v
-		saving.saving = true
-		if saved := saving.answer(); saved.savings() > 0 && !saved.outOfForce() {
-			o = saved
-		}
-		v.err = saving.err
-	}
-	return o, v.err
-}
-
-// answer is what all rules say together.
-func (v *view) answer() *outcome {
-	o := new(outcome)
-	if v.req.Sandbox != "" {
-		o.join(v.sandbox(v.req))
-	} else {
-		o.join(v.programme(v.req))
-	}
-	for _, rule := range []struct {
-		name, passed string
-		test         func(*outcome)
-	}{
-		{"R1", "Transferor and transferee are named.", v.named},
-		{"R13", "The transferee is who it was shown as.", v.presented},
-		{"R15", "No party stands on a list that it was screened against.", v.screen},
-		{"R16", "The evidence is fresh enough.", func(o *outcome) { o.add(v.stale()...) }},
-	} {
-		n := len(o.reasons)
-		if rule.test(o); v.explaining {
-			o.tried(rule.name, n, Test{}, rule.passed)
-		}
-	}
-	return o
-}
-
-// stale is R16.
-func (v *view) stale() []Reason {
-	asked := v.at.CheckedAt
-	if v.at.KnownAt.Before(asked) {
-		asked = v.at.KnownAt
-	}
-	age := asked.Sub(v.set.Fresh)
-	if age <= v.set.MaxAge {
-		return nil
-	}
-	return []Reason{{
-		Code: StatusStale,
-		Message: fmt.Sprintf("The evidence proves the status up to %s, %s before the question; at most %s is accepted. Fetch new evidence.",
-			utc(v.set.Fresh), inWords(age), inWords(v.set.MaxAge)),
-	}}
-}
-
-func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// inWords writes a duration as people say it, in days from two days on. A
-// fraction of a second counts as one, so that what is too old never reads as
-// just fresh.
-func inWords(d time.Duration) string {
-	left := int64((d + time.Second - 1) / time.Second)
-	var parts []string
-	for _, unit := range []struct {
-		name             string
-		seconds, atLeast int64
-	}{{"day", 86400, 2 * 86400}, {"hour", 3600, 3600}, {"minute", 60, 60}, {"second", 1, 1}} {
-		if left < unit.atLeast {
-			continue
-		}
-		n := left / unit.seconds
-		left -= n * unit.seconds
-		word := fmt.Sprintf("%d %s", n, unit.name)
-		if n != 1 {
-			word += "s"
-		}
-		parts = append(parts, word)
-	}
-	if parts == nil {
-		return "0 seconds"
-	}
-	return strings.Join(parts, " ")
+	return by(Read(set), q, at, lists...)
 }

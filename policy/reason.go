@@ -154,8 +154,9 @@ func sortReasons(rs []Reason) []Reason {
 type outcome struct {
 	reasons []Reason
 	relied  []Reliance
-	// scope is the lists that the approvals relied on speak of.
-	scope []string
+	// unchecked are the lists that the approvals relied on speak of, and the request
+	// does not classify under.
+	unchecked []string
 	// cumulative says that a cumulative ceiling was engaged.
 	cumulative bool
 	// attested is what the requester's own word stands in for.
@@ -180,6 +181,15 @@ func (o *outcome) owe(by proven.Entry, obligations []attest.Obligation) {
 	}
 }
 
+// listing notes the lists of a scope.
+func (o *outcome) listing(q *Question, lists ...string) {
+	for _, l := range lists {
+		if !slices.ContainsFunc(q.items, func(it item) bool { return it.List == l }) {
+			o.unchecked = append(o.unchecked, l)
+		}
+	}
+}
+
 // savings counts the clauses that are relied on.
 func (o *outcome) savings() (n int) {
 	for _, r := range o.reasons {
@@ -199,7 +209,7 @@ func (o *outcome) outOfForce() bool {
 func (o *outcome) join(p *outcome) {
 	o.add(p.reasons...)
 	o.relied = append(o.relied, p.relied...)
-	o.scope = append(o.scope, p.scope...)
+	o.unchecked = append(o.unchecked, p.unchecked...)
 	o.cumulative = o.cumulative || p.cumulative
 	o.owed = append(o.owed, p.owed...)
 	o.partial = o.partial || p.partial
@@ -218,35 +228,44 @@ func (o *outcome) add(rs ...Reason) {
 	}
 }
 
-func (o *outcome) count(c Class) int {
-	n := 0
-	for _, r := range o.reasons {
-		if r.Code.Class() == c {
-			n++
+// A count is how many reasons deny, and how many refer.
+type count struct{ deny, refer int }
+
+func countOf(rs []Reason) (n count) {
+	for i := range rs {
+		switch rs[i].Code.Class() {
+		case Deny:
+			n.deny++
+		case Refer:
+			n.refer++
 		}
 	}
 	return n
 }
 
 // result is PERMIT, REFER or DENY by precedence.
-func (o *outcome) result() Result {
+func (n count) result() Result {
 	switch {
-	case o.count(Deny) > 0:
+	case n.deny > 0:
 		return DENY
-	case o.count(Refer) > 0:
+	case n.refer > 0:
 		return REFER
 	default:
 		return PERMIT
 	}
 }
 
-// compare orders outcomes, the best first: PERMIT, REFER, DENY, then the
-// fewest DENY, then the fewest REFER reasons.
-func (o *outcome) compare(p *outcome) int {
+// compare puts the best first: PERMIT, REFER, DENY, then the fewest DENY, then
+// the fewest REFER reasons.
+func (n count) compare(m count) int {
 	order := []Result{PERMIT, REFER, DENY}
 	return cmp.Or(
-		cmp.Compare(slices.Index(order, o.result()), slices.Index(order, p.result())),
-		cmp.Compare(o.count(Deny), p.count(Deny)),
-		cmp.Compare(o.count(Refer), p.count(Refer)),
+		cmp.Compare(slices.Index(order, n.result()), slices.Index(order, m.result())),
+		cmp.Compare(n.deny, m.deny), cmp.Compare(n.refer, m.refer),
 	)
 }
+
+func (o *outcome) result() Result { return countOf(o.reasons).result() }
+
+// compare orders outcomes, the best first.
+func (o *outcome) compare(p *outcome) int { return countOf(o.reasons).compare(countOf(p.reasons)) }

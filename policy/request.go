@@ -280,13 +280,6 @@ func (r *Request) Times(now time.Time) Times {
 // go ahead on the answer.
 func (r *Request) TimesNow(now time.Time) Times { return Times{r.EffectiveAt.t, now, now} }
 
-// at returns the request with the legal time that it is decided at.
-func (r *Request) at(t Times) *Request {
-	c := *r
-	c.EffectiveAt = InstantOf(t.EffectiveAt)
-	return &c
-}
-
 // Digest names the request for replay: SHA-256, base64url, over its RFC 8785
 // form without the three times, which a decision gives beside it.
 func (r *Request) Digest() string {
@@ -314,31 +307,6 @@ func digestOf(v any) string {
 		return ""
 	}
 	return digest(b)
-}
-
-// A party is an entity in a role.
-type party struct {
-	role attest.Role
-	id   string
-}
-
-func (p party) String() string { return string(p.role) + " " + p.id }
-
-func (r *Request) parties() []party {
-	var ps []party
-	if r.Transferor != "" {
-		ps = append(ps, party{attest.Transferor, r.Transferor})
-	}
-	if r.Transferee != "" {
-		ps = append(ps, party{attest.Transferee, r.Transferee})
-	}
-	for _, v := range r.Via {
-		ps = append(ps, party{attest.Via, v})
-	}
-	if r.EndUser != "" {
-		ps = append(ps, party{attest.EndUser, r.EndUser})
-	}
-	return ps
 }
 
 func (r *Request) items() []Classification {

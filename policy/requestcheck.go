@@ -89,7 +89,17 @@ var (
 	isSHA256    = formed(sha256Form, "a SHA-256 in base64url without padding, 43 characters")
 )
 
+// check returns the mistakes of a request.
 func (r *Request) check() attest.Problems {
+	p := new(checker)
+	if r.EffectiveAt.IsZero() {
+		p.Add("/effective_at", "is missing: the legal time of the act, such as 2026-05-04T09:00:00Z")
+	}
+	return append(p.Problems, r.checkFacts()...)
+}
+
+// checkFacts returns those of all but the times.
+func (r *Request) checkFacts() attest.Problems {
 	p := new(checker)
 	r.checkQuestion(p)
 	r.checkParties(p)
@@ -107,11 +117,8 @@ func (r *Request) check() attest.Problems {
 	return p.Problems
 }
 
-// checkQuestion is when, under what, and what act.
+// checkQuestion is under what, and what act.
 func (r *Request) checkQuestion(p *checker) {
-	if r.EffectiveAt.IsZero() {
-		p.Add("/effective_at", "is missing: the legal time of the act, such as 2026-05-04T09:00:00Z")
-	}
 	switch {
 	case r.Sandbox != "" && (r.Authority != "" || r.Programme != ""):
 		p.Add("/sandbox", "goes without authority and programme: ask about one or the other")

@@ -3,8 +3,6 @@ package policy
 import (
 	"cmp"
 	"fmt"
-	"iter"
-	"maps"
 	"math/bits"
 	"slices"
 	"time"
@@ -31,25 +29,20 @@ type domain struct {
 	standing map[string][]*stance
 	// concurring are the authorities that concur.
 	concurring []string
-	// reliance is what relying on each approval gives beside limits, as far as
-	// asked for: it depends on no other authority.
-	reliance map[reliedOn]*outcome
+	// ways are those to rely on standing approvals, as far as they are tried;
+	// tooMany says that there are more.
+	ways    []way
+	tooMany bool
+	// clauses says that something is out of force that has savings clauses.
+	clauses bool
 }
 
-// reliedOn is an authority and its approval, nil where it has none.
-type reliedOn struct {
-	authority string
-	stance    *stance
-}
-
-func (d *domain) relied(authority string, s *stance, find func() *outcome) *outcome {
-	k := reliedOn{authority, s}
-	o, ok := d.reliance[k]
-	if !ok {
-		o = find()
-		d.reliance[k] = o
-	}
-	return o
+// A way to decide is to rely on one approval of each of some authorities, nil of
+// one that has none.
+type way struct {
+	authorities []string
+	stances     []*stance
+	limits      []*limits
 }
 
 // A stance is an authority's approval of a sandbox.
@@ -58,6 +51,8 @@ type stance struct {
 	claims *attest.DomainApproval
 	digest digestOfTerms
 	state  state
+	// terms and caveats are its limits; caveats is nil where it has none.
+	terms, caveats *limits
 }
 
 func isDomain(c attest.Claims) bool { _, ok := c.(*attest.DomainApproval); return ok }
@@ -72,89 +67,96 @@ func claimsOf(e proven.Entry) *attest.DomainApproval {
 //
 // Where an authority has several approvals that concur, each is tried, so that
 // to revoke one of them never lets more through.
-func (v *view) sandbox(req *Request) *outcome {
-	d := v.domain(req.Sandbox)
+func (j *judgement) sandbox() (o outcome) {
+	d := j.domain()
 	if d == nil {
-		o := new(outcome)
-		o.add(Reason{Code: AuthorityConcurrenceMissing, Message: fmt.Sprintf("No authority has approved a sandbox %s.", req.Sandbox)})
-		v.retransfer(req, o)
+		o.add(Reason{Code: AuthorityConcurrenceMissing, Message: fmt.Sprintf("No authority has approved a sandbox %s.", j.req.Sandbox)})
+		j.retransfer(&o)
 		return o
 	}
-	if len(d.concurring) < d.concurrence {
-		o := v.rely(req, d, d.authorities, d.approved)
-		n := len(o.reasons)
-		o.add(v.missing(d)...)
-		if v.explaining {
-			o.tried("R2", n, Test{}, "")
-		}
-		return o
+	if len(d.concurring) >= d.concurrence {
+		return j.bestWay(d)
 	}
-	return v.bestChoice(req, d)
+	all := way{authorities: d.authorities}
+	for _, a := range d.authorities {
+		all.stances = append(all.stances, d.approved[a])
+	}
+	all.limits = d.limits(all.stances)
+	o = j.rely(d, all, nil)
+	n := len(o.reasons)
+	o.add(j.missing(d)...)
+	if j.explaining {
+		o.tried("R2", n, Test{}, "")
+	}
+	return o
 }
 
-// maxChoices bounds the ways to rely on approvals that a decision tries. One
-// approval of each authority never comes near it.
-const maxChoices = 1024
+// domain is the sandbox, with savings where they are read.
+func (j *judgement) domain() *domain {
+	d := j.scene.domain
+	if d == nil || !j.saving {
+		j.clauses = j.clauses || d != nil && d.clauses
+		return d
+	}
+	return j.fold(j.req.Sandbox, j.state)
+}
 
-// bestChoice tries every way to rely on standing approvals. They cannot be
-// chosen authority by authority: the period of cumulative ceilings depends on
-// all of them together. Where there are more than maxChoices, only the first
-// are tried, and a person must decide.
-func (v *view) bestChoice(req *Request, d *domain) *outcome {
-	var best *outcome
-	all, tried := 0, 0
-	for _, members := range subsets(d.concurring, d.concurrence) {
-		all = min(all+d.count(members), maxChoices+1)
-		for by := range d.choices(members) {
-			if tried == maxChoices {
-				break
-			}
-			tried++
-			// Of equal outcomes the one that needs fewer savings.
-			if o := v.rely(req, d, members, by); best == nil || cmp.Or(o.compare(best), cmp.Compare(o.savings(), best.savings())) < 0 {
-				best = o
-			}
+// bestWay tries every way to rely on standing approvals. They cannot be chosen
+// authority by authority: the period of cumulative ceilings depends on all of
+// them together. Where there are more than maxWays, only the first are tried,
+// and a person must decide.
+func (j *judgement) bestWay(d *domain) (best outcome) {
+	if len(d.ways) == 1 {
+		return j.rely(d, d.ways[0], nil)
+	}
+	known := make(reliances)
+	for i, w := range d.ways {
+		// Of equal outcomes the one that needs fewer savings.
+		if o := j.rely(d, w, known); i == 0 || cmp.Or(o.compare(&best), cmp.Compare(o.savings(), best.savings())) < 0 {
+			best = o
 		}
 	}
-	if all > maxChoices {
-		best.add(d.tooMany()...)
+	if d.tooMany {
+		best.add(d.tooManyWays()...)
 	}
 	return best
 }
 
-// count is how many choices of the members there are, as far as maxChoices+1.
-func (d *domain) count(members []string) int {
-	n := 1
-	for _, a := range members {
-		n = min(n*len(d.standing[a]), maxChoices+1)
-	}
-	return n
-}
+// Reliances are what relying on each approval gives beside limits, as far as it
+// was worked out: it depends on no other authority.
+type reliances map[*stance]*outcome
 
-// choices yields the ways to rely on one standing approval of each member, those
-// to prefer first. A map is good until the next one.
-func (d *domain) choices(members []string) iter.Seq[map[string]*stance] {
-	return func(yield func(map[string]*stance) bool) {
-		d.choose(members, make(map[string]*stance), yield)
-	}
-}
+// maxWays bounds the ways to rely on approvals that a decision tries. One
+// approval of each authority never comes near it.
+const maxWays = 1024
 
-func (d *domain) choose(members []string, by map[string]*stance, yield func(map[string]*stance) bool) bool {
-	if len(members) == 0 {
-		return yield(by)
-	}
-	for _, s := range d.standing[members[0]] {
-		by[members[0]] = s
-		if !d.choose(members[1:], by, yield) {
-			return false
+// choose lists the ways to rely on one standing approval of each member of the
+// concurring subsets, those to prefer first, up to maxWays.
+func (d *domain) choose() {
+	for _, members := range subsets(d.concurring, d.concurrence) {
+		stances := make([]*stance, len(members))
+		var choose func(i int)
+		choose = func(i int) {
+			switch {
+			case d.tooMany:
+			case i < len(members):
+				for _, s := range d.standing[members[i]] {
+					stances[i] = s
+					choose(i + 1)
+				}
+			case len(d.ways) == maxWays:
+				d.tooMany = true
+			default:
+				d.ways = append(d.ways, way{members, slices.Clone(stances), d.limits(stances)})
+			}
 		}
+		choose(0)
 	}
-	return true
 }
 
-// tooMany says of each authority with several standing approvals that they are
-// too many to try.
-func (d *domain) tooMany() []Reason {
+// tooManyWays says of each authority with several standing approvals that they
+// are too many to try.
+func (d *domain) tooManyWays() []Reason {
 	var out []Reason
 	for _, a := range d.concurring {
 		n := len(d.standing[a])
@@ -189,46 +191,49 @@ func subsets(of []string, k int) [][]string {
 	return out
 }
 
-// rely is the outcome of relying on the members' approvals.
-func (v *view) rely(req *Request, d *domain, members []string, by map[string]*stance) *outcome {
-	o := new(outcome)
-	for _, b := range v.bounds(d, members, by) {
-		o.add(b.check(req)...)
-		if v.explaining {
-			b.walk(req, o)
+// rely is the outcome of relying on approvals in one way. What is known of each
+// is used and added to, unless it is nil.
+func (j *judgement) rely(d *domain, w way, known reliances) outcome {
+	o := outcome{relied: make([]Reliance, 0, len(w.authorities)*(1+len(j.q.parties)))}
+	current, engaged := d.period(j.t, w)
+	for _, l := range w.limits {
+		b := bounds{l, current, engaged, j.ledger}
+		o.add(b.check(j.q)...)
+		if j.explaining {
+			b.walk(j.q, &o)
 		}
-		for _, s := range []attest.Scope{b.InScope, b.Excluded} {
-			o.scope = slices.AppendSeq(o.scope, maps.Keys(s))
-		}
+		o.listing(j.q, b.lists...)
 		o.cumulative = o.cumulative || b.cumulative()
 	}
-	for _, a := range members {
-		o.join(d.relied(a, by[a], func() *outcome { return v.authority(req, a, req.parties(), by[a]) }))
+	for i, a := range w.authorities {
+		s := w.stances[i]
+		if known == nil {
+			j.authority(a, s, &o)
+			continue
+		}
+		r, ok := known[s]
+		if !ok {
+			r = new(outcome)
+			j.authority(a, s, r)
+			known[s] = r
+		}
+		o.join(r)
 	}
-	v.retransfer(req, o)
+	j.retransfer(&o)
 	return o
 }
 
-// bounds are the terms, once, and the caveats of each member that shares them.
-func (v *view) bounds(d *domain, members []string, by map[string]*stance) []*bounds {
-	var out []*bounds
-	current, engaged := d.period(v.at.EffectiveAt, members, by)
-	for _, a := range members {
-		s := by[a]
+// limits are the terms, once, and the caveats of each member that shares them.
+func (d *domain) limits(stances []*stance) (out []*limits) {
+	for _, s := range stances {
 		if s == nil || s.digest != d.terms {
 			continue
 		}
 		if out == nil {
-			out = append(out, &bounds{
-				Limits: &s.claims.Terms.Limits, entry: s.entry, pointer: "/terms",
-				name: "the terms of sandbox " + d.id, period: current, engaged: engaged, ledger: v.ledger,
-			})
+			out = append(out, s.terms)
 		}
-		if s.claims.Caveats != nil {
-			out = append(out, &bounds{
-				Limits: s.claims.Caveats, entry: s.entry, pointer: "/caveats",
-				name: "the caveats of " + a, period: current, engaged: engaged, ledger: v.ledger,
-			})
+		if s.caveats != nil {
+			out = append(out, s.caveats)
 		}
 	}
 	return out
@@ -236,12 +241,12 @@ func (v *view) bounds(d *domain, members []string, by map[string]*stance) []*bou
 
 // period is the intersection of the members' intervals that holds t, where they
 // concur (R8). Under savings the last one goes on up to the act.
-func (d *domain) period(t time.Time, members []string, by map[string]*stance) (p period, engaged bool) {
+func (d *domain) period(t time.Time, w way) (p period, engaged bool) {
 	if len(d.concurring) < d.concurrence {
 		return period{}, false
 	}
-	for _, a := range members {
-		g := by[a].claims.Grant
+	for _, s := range w.stances {
+		g := s.claims.Grant
 		if n := g.NBF.Time(); n.After(p.from) {
 			p.from = n
 		}
@@ -257,7 +262,7 @@ func (d *domain) period(t time.Time, members []string, by map[string]*stance) (p
 }
 
 // missing says of each authority that does not concur why.
-func (v *view) missing(d *domain) []Reason {
+func (j *judgement) missing(d *domain) []Reason {
 	var out []Reason
 	for _, a := range d.authorities {
 		if slices.Contains(d.concurring, a) {
@@ -272,7 +277,7 @@ func (v *view) missing(d *domain) []Reason {
 			r.Message = fmt.Sprintf("%s has approved sandbox %s on other terms.", a, d.id)
 			r.Statement, r.Pointer = refOf(s.entry), "/terms"
 		default:
-			out = append(out, v.reasons(s.state, a, "")...)
+			out = append(out, j.reasons(s.state, a, "")...)
 			r.Message = fmt.Sprintf("%s does not concur in sandbox %s: %s", a, d.id, s.state.message)
 			r.Statement = refOf(s.entry)
 		}
@@ -281,8 +286,9 @@ func (v *view) missing(d *domain) []Reason {
 	return out
 }
 
-// domain folds the history of a sandbox; nil where nobody has approved it.
-func (v *view) domain(id string) *domain {
+// fold folds the history of a sandbox; nil where nobody has approved it. What
+// puts a version out of force gives it a state.
+func (v *view) fold(id string, stateOf func([]cause, proven.Entry) state) *domain {
 	entries := v.history(attest.SandboxSubject(id))
 	first := slices.IndexFunc(entries, func(e proven.Entry) bool { return isDomain(e.Statement.Claims()) })
 	if first < 0 {
@@ -292,7 +298,6 @@ func (v *view) domain(id string) *domain {
 	d := &domain{
 		id: id, authorities: terms.Authorities, concurrence: int(terms.Concurrence),
 		approved: make(map[string]*stance), standing: make(map[string][]*stance),
-		reliance: make(map[reliedOn]*outcome),
 	}
 	byAuthority := make(map[string][]*lineage)
 	for _, l := range lineages(entries, isDomain) {
@@ -301,10 +306,10 @@ func (v *view) domain(id string) *domain {
 			byAuthority[iss] = append(byAuthority[iss], l)
 		}
 	}
-	joint, ok := jointTerms(byAuthority, d.concurrence, v.at.EffectiveAt)
+	joint, ok := jointTerms(byAuthority, d.concurrence, v.t)
 	all := make(map[string][]*stance)
 	for a, ls := range byAuthority {
-		all[a] = v.stances(ls, joint, ok)
+		all[a] = v.stances(d, ls, joint, ok, stateOf)
 		d.approved[a] = all[a][0]
 	}
 	if !ok {
@@ -321,22 +326,31 @@ func (v *view) domain(id string) *domain {
 			d.concurring = append(d.concurring, a)
 		}
 	}
+	d.choose()
 	return d
 }
 
 // stances lists an authority's approvals of the sandbox, the one that stands
 // first: under the joint terms where there are such, in force rather than not,
 // the stronger legal effect of those in force, then the newest.
-func (v *view) stances(ls []*lineage, joint digestOfTerms, has bool) []*stance {
-	t := v.at.EffectiveAt
+func (v *view) stances(d *domain, ls []*lineage, joint digestOfTerms, has bool, stateOf func([]cause, proven.Entry) state) []*stance {
+	t := v.t
 	var out []*stance
 	for _, l := range ls {
 		e := l.governing(t)
 		if has {
 			e = l.governingTerms(t, joint, e)
 		}
-		c := claimsOf(e)
-		out = append(out, &stance{entry: e, claims: c, digest: e.Statement.TermsDigest(), state: v.state(l, e)})
+		c, causes := claimsOf(e), l.causes(e, nil, t)
+		s := &stance{
+			entry: e, claims: c, digest: e.Statement.TermsDigest(), state: stateOf(causes, e),
+			terms: limitsOf(&c.Terms.Limits, e, "/terms", "the terms of sandbox "+d.id),
+		}
+		if c.Caveats != nil {
+			s.caveats = limitsOf(c.Caveats, e, "/caveats", "the caveats of "+c.Iss)
+		}
+		d.clauses = d.clauses || claused(causes)
+		out = append(out, s)
 	}
 	// The smaller, the more it stands.
 	rank := func(s *stance) int {

@@ -20,19 +20,19 @@ type Screened struct {
 const maxHits = 16
 
 // screen is R15: no approval overrides a hit on the verifier's own lists.
-func (v *view) screen(o *outcome) {
-	if len(v.lists) == 0 {
+func (j *judgement) screen(o *outcome) {
+	if len(j.lists) == 0 {
 		return
 	}
-	for _, p := range v.req.parties() {
-		who := v.screened(p)
-		if subject, ok := v.unshown(p); ok {
+	for _, p := range j.q.parties {
+		who := j.screened(p)
+		if subject, ok := j.unshown(p); ok {
 			o.add(Reason{
 				Code: MissingFact, Party: p.String(),
 				Message: fmt.Sprintf("The evidence leaves out approvals of %s, and with them names or identifiers of the %s to screen: ask for whole evidence.", subject, p),
 			})
 		}
-		for _, l := range v.lists {
+		for _, l := range j.lists {
 			hits := l.Screen(who)
 			if len(hits) > maxHits {
 				hits = hits[:maxHits] // those by identifier come first
@@ -56,15 +56,15 @@ func (v *view) screen(o *outcome) {
 // screened is all that a party is known by: current and former names, and the
 // identifiers of whatever its identifier stands for; of the transferee also what
 // it was shown with.
-func (v *view) screened(p party) (out screening.Party) {
-	for _, id := range v.entitiesOf(p) {
-		out.IDs = append(out.IDs, v.identifiers(id)...)
-		current, former := v.names(id)
+func (j *judgement) screened(p party) (out screening.Party) {
+	for _, id := range j.entitiesOf(p) {
+		out.IDs = append(out.IDs, j.identifiers(id)...)
+		current, former := j.names(id)
 		for _, n := range slices.Concat(current, former) {
 			out.Names = append(out.Names, n.name)
 		}
 	}
-	if shown := v.req.TransfereePresented; shown != nil && p.role == attest.Transferee {
+	if shown := j.req.TransfereePresented; shown != nil && p.role == attest.Transferee {
 		out.IDs = append(out.IDs, shown.Identifiers...)
 		if shown.Name != "" {
 			out.Names = append(out.Names, shown.Name)
@@ -78,10 +78,10 @@ func (v *view) screened(p party) (out screening.Party) {
 }
 
 // entitiesOf lists whatever a party's identifier stands for, and itself.
-func (v *view) entitiesOf(p party) []string {
+func (j *judgement) entitiesOf(p party) []string {
 	entities := []string{p.id}
-	for _, a := range v.authorities {
-		entities = append(entities, v.identify(p.id, a).entities...)
+	for _, a := range j.authorities {
+		entities = append(entities, j.standing(p, a).who.entities...)
 	}
 	slices.Sort(entities)
 	return slices.Compact(entities)
@@ -89,10 +89,10 @@ func (v *view) entitiesOf(p party) []string {
 
 // unshown returns a subject of which approvals are left out that a party is
 // known by.
-func (v *view) unshown(p party) (subject string, ok bool) {
-	for _, id := range v.entitiesOf(p) {
-		for _, a := range v.authorities {
-			if subject = attest.ApprovalSubject(id, a); v.set.Withheld(subject) {
+func (j *judgement) unshown(p party) (subject string, ok bool) {
+	for _, id := range j.entitiesOf(p) {
+		for _, a := range j.authorities {
+			if subject = attest.ApprovalSubject(id, a); j.set.Withheld(subject) {
 				return subject, true
 			}
 		}
@@ -100,8 +100,8 @@ func (v *view) unshown(p party) (subject string, ok bool) {
 	return "", false
 }
 
-func (v *view) screenedAgainst() (out []Screened) {
-	for _, l := range v.lists {
+func (j *judgement) screenedAgainst() (out []Screened) {
+	for _, l := range j.lists {
 		out = append(out, Screened{l.Name(), l.Version(), l.Digest()})
 	}
 	return out

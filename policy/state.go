@@ -44,19 +44,11 @@ var precedence = []Code{ApprovalRevoked, ApprovalWithdrawn, ApprovalExpired, App
 // forever is later than every time that a statement can name.
 var forever = time.Unix(math.MaxInt32*1000, 0)
 
-// state returns the state of a version of a lineage; controls are the changes
-// of control that act on it.
-func (v *view) state(l *lineage, version proven.Entry, controls ...proven.Entry) state {
-	causes := l.causes(version, controls, v.at.EffectiveAt)
+// stateOf returns the state that causes put a version in.
+func stateOf(causes []cause, version proven.Entry) state {
 	if len(causes) == 0 {
 		return state{}
 	}
-	if v.saving {
-		if saved, ok := v.save(causes); ok {
-			return state{saved: saved}
-		}
-	}
-	v.clauses = v.clauses || slices.ContainsFunc(causes, func(c cause) bool { return len(c.savings) > 0 })
 	s := state{causes: causes}
 	for _, code := range precedence {
 		for _, c := range causes {
@@ -72,6 +64,22 @@ func (v *view) state(l *lineage, version proven.Entry, controls ...proven.Entry)
 	s.code = s.reported[0].code
 	s.message = s.say(version)
 	return s
+}
+
+// state is that of a version for the request: savings that cover let it stand.
+func (j *judgement) state(causes []cause, version proven.Entry) state {
+	if j.saving && len(causes) > 0 {
+		if saved, ok := j.save(causes); ok {
+			return state{saved: saved}
+		}
+	}
+	j.clauses = j.clauses || claused(causes)
+	return stateOf(causes, version)
+}
+
+// claused reports whether a cause has savings clauses.
+func claused(causes []cause) bool {
+	return slices.ContainsFunc(causes, func(c cause) bool { return len(c.savings) > 0 })
 }
 
 func (s *state) say(version proven.Entry) string {
@@ -160,7 +168,7 @@ func expirySavings(version proven.Entry) []attest.Savings {
 
 // reasons gives the state as reasons, with R14 for a change of control, R12 for
 // what was backdated, and R11 for clauses that do not cover.
-func (v *view) reasons(s state, authority, p string) []Reason {
+func (j *judgement) reasons(s state, authority, p string) []Reason {
 	if s.code == "" {
 		return s.saved
 	}
@@ -173,12 +181,12 @@ func (v *view) reasons(s state, authority, p string) []Reason {
 		if c.control != nil {
 			out = append(out, about(ChangeOfControl, c.by, "/event", "%s", controlMessage(c.control)))
 		}
-		if c.code != ApprovalExpired && c.code != ApprovalNotYetEffective && v.at.EffectiveAt.Before(c.by.Time) {
+		if c.code != ApprovalExpired && c.code != ApprovalNotYetEffective && j.t.Before(c.by.Time) {
 			out = append(out, about(RetroactiveStatusChange, c.by, "/effective_at",
 				"This was logged at %s, after the act that it reaches back to: who acted before could not have known.", utc(c.by.Time)))
 		}
-		if _, covers := v.covering(c); len(c.savings) > 0 && !covers {
-			out = append(out, about(SavingsClauseNotMet, c.by, c.savingsAt, "%s", v.unmet(c)))
+		if _, covers := j.covering(c); len(c.savings) > 0 && !covers {
+			out = append(out, about(SavingsClauseNotMet, c.by, c.savingsAt, "%s", j.unmet(c)))
 		}
 	}
 	return out

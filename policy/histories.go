@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/screening"
+)
+
+// Histories are proven histories, read once to be asked many questions: what
+// they come to is worked out at the first question about the same parties, and
+// kept. They may be used concurrently.
+type Histories struct {
+	set *proven.Set
+	// all is what is known where known_at reaches as far as the proof.
+	all *knowledge
+}
+
+// Read returns the histories of a set, which may not change afterwards.
+func Read(set *proven.Set) *Histories {
+	return &Histories{set, know(set, set.Fresh)}
+}
+
+// Decide decides the question as the function [Decide] does its request. It
+// returns an error, and no decision, where a history that the decision touches
+// is not in the set, or a time is missing.
+func (h *Histories) Decide(q *Question, at Times, lists ...*screening.List) (*Decision, error) {
+	j, err := h.judgement(q, at, lists)
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
+	}
+	return j.decide()
+}
+
+// Explain is like [Histories.Decide], with an explanation in the decision.
+func (h *Histories) Explain(q *Question, at Times, lists ...*screening.List) (*Decision, error) {
+	d, err := h.Decide(q, at, lists...)
+	if err != nil {
+		return nil, err
+	}
+	j, err := h.judgement(q, at, lists)
+	if err == nil {
+		d.Explanation, err = j.explain(d)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("explain: %w", err)
+	}
+	return d, nil
+}
+
+func (h *Histories) judgement(q *Question, at Times, lists []*screening.List) (judgement, error) {
+	if h == nil || q == nil {
+		return judgement{}, errors.New("proven histories and a question are needed")
+	}
+	if at.EffectiveAt.IsZero() || at.KnownAt.IsZero() || at.CheckedAt.IsZero() {
+		return judgement{}, errors.New("effective_at, known_at and checked_at are all needed")
+	}
+	k := h.all
+	if at.KnownAt.Before(h.set.Fresh) {
+		k = know(h.set, at.KnownAt)
+	}
+	return k.judgement(q, at, lists)
+}
+
+// Knowledge is what of the histories was logged by a time and is not void.
+type knowledge struct {
+	set *proven.Set
+	// by is that time. Evidence proves knowledge up to E, and where it reaches that
+	// far, all in the evidence counts.
+	by time.Time
+	// root is the trust root in force.
+	root *attest.TrustRoot
+
+	mu        sync.Mutex
+	histories map[string][]proven.Entry
+	casts     map[castOf]*cast
+	// scenes counts those of all casts.
+	scenes int
+}
+
+func know(set *proven.Set, by time.Time) *knowledge {
+	k := &knowledge{set: set, by: by, histories: make(map[string][]proven.Entry), casts: make(map[castOf]*cast)}
+	entries, _ := set.History(attest.RootSubject)
+	for _, e := range entries {
+		if r := e.Statement.TrustRoot(); r != nil && k.seen(e) {
+			k.root = r
+		}
+	}
+	return k
+}
+
+// everything says that nothing in the set was logged too late.
+func (k *knowledge) everything() bool { return !k.by.Before(k.set.Fresh) }
+
+func (k *knowledge) seen(e proven.Entry) bool { return k.everything() || !e.Time.After(k.by) }
+
+// void is R20: too few signatures are left by keys that are to be trusted.
+func (k *knowledge) void(e proven.Entry) bool {
+	return k.root == nil || !e.Statement.Holds(func(kid string) bool {
+		since, compromised := k.root.CompromisedSince(kid)
+		return compromised && e.Index >= since
+	})
+}
+
+// history returns what is seen of a subject and not void; ok is false where its
+// history is not proven.
+func (k *knowledge) history(subject string) (out []proven.Entry, ok bool) {
+	entries, ok := k.set.History(subject)
+	if !ok {
+		return nil, false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out, known := k.histories[subject]
+	if !known {
+		out = slices.DeleteFunc(slices.Clone(entries), func(e proven.Entry) bool { return !k.seen(e) || k.void(e) })
+		k.histories[subject] = out
+	}
+	return out, true
+}
+
+// A view is what is known, at the legal time of an act.
+type view struct {
+	*knowledge
+	t time.Time
+	// authorities are those whose approvals are asked about.
+	authorities []string
+	// err says that a history was read that is not proven: what was found on the
+	// view is void then. What is not proven is not what does not exist.
+	err error
+}
+
+// history returns what is seen of a subject and not void.
+func (v *view) history(subject string) []proven.Entry {
+	entries, ok := v.knowledge.history(subject)
+	if !ok {
+		v.missed(subject)
+	}
+	return entries
+}
+
+// proven returns the whole history of a subject.
+func (v *view) proven(subject string) []proven.Entry {
+	entries, ok := v.set.History(subject)
+	if !ok {
+		v.missed(subject)
+	}
+	return entries
+}
+
+func (v *view) missed(subject string) {
+	if v.err == nil {
+		v.err = unproven(subject)
+	}
+}
+
+func unproven(subject string) error { return fmt.Errorf("the history of %s is not proven", subject) }
+
+func refTo(e proven.Entry) Ref {
+	h := e.Statement.Claims().Head()
+	return Ref{Issuer: h.Iss, JTI: h.JTI, Index: e.Index}
+}
+
+func refOf(e proven.Entry) *Ref {
+	r := refTo(e)
+	return &r
+}
+
+// name is what people call a statement.
+func name(e proven.Entry) string {
+	h := e.Statement.Claims().Head()
+	what := "Approval"
+	switch e.Statement.Claims().Kind() {
+	case attest.KindRegistration:
+		what = "Registration"
+	case attest.KindDomainApproval:
+		what = "Approval of sandbox " + strings.TrimPrefix(h.Sub, "sandbox:")
+	}
+	return fmt.Sprintf("%s %s of %s", what, h.JTI, h.Iss)
+}
