@@ -72,6 +72,9 @@ func TestNextChangeIsTheFirstBoundaryOfWhatWasRead(t *testing.T) {
 		{"another approval, where it is denied", func(st *stage) {
 			st.entity("auth-us", "TEA-US-0009", "varuna", "2026-01-01", "2026-05-20", "BLR-1")
 		}, after("2026-05-15T00:00:00Z").with(ask{"destination_site": "ADL-1"}), "2026-05-20"},
+		{"when a backdated event was logged", func(st *stage) {
+			st.at("2026-05-20").event(attest.Revoke, "TEA-US-0001", "2026-04-01")
+		}, after("2026-05-01T00:00:00Z"), "2026-05-20"},
 		{"none", nil, ask{"effective_at": "2029-01-01T00:00:00Z"}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -27,8 +27,8 @@ func (v *view) changes(subjects []string) (out []change) {
 			}
 			c := &out[i]
 			c.indexes = append(c.indexes, e.Index)
-			for _, b := range boundaries(e) {
-				if t := b.Time(); b != 0 && t.After(v.t) && (c.at.IsZero() || t.Before(c.at)) {
+			for _, t := range boundaries(e) {
+				if t.After(v.t) && (c.at.IsZero() || t.Before(c.at)) {
 					c.at = t
 				}
 			}
@@ -65,24 +65,38 @@ func isApproval(e proven.Entry) bool {
 	}
 }
 
-// boundaries are the moments that a statement names.
-func boundaries(e proven.Entry) (out []attest.NumericDate) {
+// boundaries are the moments that a statement names, and the one up to which it
+// reaches back where it was backdated (R12).
+func boundaries(e proven.Entry) (out []time.Time) {
+	add := func(ds ...attest.NumericDate) {
+		for _, d := range ds {
+			if d != 0 {
+				out = append(out, d.Time())
+			}
+		}
+	}
+	happened := func(at attest.NumericDate) {
+		if add(at); e.Time.After(at.Time()) {
+			out = append(out, e.Time)
+		}
+	}
 	savings := expirySavings(e)
 	c := e.Statement.Claims()
 	if g := attest.GrantOf(c); g != nil {
-		out = append(out, g.NBF, g.EXP)
+		add(g.NBF, g.EXP)
 	}
 	switch c := c.(type) {
 	case *attest.Event:
-		out = append(out, c.EffectiveAt, c.Until)
+		happened(c.EffectiveAt)
+		add(c.Until)
 		savings = c.Savings
 	case *attest.EntityEvent:
-		out = append(out, c.EffectiveAt)
+		happened(c.EffectiveAt)
 	case *attest.Succession:
-		out = append(out, c.EffectiveAt)
+		add(c.EffectiveAt)
 	}
 	for _, s := range savings {
-		out = append(out, s.DeliverBefore, s.Until)
+		add(s.DeliverBefore, s.Until)
 	}
 	return out
 }

@@ -8,3 +8,6 @@ func Codes() []Code { return codes }
 
 // ChangeOf is what would have to change about a reason.
 func ChangeOf(r Reason) string { return r.change() }
+
+// Kept is how many scenes histories keep.
+func Kept(h *Histories) int { return h.all.scenes }

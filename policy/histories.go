@@ -54,12 +54,19 @@ func (h *Histories) Explain(q *Question, at Times, lists ...*screening.List) (*D
 	return d, nil
 }
 
+// maxYear leaves room for the longest obligation before the last year that RFC
+// 3339 can write.
+const maxYear = 9899
+
 func (h *Histories) judgement(q *Question, at Times, lists []*screening.List) (judgement, error) {
 	if h == nil || q == nil {
 		return judgement{}, errors.New("proven histories and a question are needed")
 	}
 	if at.EffectiveAt.IsZero() || at.KnownAt.IsZero() || at.CheckedAt.IsZero() {
 		return judgement{}, errors.New("effective_at, known_at and checked_at are all needed")
+	}
+	if at.EffectiveAt.Year() > maxYear {
+		return judgement{}, fmt.Errorf("effective_at is after the year %d: what is owed years later could not be dated", maxYear)
 	}
 	k := h.all
 	if at.KnownAt.Before(h.set.Fresh) {
@@ -156,11 +163,15 @@ func (v *view) proven(subject string) []proven.Entry {
 
 func (v *view) missed(subject string) {
 	if v.err == nil {
-		v.err = unproven(subject)
+		v.err = &Unproven{subject}
 	}
 }
 
-func unproven(subject string) error { return fmt.Errorf("the history of %s is not proven", subject) }
+// Unproven is the error of a decision that touches a history that is not in the
+// set.
+type Unproven struct{ Subject string }
+
+func (u *Unproven) Error() string { return fmt.Sprintf("the history of %s is not proven", u.Subject) }
 
 func refTo(e proven.Entry) Ref {
 	h := e.Statement.Claims().Head()

@@ -60,7 +60,7 @@ func (j *judgement) judge() (outcome, error) {
 	if j.err == nil && o.result() != PERMIT && j.clauses {
 		saving := *j
 		saving.saving = true
-		if saved := saving.answer(); saved.savings() > 0 && !saved.outOfForce() {
+		if saved := saving.answer(); saved.savings() > 0 && !saved.outOfForce() && !saved.uncovered {
 			o = saved
 		}
 		j.err = saving.err

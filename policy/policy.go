@@ -50,8 +50,8 @@ func Explain(req *Request, set *proven.Set, at Times, lists ...*screening.List) 
 type decider func(*Histories, *Question, Times, ...*screening.List) (*Decision, error)
 
 func decide(by decider, req *Request, set *proven.Set, at Times, lists []*screening.List) (*Decision, error) {
-	if req == nil || set == nil {
-		return nil, errors.New("decide: a request and proven histories are needed")
+	if set == nil {
+		return nil, errors.New("decide: proven histories are needed")
 	}
 	q, err := Ask(req)
 	if err != nil {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,6 +25,9 @@ type Question struct {
 // a decision is given its own. Nothing that the request points at may change
 // afterwards.
 func Ask(req *Request) (*Question, error) {
+	if req == nil {
+		return nil, errors.New("there is no request")
+	}
 	if err := req.checkFacts().Err(); err != nil {
 		return nil, fmt.Errorf("read the request: %w", err)
 	}

@@ -163,6 +163,9 @@ type outcome struct {
 	attested []Attestation
 	// tests are those made, as far as they are noted.
 	tests []Test
+	// uncovered says that savings let some approvals of the sandbox stand, and not
+	// all that would have to.
+	uncovered bool
 	// partial says that of a party's approvals none passes, and not all are shown.
 	partial bool
 	// owed are the obligations of what is relied on.

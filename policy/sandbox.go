@@ -75,7 +75,11 @@ func (j *judgement) sandbox() (o outcome) {
 		return o
 	}
 	if len(d.concurring) >= d.concurrence {
-		return j.bestWay(d)
+		o = j.bestWay(d)
+		// Where too few concur without savings, all that does not is reported, and all
+		// of it has to be covered.
+		o.uncovered = len(j.scene.domain.concurring) < d.concurrence && d.leavesOut()
+		return o
 	}
 	all := way{authorities: d.authorities}
 	for _, a := range d.authorities {
@@ -89,6 +93,15 @@ func (j *judgement) sandbox() (o outcome) {
 		o.tried("R2", n, Test{}, "")
 	}
 	return o
+}
+
+// leavesOut reports whether an approval on the terms is out of force, of an
+// authority that does not concur for that.
+func (d *domain) leavesOut() bool {
+	return slices.ContainsFunc(d.authorities, func(a string) bool {
+		s := d.approved[a]
+		return s != nil && s.digest == d.terms && !slices.Contains(d.concurring, a)
+	})
 }
 
 // domain is the sandbox, with savings where they are read.

@@ -119,14 +119,10 @@ func (k *knowledge) newCast(q *Question) (*cast, error) {
 	for _, s := range c.subjects {
 		entries, ok := k.history(s)
 		if !ok {
-			return nil, unproven(s)
+			return nil, &Unproven{s}
 		}
 		for _, e := range entries {
-			for _, b := range boundaries(e) {
-				if b != 0 {
-					c.changes = append(c.changes, b.Time())
-				}
-			}
+			c.changes = append(c.changes, boundaries(e)...)
 		}
 	}
 	slices.SortFunc(c.changes, time.Time.Compare)

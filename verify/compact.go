@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/safeconduct/safeconduct/internal/omissible"
@@ -19,15 +20,22 @@ import (
 // whoever relies on no mirror it says nothing: keep the evidence, and make
 // another one of it.
 func Compact(evidence []byte, t *Trust, req *policy.Request, at policy.Times) ([]byte, error) {
-	_, set, in, err := decide(policy.Decide, evidence, t, req, at, nil)
+	e, err := Open(evidence, t, at.CheckedAt)
 	if err != nil {
+		return nil, err
+	}
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, fmt.Errorf("compact evidence: %w", err)
+	}
+	if _, err := e.Decide(q, at); err != nil {
 		return nil, err
 	}
 	if !t.ReliesOnMirror() {
 		return evidence, nil
 	}
 	pinned, _ := t.Pin()
-	return in.compact(omissible.In(set, req, at, pinned)).Marshal()
+	return e.in.compact(omissible.In(e.set, req, at, pinned)).Marshal()
 }
 
 // compact returns the evidence with stubs for the statements at the omitted

@@ -82,36 +82,29 @@ func (e *Error) Unwrap() error { return e.Err }
 // evidence without a subject that the decision touches, which is named. The
 // same arguments always give the same decision.
 //
-// Lists are what the parties are screened against (R15).
+// Lists are what the parties are screened against (R15). Whoever has many
+// questions to the same evidence checks it once ([Open]).
 func Decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
-	d, _, _, err := decide(policy.Decide, evidence, t, req, at, lists)
-	return d, err
+	return decide((*Opened).Decide, evidence, t, req, at, lists)
 }
 
 // Explain is like [Decide], with an explanation in the decision.
 func Explain(evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
-	d, _, _, err := decide(policy.Explain, evidence, t, req, at, lists)
-	return d, err
+	return decide((*Opened).Explain, evidence, t, req, at, lists)
 }
 
-// A decider is one of the functions of package policy that decide.
-type decider func(*policy.Request, *proven.Set, policy.Times, ...*screening.List) (*policy.Decision, error)
+type decider func(*Opened, *policy.Question, policy.Times, ...*screening.List) (*policy.Decision, error)
 
-// decide decides, and returns what it decided on.
-func decide(by decider, evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists []*screening.List) (*policy.Decision, *proven.Set, *inspection, error) {
-	if req == nil {
-		return nil, nil, nil, errors.New("decide: there is no request")
-	}
-	in, err := inspect(evidence, t, at.CheckedAt)
+func decide(by decider, evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists []*screening.List) (*policy.Decision, error) {
+	e, err := Open(evidence, t, at.CheckedAt)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	set := in.set()
-	if err := covers(set, policy.Touched(req, set)); err != nil {
-		return nil, nil, nil, err
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
 	}
-	d, err := by(req, set, at, lists...)
-	return d, set, in, err
+	return by(e, q, at, lists...)
 }
 
 // What a caller may want to tell apart of the step history: all else there is a
@@ -124,17 +117,6 @@ var (
 	// [Compact].
 	ErrCompact = errors.New("compact evidence is for those who rely on a mirror, and the trust file says insecure_unmirrored; ask the register for the whole")
 )
-
-// covers: no silent "nothing known". That a subject has no statements is
-// proven like everything else.
-func covers(set *proven.Set, subjects []string) error {
-	for _, s := range subjects {
-		if _, ok := set.History(s); !ok {
-			return &Error{StepHistory, fmt.Errorf("the history of %s, which the decision touches, %w; ask the register for evidence of this very request", s, ErrNotShown)}
-		}
-	}
-	return nil
-}
 
 // An inspection is a check under way: each step reads what the ones before it
 // have established.
