@@ -1,7 +1,10 @@
 package attest
 
 import (
+	"fmt"
 	"strings"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/safeconduct/safeconduct/attest/identifier"
 )
@@ -90,7 +93,7 @@ func (e *EntityEvent) check() Problems {
 	goesWith("/acquirer_name", e.AcquirerName, ChangeOfControl, false)
 	p.text("/acquirer_name", e.AcquirerName)
 	goesWith("/percent", string(e.Percent), ChangeOfControl, false)
-	p.is("/percent", string(e.Percent), isAmount)
+	p.is("/percent", string(e.Percent), isPercentage)
 	p.code("/cause", e.Cause)
 	p.text("/cause_text", e.CauseText)
 	p.text("/legal_basis", e.LegalBasis)
@@ -100,5 +103,14 @@ func (e *EntityEvent) check() Problems {
 
 func entityID(s string) error {
 	_, err := identifier.Parse(s)
+	return err
+}
+
+// isPercentage: nobody holds more than the whole.
+func isPercentage(s string) error {
+	a, err := ParseAmount(s)
+	if err == nil && a.Decimal().GreaterThan(decimal.NewFromInt(100)) {
+		err = fmt.Errorf("%q is more than 100 percent", s)
+	}
 	return err
 }

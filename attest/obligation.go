@@ -58,19 +58,27 @@ func (o *Obligation) checkPeriod(p *checker) {
 	bounded("/days", o.Days, maxObligationDays)
 	bounded("/business_days", o.BusinessDays, maxObligationDays)
 	bounded("/years", o.Years, maxObligationYears)
-	days, years := o.Days != 0 || o.BusinessDays != 0, o.Years != 0
+	without := func(pointer string, n int64, why string) {
+		if n != 0 {
+			p.Add(pointer, "%s %s", o.Kind, why)
+		}
+	}
 	switch o.Kind {
 	case NotifyBefore, ReportWithin:
-		if (o.Days != 0) == (o.BusinessDays != 0) || years {
+		if (o.Days != 0) == (o.BusinessDays != 0) {
 			p.Add("/days", "%s wants either days or business_days", o.Kind)
 		}
+		without("/years", o.Years, "is counted in days or business_days")
 	case KeepRecords:
-		if !years || days {
+		if o.Years == 0 {
 			p.Add("/years", "%s wants years", o.Kind)
 		}
+		without("/days", o.Days, "is counted in years")
+		without("/business_days", o.BusinessDays, "is counted in years")
 	case ConsigneeStatement, EndUserCertificate:
-		if days || years {
-			p.Add("/days", "%s is to be had before the act and has no period", o.Kind)
-		}
+		const none = "is to be had before the act and has no period"
+		without("/days", o.Days, none)
+		without("/business_days", o.BusinessDays, none)
+		without("/years", o.Years, none)
 	}
 }

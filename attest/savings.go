@@ -53,8 +53,11 @@ func checkSavings(p *checker, pointer string, clauses []Savings) {
 		switch s.Kind {
 		case InTransit:
 			at.date("/deliver_before", s.DeliverBefore)
-			if s.Until != 0 || s.Modes != nil {
-				at.Add("", "in_transit goes without until and modes")
+			if s.Until != 0 {
+				at.Add("/until", "goes with wind_down only")
+			}
+			if s.Modes != nil {
+				at.Add("/modes", "goes with wind_down only")
 			}
 		case WindDown:
 			at.date("/until", s.Until)

@@ -178,7 +178,7 @@ const KINDS = {
   }),
   'entity-event': obj({
     ...common, 'event*': oneOf('rename', 'merger', 'change_of_control'), 'effective_at*': date, new_name: text, survivor: str(V.isIdentifier),
-    acquirer: str(V.isIdentifier), acquirer_name: text, percent: amount, cause: code, cause_text: text, legal_basis: text, publication,
+    acquirer: str(V.isIdentifier), acquirer_name: text, percent: str(V.isPercentage), cause: code, cause_text: text, legal_basis: text, publication,
   }, (c, p) => {
     const own = entityOf(c.sub);
     if (!own) invalid('sub', p + '/sub');

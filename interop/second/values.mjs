@@ -31,6 +31,7 @@ export const isProgramme = re(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 export const isThumbprint = re(/^[A-Za-z0-9_-]{43}$/);
 export const isDate = (n) => n >= 1 && n <= 253402300799;
 export const isAmount = re(/^(0|[1-9][0-9]{0,29})(\.[0-9]{0,8}[1-9])?$/);
+export const isPercentage = (s) => isAmount(s) && (s === '100' || /^[0-9]{1,2}(\.|$)/.test(s));
 
 // duration gives the seconds, or 0 for what is none.
 export function duration(s) {
