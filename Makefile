@@ -6,10 +6,10 @@ LINT_VERSION := v2.15.0
 TEST  := go test -race -shuffle=on -timeout 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint vet tidy interop smoke bench cover fuzz crash clean
+.PHONY: help setup build demo test check differential fmt lint vet tidy interop smoke bench cover fuzz crash clean
 
 help: ## print the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 build: ## build bin/safeconduct
 	@mkdir -p $(GOBIN)
@@ -30,7 +30,7 @@ interop: setup ## tests against other implementations, in a module of their own
 
 # As root no test that mounts a file system is skipped, unless this is empty.
 check: export SAFECONDUCT_MUST_MOUNT ?= $(if $(filter 0,$(shell id -u)),1)
-check: fmt lint vet test smoke tidy ## what CI runs: format, lint, vet, every test, tidy
+check: fmt lint vet test differential smoke tidy ## what CI runs: format, lint, vet, every test, tidy
 	@if [ -z "$$SAFECONDUCT_MUST_MOUNT" ]; then echo "skipped where it could not mount: full and read-only disks, power cuts (registry/badgerlog, as root)"; fi
 
 fmt: ## fail where gofmt would change something
@@ -60,6 +60,9 @@ bench: ## measure beside our peers and the limit; BENCH='-full' for 10^6 subject
 
 cover: ## coverage of the decision
 	go test -coverpkg=./policy -coverprofile=cover.out ./policy ./registry/scenario && go tool cover -func=cover.out | tail -1
+
+differential: ## online and offline decide the same on 2,000 stages; with the race detector `make test` plays fewer
+	go test -run TestOnlineAndOfflineDecideTheSame ./registry/scenario
 
 fuzz: ## every parser, 30 s each
 	@set -e; for p in $$(go list ./...); do \

@@ -39,11 +39,13 @@ func (v *view) changes(subjects []string) (out []change) {
 
 // nextChange is the first moment after the act at which anything that was read
 // begins or ends; the zero time where nothing does. Of approvals of entities a
-// PERMIT reads those that it relies on: the others make it no less of one, but
-// for the names in them that are screened (R15).
+// PERMIT, or what would be one on fresh evidence, reads those that it relies on:
+// the others make it no less of one, but for the names in them that are screened
+// (R15).
 func (j *judgement) nextChange(d *Decision) (next time.Time) {
+	all := len(j.lists) > 0 || !d.permittedWhenFresh()
 	for _, c := range j.scene.next {
-		if c.approval && d.Permitted() && len(j.lists) == 0 && !d.restsOn(c.indexes) {
+		if c.approval && !all && !d.restsOn(c.indexes) {
 			continue
 		}
 		if next.IsZero() || c.at.Before(next) {
@@ -51,6 +53,12 @@ func (j *judgement) nextChange(d *Decision) (next time.Time) {
 		}
 	}
 	return next
+}
+
+// permittedWhenFresh reports whether the decision is a PERMIT, or is none for the
+// age of the evidence alone (R16).
+func (d *Decision) permittedWhenFresh() bool {
+	return !slices.ContainsFunc(d.Reasons, func(r Reason) bool { return r.Class != Info && r.Code != StatusStale })
 }
 
 // isApproval reports whether a statement is about an approval of an entity.

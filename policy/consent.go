@@ -41,7 +41,8 @@ func (j *judgement) retransfer(o *outcome) {
 		r.Message, r.Statement, r.Pointer = fmt.Sprintf(format, args...), refOf(e), pointer
 		o.add(r)
 	}
-	if !j.means(req.Transferee, c.Transferee, req.OriginatingAuthority) {
+	// That no transferee is named is a missing fact already.
+	if req.Transferee != "" && !j.means(req.Transferee, c.Transferee, req.OriginatingAuthority) {
 		refuse("/transferee", "%s is for the transferee %s, not for %s.", name(e), c.Transferee, req.Transferee)
 	}
 	if c.Sites != nil {

@@ -586,10 +586,6 @@ func (a *author) retransfers(r object) {
 		return
 	}
 	r["act"] = pick(a, "act", "reexport", "retransfer", "technology_release")
-	// Whether a consent is for nobody, package policy does not decide.
-	if r["transferee"] == nil {
-		r["transferee"] = varuna.id
-	}
 	if len(a.consents) > 0 && !a.oneIn(6, "no consent") {
 		c := pick(a, "consent", a.consents...)
 		r["originating_authority"], r["consent_ref"] = c.Iss, c.JTI

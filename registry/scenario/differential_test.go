@@ -574,7 +574,7 @@ func (st *stage) decideForMirrored(ctx context.Context, q question) error {
 			st.seen.met("stubs of " + strings.SplitN(h.Subject, ":", 2)[0])
 		}
 	}
-	return same("on compact evidence", want, beforeItChanges(want, d))
+	return same("on compact evidence", want, d)
 }
 
 // askReplica asks a mirror's replica, which was derived from the register's
@@ -613,18 +613,7 @@ func (st *stage) askReplica(ctx context.Context, q question) error {
 		return err
 	}
 	st.seen.met("asked a replica")
-	return errors.Join(same("offline, by a replica's evidence", d, again), same("on what was submitted", replayedAs(d, direct), beforeItChanges(direct, d)))
-}
-
-// beforeItChanges is a decision on evidence with stubs, whose next_change is not
-// compared where it is stale: what is no PERMIT for its age alone reads all
-// approvals for that, and a stub was made where there would be a PERMIT.
-func beforeItChanges(whole, d *policy.Decision) *policy.Decision {
-	c := *d
-	if slices.Contains(d.Codes(), policy.StatusStale) {
-		c.NextChange = whole.NextChange
-	}
-	return &c
+	return errors.Join(same("offline, by a replica's evidence", d, again), same("on what was submitted", d, replayedAs(d, direct)))
 }
 
 // A tally counts what has come up, so that the test cannot show nothing.
