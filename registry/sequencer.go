@@ -168,7 +168,7 @@ func (r *Registry) sequence(batch []*submission) []answer {
 		if err := answers[i].err; err != nil && !isRefusal(err) {
 			return refuse(r.fail(err))
 		} else if err != nil && s.together {
-			return refuse(err)
+			return refuse(errTogether)
 		}
 	}
 	if d.pending() == 0 {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/internal/yamldoc"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry/scenario"
 )
@@ -40,6 +42,9 @@ func simulateCommand() *cobra.Command {
 			s := &simulation{p: &printer{w: c.OutOrStdout()}, json: asJSON}
 			for _, f := range files {
 				for r, err := range f.Play(c.Context()) {
+					if _, ok := errors.AsType[*yamldoc.Mistakes](err); ok {
+						return &failure{exitUsage, fmt.Errorf("simulate:\n%w", err), "it was not played to its end; mend the file and play it again"}
+					}
 					if err != nil {
 						return failed("", fmt.Errorf("simulate: %w", err))
 					}

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,14 +25,16 @@ type base struct {
 	domains     []*attest.DomainApproval
 	ledgers     map[string][]*node
 	template    *node
+	// from says where an approval stands in the file.
+	from map[attest.Claims]string
 }
 
-type authority struct{ id, country, name string }
+type authority struct{ id, country, name, at string }
 
 // An entity is one of the base, by a short name of the file.
 type entity struct {
-	name, id, legalName, country string
-	formerNames, identifiers     []string
+	name, id, legalName, country, at string
+	formerNames, identifiers         []string
 }
 
 type site struct {
@@ -40,7 +43,7 @@ type site struct {
 }
 
 func readBase(n *node) *base {
-	b := &base{sites: make(map[string]site), ledgers: make(map[string][]*node)}
+	b := &base{sites: make(map[string]site), ledgers: make(map[string][]*node), from: make(map[attest.Claims]string)}
 	b.maxAge = 24 * time.Hour
 	if age := n.get("max_status_age"); age.given() {
 		var err error
@@ -68,8 +71,19 @@ func readBase(n *node) *base {
 	return b
 }
 
+// readOnce reads a base, or returns what has been read of it: several
+// scenarios may share one, and none changes it.
+func readOnce(n *node) *base {
+	b, ok := n.read.bases[n.at]
+	if !ok {
+		b = readBase(n)
+		n.read.bases[n.at] = b
+	}
+	return b
+}
+
 func (b *base) authority(n *node) {
-	a := authority{id: n.get("id").need(), country: n.get("country").need(), name: n.get("name").text()}
+	a := authority{id: n.get("id").need(), country: n.get("country").need(), name: n.get("name").text(), at: n.at}
 	n.get("id").is(a.id, identifier.Authority)
 	n.get("country").is(a.country, isocode.Country)
 	if a.name == "" {
@@ -102,7 +116,7 @@ func (b *base) isAuthority(n *node) string {
 }
 
 func (b *base) entity(n *node) {
-	e := &entity{name: n.get("id").need(), legalName: n.get("legal_name").need(), country: n.get("country").need(), formerNames: n.get("former_names").texts()}
+	e := &entity{at: n.at, name: n.get("id").need(), legalName: n.get("legal_name").need(), country: n.get("country").need(), formerNames: n.get("former_names").texts()}
 	n.get("country").is(e.country, isocode.Country)
 	if b.find(e.name) != nil {
 		n.get("id").wrong("stands twice")
@@ -126,6 +140,8 @@ func (b *base) entity(n *node) {
 	slices.SortFunc(ids, strongerFirst)
 	e.id = ids[0]
 	e.identifiers = append(e.identifiers, ids[1:]...) // nil where there is none
+	// Whether somebody registers it or not: approvals say the same of it.
+	b.check(n, e.registration("any", time.Unix(1, 0)))
 	b.entities = append(b.entities, e)
 }
 
@@ -286,13 +302,15 @@ func (b *base) domain(n *node, id, title string, terms attest.Terms) {
 func (b *base) check(n *node, c attest.Claims) {
 	h := c.Head()
 	h.Aud, h.IAT = origin, 1
-	for _, p := range problemsOf(attest.Check(c)) {
-		n.read.problems.Add(n.at, "%s: %s", p.Pointer, p.Message)
+	b.from[c] = n.at
+	_, err := attest.Payload(c)
+	for _, p := range problemsOf(err) {
+		n.wrong("%s", strings.TrimPrefix(p.Pointer+": "+p.Message, ": "))
 	}
 }
 
 func problemsOf(err error) attest.Problems {
-	if p, ok := err.(attest.Problems); ok { //nolint:errorlint // that is what Check returns
+	if p, ok := errors.AsType[attest.Problems](err); ok {
 		return p
 	}
 	if err != nil {
@@ -386,15 +404,46 @@ func empty(l attest.Limits) bool {
 
 // registrations are the base entities that an authority of their country
 // registers.
-func (b *base) registrations(from time.Time) (out []attest.Claims) {
+func (b *base) registrations(from time.Time) (out []statement) {
 	for _, e := range b.entities {
 		if iss := b.registrar(e.country); iss != "" {
-			out = append(out, &attest.Registration{
-				Common:    attest.Common{Iss: iss, Sub: attest.EntitySubject(e.id), JTI: fmt.Sprintf("REG-%s-%s", iss, e.name)},
-				Grant:     attest.Grant{NBF: date(from)},
-				LegalName: e.legalName, FormerNames: e.formerNames, Country: e.country, Identifiers: e.identifiers,
-			})
+			out = append(out, statement{e.at, e.registration(iss, from)})
 		}
 	}
 	return out
+}
+
+func (e *entity) registration(iss string, from time.Time) *attest.Registration {
+	return &attest.Registration{
+		Common:    attest.Common{Iss: iss, Sub: attest.EntitySubject(e.id), JTI: fmt.Sprintf("REG-%s-%s", iss, e.name), Aud: origin},
+		Grant:     attest.Grant{NBF: date(from)},
+		LegalName: e.legalName, FormerNames: e.formerNames, Country: e.country, Identifiers: e.identifiers,
+	}
+}
+
+// opening are the statements of the base, as they are logged after the root:
+// they take effect a minute after it, and everything else later.
+func (b *base) opening(begin time.Time) []statement {
+	out := b.registrations(begin.Add(time.Minute))
+	for _, s := range out {
+		s.claims.Head().IAT = date(begin)
+	}
+	for _, a := range b.approvals {
+		out = append(out, statement{b.from[a], a})
+	}
+	for _, d := range b.domains {
+		out = append(out, statement{b.from[d], d})
+	}
+	return out
+}
+
+// date says when the approvals are made. It is not known before the file has
+// been read, and nothing is changed afterwards.
+func (b *base) date(at time.Time) {
+	for _, a := range b.approvals {
+		a.IAT = date(at)
+	}
+	for _, d := range b.domains {
+		d.IAT = date(at)
+	}
 }

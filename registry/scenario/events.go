@@ -11,7 +11,13 @@ import (
 
 // An event is a statement of a scenario and when it is logged.
 type event struct {
-	at     time.Time
+	at time.Time
+	statement
+}
+
+// A statement is what a scenario logs, and the member of the file that says so.
+type statement struct {
+	from   string
 	claims attest.Claims
 }
 
@@ -49,7 +55,8 @@ func (r *eventReader) event(n *node) (event, bool) {
 	retroactive(c, at)
 	n.done()
 	r.check(n, c)
-	return event{at, c}, true
+	c.Head().IAT = date(at)
+	return event{at, statement{n.at, c}}, true
 }
 
 // retroactive says of what grants that it reaches back, where it does.

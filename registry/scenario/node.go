@@ -13,6 +13,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
 )
 
 // A node is a value of a file and where it stands. Its methods note what is
@@ -30,6 +31,19 @@ type reading struct {
 	problems attest.Problems
 	// times are all that the file names.
 	times []time.Time
+	// bases are those that have been read, by where they stand.
+	bases map[string]*base
+}
+
+// enough is how many mistakes are told: nobody reads on after so many.
+const enough = 100
+
+func (r *reading) full() bool { return len(r.problems) >= enough }
+
+func (r *reading) add(at, format string, args ...any) {
+	if !r.full() {
+		r.problems.Add(at, format, args...)
+	}
 }
 
 func decode(data []byte, r *reading) (*node, error) {
@@ -42,9 +56,7 @@ func decode(data []byte, r *reading) (*node, error) {
 	return &node{value: v, read: r}, nil
 }
 
-func (n *node) wrong(format string, args ...any) {
-	n.read.problems.Add(n.at, format, args...)
-}
+func (n *node) wrong(format string, args ...any) { n.read.add(n.at, format, args...) }
 
 // is reports what check says of a text.
 func (n *node) is(s string, check func(string) error) {
@@ -103,18 +115,15 @@ func (n *node) first(names ...string) *node {
 
 // done notes the members that nobody asked for.
 func (n *node) done() {
+	known := strings.Join(slices.Sorted(maps.Keys(n.used)), ", ")
 	for _, name := range slices.Sorted(maps.Keys(n.object())) {
+		if n.read.full() {
+			return
+		}
 		if !n.used[name] {
-			n.read.problems.Add(n.get(name).at, "unknown member; known are %s", strings.Join(slices.Sorted(maps.Keys(n.known(name))), ", "))
+			n.get(name).wrong("unknown member; known are %s", known)
 		}
 	}
-}
-
-// known are the members that were asked for, less the one just looked up.
-func (n *node) known(less string) map[string]bool {
-	m := maps.Clone(n.used)
-	delete(m, less)
-	return m
 }
 
 func (n *node) list() (out []*node) {
@@ -154,11 +163,13 @@ func (n *node) text() string {
 	}
 }
 
-// need is a text that has to be there.
+// need is a text that has to be there, and say something.
 func (n *node) need() string {
 	s := n.text()
-	if s == "" && !n.given() {
+	if !n.given() {
 		n.wrong("is missing")
+	} else if n.value == "" {
+		n.wrong("says nothing")
 	}
 	return s
 }
@@ -177,8 +188,8 @@ func (n *node) time() time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 || t.Nanosecond() != 0 {
-		n.wrong("%q is no time: want date, time and offset in whole seconds, such as 2026-05-04T09:00:00Z", s)
+	if err != nil || tooEarly(t) || t.Year() > 9999 || t.Nanosecond() != 0 {
+		n.wrong("%q is no time from 1971 on: want date, time and offset in whole seconds, such as 2026-05-04T09:00:00Z", s)
 		return time.Time{}
 	}
 	n.read.times = append(n.read.times, t.UTC())
@@ -192,6 +203,10 @@ func (n *node) needTime() time.Time {
 	}
 	return t
 }
+
+// tooEarly reports that there is no time before it at which a register could
+// be set up.
+func tooEarly(t time.Time) bool { return t.UTC().Year() < 1971 }
 
 func date(t time.Time) attest.NumericDate {
 	if t.IsZero() {
@@ -207,12 +222,11 @@ func (n *node) amount() attest.Amount {
 	if s == "" {
 		return ""
 	}
-	d, err := decimal.NewFromString(s)
-	if err != nil || strings.ContainsAny(s, "eE") || d.IsNegative() {
-		n.wrong("%q is no amount: want decimal digits, such as 250000 or 0.5", s)
+	if _, err := policy.NumberOf(s); err != nil {
+		n.wrong("%v", err)
 		return ""
 	}
-	return attest.Amount(d.String())
+	return attest.Amount(decimal.RequireFromString(s).String())
 }
 
 func (n *node) integer() int64 {

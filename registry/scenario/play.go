@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -46,14 +47,14 @@ func (r *Result) codes() []policy.Code {
 
 // Play plays the scenarios of a file, one after another, and yields two results
 // for each check, in the order in which a scenario's checks are taken. It ends
-// after an error, which is none of the file's but that a stage could not be set,
-// or that a statement of it was not logged.
+// after an error. What the register refuses to log is a mistake of the file and
+// told like those of [Parse], as *yamldoc.Mistakes; all else is none of it.
 func (f *File) Play(ctx context.Context) iter.Seq2[*Result, error] {
 	return func(yield func(*Result, error) bool) {
 		for _, s := range f.scenarios {
 			for r, err := range s.play(ctx) {
 				if err != nil {
-					yield(nil, fmt.Errorf("%s: scenario %s: %w", f.Name, s.id, err))
+					yield(nil, f.explain(s, err))
 					return
 				}
 				if !yield(r, nil) {
@@ -62,6 +63,14 @@ func (f *File) Play(ctx context.Context) iter.Seq2[*Result, error] {
 			}
 		}
 	}
+}
+
+// explain says where the file has said what a register does not take.
+func (f *File) explain(s *scenario, err error) error {
+	if m, ok := errors.AsType[*mistake](err); ok {
+		return f.doc.Explain(f.Name, attest.Problems{{Pointer: m.at, Message: fmt.Sprintf("scenario %s: no register takes this: %v", s.id, m.err)}})
+	}
+	return fmt.Errorf("%s: scenario %s: %w", f.Name, s.id, err)
 }
 
 func (s *scenario) play(ctx context.Context) iter.Seq2[*Result, error] {
@@ -100,9 +109,9 @@ func (s *scenario) play(ctx context.Context) iter.Seq2[*Result, error] {
 func (s *scenario) happen(ctx context.Context, st *stage, events []event, c *check) ([]event, error) {
 	for len(events) > 0 && !events[0].at.After(c.question.evidence) {
 		at := events[0].at
-		var batch []attest.Claims
+		var batch []statement
 		for len(events) > 0 && events[0].at.Equal(at) {
-			batch = append(batch, events[0].claims)
+			batch = append(batch, events[0].statement)
 			events = events[1:]
 		}
 		st.set(at)

@@ -77,6 +77,9 @@ func (b *base) question(check *node, template, over *node, ledgers map[string][]
 	if q.req == nil {
 		return q
 	}
+	if tooEarly(q.req.EffectiveAt.Time()) {
+		check.wrong("effective_at: want a time from 1971 on")
+	}
 	// Whatever is asked about stands before or after what happens.
 	check.read.times = append(check.read.times, q.req.EffectiveAt.Time())
 	q.at.EffectiveAt = q.req.EffectiveAt.Time()

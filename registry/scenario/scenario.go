@@ -31,6 +31,7 @@ const origin = "scenario.example/register"
 type File struct {
 	// Name is the file's.
 	Name      string
+	doc       *yamldoc.Doc
 	scenarios []*scenario
 }
 
@@ -64,12 +65,12 @@ func Parse(name string, data []byte) (*File, error) {
 	if err != nil {
 		return nil, yamldoc.InFile(name, err)
 	}
-	r := new(reading)
+	r := &reading{bases: make(map[string]*base)}
 	top, err := decode(doc.JSON(), r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	f := &File{Name: name}
+	f := &File{Name: name, doc: doc}
 	for _, free := range []string{"version", "conventions", "title", "note", "id"} {
 		top.get(free)
 	}
@@ -79,6 +80,9 @@ func Parse(name string, data []byte) (*File, error) {
 		list = append(list, top)
 	}
 	for _, n := range list {
+		if r.full() {
+			break
+		}
 		f.scenarios = append(f.scenarios, readScenario(n, shared, top))
 	}
 	if len(list) == 0 {
@@ -91,6 +95,9 @@ func Parse(name string, data []byte) (*File, error) {
 	begin := earliest(r.times)
 	for _, s := range f.scenarios {
 		s.begin = begin
+	}
+	for _, b := range r.bases {
+		b.date(begin)
 	}
 	return f, nil
 }
@@ -111,8 +118,7 @@ func readScenario(n, shared, top *node) *scenario {
 	if own := n.get("base"); n != top && own.given() {
 		stage = own
 	}
-	// Read anew for each: what is read is not shared.
-	s.base = readBase(&node{value: stage.value, at: stage.at, read: stage.read})
+	s.base = readOnce(stage)
 	template := s.template
 	if t := n.get("template_request"); t.given() {
 		template = t
@@ -126,8 +132,15 @@ func readScenario(n, shared, top *node) *scenario {
 	slices.SortStableFunc(s.events, func(a, b event) int { return a.at.Compare(b.at) })
 	ledgers := s.ledgersWith(n.get("ledger"))
 	s.lists = readRestricted(n.get("restricted_parties"))
-	for _, c := range n.get("checks").list() {
+	checks := n.get("checks")
+	for _, c := range checks.list() {
+		if n.read.full() {
+			break
+		}
 		s.checks = append(s.checks, s.check(c, template, ledgers))
+	}
+	if len(s.checks) == 0 {
+		checks.wrong("has no checks, so that nothing would be decided")
 	}
 	if n != top {
 		n.done()

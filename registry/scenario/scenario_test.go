@@ -2,13 +2,17 @@ package scenario_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/safeconduct/safeconduct/internal/yamldoc"
 	"github.com/safeconduct/safeconduct/registry/scenario"
 )
 
@@ -114,6 +118,14 @@ func TestMistakesAreNamedByLineAndMember(t *testing.T) {
 		{"a wrong check digit", "999900VARUNADEEP0174", "999900VARUNADEEP0175", "f.yaml:5: base/entities/0/lei"},
 		{"an entry of no list", "US_CCL: [5A001.b.1]}\n", "US_CCL: [5A01]}\n", "f.yaml:15: base/sandboxes/0/domain_approvals/0: /terms/in_scope"},
 		{"a negative amount", "250000.50", "-1", "f.yaml:17: base/sandboxes/0/value/per_transaction"},
+		{"an amount with a sign", "250000.50", "+1", "f.yaml:17: base/sandboxes/0/value/per_transaction"},
+		{"a country that says nothing", "id: auth-us, country: US", "id: auth-us, country: ''", "f.yaml:3: base/authorities/0/country: says nothing"},
+		{"a name in two lines", "legal_name: Varuna", `legal_name: "Varuna\nDeep"`, "f.yaml:5: base/entities/0: /legal_name: has the control character"},
+		{"a name in another normal form", "legal_name: Varuna", `legal_name: "Varune\u0301"`, "f.yaml:5: base/entities/0: /legal_name: is not in Unicode"},
+		{"a short name that no statement can have", "subject: varuna", "subject: a b", "f.yaml:10: base/entity_approvals/0/subject"},
+		{"an entry twice", "US_CCL: [5A001.b.1]}\n", "US_CCL: [5A001.b.1, 5A001.b.1]}\n", "f.yaml:15: base/sandboxes/0/domain_approvals/0: /terms/in_scope/US_CCL/1: stands twice"},
+		{"a time before all registers", "effective_at: 2026-02-01", "effective_at: 1970-01-01", "f.yaml:23: checks/0: effective_at: want a time from 1971 on"},
+		{"nothing to decide", "checks:\n  - {id: a, override: {}, expect: {decision: PERMIT, reasons: []}}\n", "checks: []\n", "f.yaml:22: checks: has no checks"},
 		{"no scenarios", "checks:", "check:", "unknown member"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -127,6 +139,74 @@ func TestMistakesAreNamedByLineAndMember(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What only a register finds wrong is a mistake of the file like any other.
+func TestWhatNoRegisterTakesIsNamedByLineAndMember(t *testing.T) {
+	for _, c := range []struct{ name, from, to, want string }{
+		{"the name of an authority", "id: auth-us, country: US", `id: auth-us, country: US, name: "A\nB"`, "f.yaml:3: base/authorities/0: scenario : no register takes this: /authorities/0/name: has the control"},
+		{
+			"an approval that is superseded and is not there", "id: PDA-1, authority: auth-us,", "id: PDA-1, authority: auth-us, supersedes: PDA-0,",
+			"f.yaml:15: base/sandboxes/0/domain_approvals/0: scenario : no register takes this: /supersedes: auth-us has no statement PDA-0",
+		},
+		{
+			"an event of a name that is taken", "type: suspend,", "type: suspend, id: TEA-1,",
+			"f.yaml:21: events/0: scenario : no register takes this: /jti: ",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(small, c.from, c.to, 1) +
+				"  - {id: b, override: {effective_at: 2026-04-01T00:00:00Z}, expect: {decision: DENY, reasons: [APPROVAL_SUSPENDED]}}\n"
+			f, err := scenario.Parse("f.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, err = range f.Play(context.Background()) {
+				if err != nil {
+					break
+				}
+			}
+			if _, ok := errors.AsType[*yamldoc.Mistakes](err); !ok || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestMistakesWithoutEndEnd(t *testing.T) {
+	var text strings.Builder
+	for i := range 30_000 {
+		fmt.Fprintf(&text, "m%d: 1\n", i)
+	}
+	_, err := scenario.Parse("f.yaml", []byte(text.String()))
+	var m *yamldoc.Mistakes
+	if !errors.As(err, &m) || len(m.List) > 100 || len(err.Error()) > 100_000 {
+		t.Fatalf("%d mistakes in %d bytes", len(m.List), len(err.Error()))
+	}
+	if strings.Contains(err.Error(), "known are base, checks, conventions, events, id, m0") {
+		t.Error("what is unknown is called known")
+	}
+}
+
+// A file is read once and may be played by several at a time; several
+// scenarios stand on one base.
+func TestPlayedConcurrently(t *testing.T) {
+	text := small + "scenarios:\n  - {id: s, checks: [{id: b, override: {}, expect: {decision: PERMIT, reasons: []}}]}\n"
+	f, err := scenario.Parse("f.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for r, err := range f.Play(context.Background()) {
+				if err != nil || !r.OK() {
+					t.Error(err, r)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestAmountsAreTheTextOfTheFile(t *testing.T) {

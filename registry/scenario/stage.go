@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -100,16 +102,16 @@ func newStage(ctx context.Context, s *scenario) (st *stage, err error) {
 	if _, err := st.reg.Init(ctx, root); err != nil {
 		return st, err
 	}
-	// The base takes effect a minute after the root, and everything else later.
-	base := s.registrations(s.begin.Add(time.Minute))
-	for _, a := range s.approvals {
-		base = append(base, a)
+	for some := range slices.Chunk(s.opening(s.begin), together) {
+		if err := st.submit(ctx, some); err != nil {
+			return st, err
+		}
 	}
-	for _, d := range s.domains {
-		base = append(base, d)
-	}
-	return st, st.submit(ctx, base)
+	return st, nil
 }
+
+// together is how many statements of a base are logged in one batch.
+const together = 500
 
 func (st *stage) root(ctx context.Context, s *scenario, vkey, cosigner string) ([]byte, error) {
 	root := &attest.Root{
@@ -140,27 +142,47 @@ func (st *stage) root(ctx context.Context, s *scenario, vkey, cosigner string) (
 			ID: a.id, Name: a.name, Countries: []string{a.country}, Officers: officers, Thresholds: attest.Thresholds{Granting: 1, Revoking: 1},
 		})
 	}
-	return attest.Sign(ctx, root, chief)
+	signed, err := attest.Sign(ctx, root, chief)
+	if p, ok := errors.AsType[attest.Problems](err); ok {
+		// What the file says in the root, it says of an authority.
+		for i, a := range s.authorities {
+			if strings.HasPrefix(p[0].Pointer, fmt.Sprintf("/authorities/%d/", i)) {
+				return nil, &mistake{a.at, err}
+			}
+		}
+	}
+	return signed, err
 }
+
+// A mistake is what a register does not take of a file, which shows only when
+// it is played.
+type mistake struct {
+	at  string
+	err error
+}
+
+func (m *mistake) Error() string { return m.err.Error() }
+func (m *mistake) Unwrap() error { return m.err }
 
 func (st *stage) set(t time.Time) { st.now.Store(&t) }
 
 // submit signs claims and logs them in one batch.
-func (st *stage) submit(ctx context.Context, claims []attest.Claims) error {
-	if len(claims) == 0 {
+func (st *stage) submit(ctx context.Context, batch []statement) error {
+	if len(batch) == 0 {
 		return nil
 	}
 	var statements [][]byte
-	for _, c := range claims {
-		h := c.Head()
-		h.Aud, h.IAT = origin, date(*st.now.Load())
-		s, err := attest.Sign(ctx, c, st.signers[h.Iss])
+	for _, s := range batch {
+		signed, err := attest.Sign(ctx, s.claims, st.signers[s.claims.Head().Iss])
 		if err != nil {
-			return fmt.Errorf("sign %s of %s: %w", h.JTI, h.Iss, err)
+			return &mistake{s.from, err}
 		}
-		statements = append(statements, s)
+		statements = append(statements, signed)
 	}
 	_, err := st.reg.SubmitTogether(ctx, statements...)
+	if refused, ok := errors.AsType[*registry.RefusedTogether](err); ok {
+		return &mistake{batch[refused.Statement].from, refused.Err}
+	}
 	return err
 }
 
