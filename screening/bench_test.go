@@ -26,6 +26,15 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// Entries of as many names as there may be: time is linear in them, too.
+func BenchmarkParseManyNames(b *testing.B) {
+	text := "# list: l\n# version: 1\n" + strings.Repeat("A"+manyNames(4999)+"\n", 10)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		parse(b, text)
+	}
+}
+
 func BenchmarkScreen(b *testing.B) {
 	l := parse(b, big())
 	for _, row := range []struct {

@@ -161,31 +161,58 @@ func spellings(words []string) []string {
 	return all
 }
 
-// dropForms takes legal forms off both ends.
+// dropForms takes legal forms off both ends. Where nothing else is there, what
+// is called by a legal form is called by all of it: "AO SPK" is a name.
 func dropForms(words []string) []string {
-	for len(words) > 0 {
-		if n := ends.match(words[len(words)-1], func(n int) []string { return words[max(0, len(words)-n):] }); n > 0 {
-			words = words[:len(words)-n]
-			continue
+	left := words
+	for len(left) > 0 {
+		n := len(left)
+		left = left[:n-atEnd(left)]
+		left = left[atStart(left):]
+		if len(left) == n {
+			return left
 		}
-		n := starts.match(words[0], func(n int) []string { return words[:min(n, len(words))] })
-		if n == 0 {
-			break
-		}
-		words = words[n:]
 	}
 	return words
 }
 
-// match returns the length of the longest phrase at an edge; part gives the
-// words there.
-func (f forms) match(edge string, part func(n int) []string) int {
-	for n := f.most[edge]; n > 0; n-- {
-		if words := part(n); len(words) == n && f.phrases[strings.Join(words, " ")] {
-			return n
+// atEnd returns how many words at the end are legal forms, as many as can be:
+// of "joint stock company limited" the longest form at the end, "company
+// limited", would leave a half one.
+func atEnd(words []string) int {
+	return most(len(words), func(done int) int { return ends.most[words[len(words)-1-done]] }, func(done, n int) bool {
+		return ends.phrases[strings.Join(words[len(words)-done-n:len(words)-done], " ")]
+	})
+}
+
+// atStart returns how many words at the beginning are legal forms.
+func atStart(words []string) int {
+	return most(len(words), func(done int) int { return starts.most[words[done]] }, func(done, n int) bool { return starts.phrases[strings.Join(words[done:done+n], " ")] })
+}
+
+// most returns how many of all words, counted from an edge, phrases can take;
+// longest says how many words a phrase has at most behind those that are taken.
+func most(all int, longest func(done int) int, is func(done, n int) bool) int {
+	taken := 0
+	reached := []bool{true}
+	for done := 0; done < len(reached) && done < all; done++ {
+		if !reached[done] {
+			continue
+		}
+		taken = done
+		for n := 1; n <= min(longest(done), all-done); n++ {
+			if is(done, n) {
+				for len(reached) <= done+n {
+					reached = append(reached, false)
+				}
+				reached[done+n] = true
+			}
 		}
 	}
-	return 0
+	if len(reached) > all && reached[all] {
+		taken = all
+	}
+	return taken
 }
 
 // unglue parts a word from the legal forms that it begins or ends with.

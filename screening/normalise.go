@@ -17,7 +17,8 @@ import (
 // full stops ("A.B.C." is "abc"); takes all other punctuation, symbols and
 // white space as space; and drops legal forms at the end and, where that is the
 // custom, at the beginning: "OOO Vega" is "Vega, Ltd.", but nothing is dropped
-// inside "The Company Store". Accents stay.
+// inside "The Company Store", and of what is only legal forms nothing is, since
+// there are companies called by them. Accents stay.
 //
 // It is idempotent, and takes time linear in the length of the name.
 func Normalise(name string) string {
@@ -61,11 +62,16 @@ func undot(name string) string {
 	}
 	words := strings.Split(name, " ")
 	for i, w := range words {
-		if dotted(strings.TrimRight(w, ",;")) {
+		if dotted(strings.TrimFunc(w, aroundWords)) {
 			words[i] = strings.ReplaceAll(w, ".", "")
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// aroundWords reports punctuation that a word of dotted letters may stand in.
+func aroundWords(r rune) bool {
+	return r != '.' && !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
 }
 
 // dotted reports whether a word is at least two letters, with a full stop after

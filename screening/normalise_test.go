@@ -37,7 +37,13 @@ func TestNormalise(t *testing.T) {
 		{"limited brands", "Limited Brands"},
 		{"company x", "Company X, S.A."},
 		{"3m", "3M Company|3M Co."},
-		{"", "|PLC|Co., Ltd.|---|™|…|有限公司|OOO|G.m.b.H. & Co. KG|\u200b\u202e"},
+		{"", "|---|™|…|\u200b\u202e"},
+		{"plc", "PLC|P.L.C.|plc"},
+		{"co ltd", "Co., Ltd.|CO LTD"},
+		{"pte ooo", "PTE OOO|«PTE» OOO"},
+		{"gmbh co kg", "G.m.b.H. & Co. KG"},
+		{"vinh long", "Vinh Long Joint Stock Company Ltd|Vinh Long Joint Stock Co., Ltd.|Vinh Long Limited Liability Company, Limited|Vinh Long Open Joint-Stock Company (Inc.)"},
+		{"grupo w", `Grupo W S.A.|"Grupo W S.A."|«Grupo W S.A.»|(Grupo W S.A.)|Grupo W (S.A.)`},
 	} {
 		for _, name := range strings.Split(row.names, "|") {
 			if got := screening.Normalise(strings.TrimSuffix(name, "\n\t\t\t")); got != row.want {

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -177,12 +176,12 @@ func (b *builder) finish(data []byte) (*List, error) {
 		for _, id := range e.ids {
 			l.ids[id] = append(l.ids[id], i)
 		}
-		var had []string
 		for n, name := range e.names {
 			for _, key := range keys(name) {
-				if !slices.Contains(had, key) {
-					had = append(had, key)
-					l.names[key] = append(l.names[key], place{i, int32(n)})
+				// The entry's other names with this key stand right before.
+				at := l.names[key]
+				if len(at) == 0 || at[len(at)-1].entry != i {
+					l.names[key] = append(at, place{i, int32(n)})
 				}
 			}
 		}

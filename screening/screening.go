@@ -19,8 +19,8 @@
 // nothing else: an accent or another order of words makes another name, except
 // as said below of the Consolidated Screening List. An ampersand is
 // punctuation and also the word and: "A & B" is "A B" and "A and B". What is
-// only punctuation and legal forms, such as "PLC", is the name of nobody and
-// equals nothing. Letters of other scripts that look alike are not the same:
+// only punctuation is the name of nobody and equals nothing; what is only legal
+// forms, such as "AO SPK", equals itself alone. Letters of other scripts that look alike are not the same:
 // homoglyphs are found by other tools.
 //
 // # Which identifiers are equal

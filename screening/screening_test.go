@@ -135,7 +135,8 @@ func TestIdentifiersFirst(t *testing.T) {
 		},
 		{"an identifier's own spelling only", screening.Party{IDs: []string{"PAN:AAVCD1234K", "pan:aavcd1234k", "iec:AAVCD1234K", "AAVCD1234K", ""}}, []string{}},
 		{"an identifier is no name", screening.Party{Names: []string{"pan:AAVCD1234K"}, IDs: []string{"Varuna Deep"}}, []string{}},
-		{"legal forms alone name nobody", screening.Party{Names: []string{"PLC", "Ltd.", "", "---"}}, []string{}},
+		{"punctuation alone names nobody", screening.Party{Names: []string{"Ltd.", "", "---"}}, []string{}},
+		{"legal forms alone name who is called by them", screening.Party{Names: []string{"P.L.C."}}, []string{"name P.L.C. = PLC: PLC"}},
 		{"part of a name is another name", screening.Party{Names: []string{"Varuna"}}, []string{}},
 	} {
 		if diff := cmp.Diff(row.want, shown(l.Screen(row.party))); diff != "" {
@@ -206,7 +207,8 @@ func TestFollowTheMoney(t *testing.T) {
 			{"НАУТИЛУС АКУСТИКА", "F-1"},
 			{"mariner acoustics", "F-1"},
 			{"Kraken Group", "F-2"},
-			{"KG", ""},
+			{"KG", "F-2"},
+			{"GmbH & Co. KG", ""},
 			{"Uninvolved Relative", ""},
 			{"1 Quay", ""},
 		} {

@@ -89,7 +89,7 @@ func screenable(c *cobra.Command, names, ids []string) error {
 	}
 	for _, name := range names {
 		if screening.Normalise(name) == "" {
-			return usage(c, fmt.Errorf("screen: %q names nobody: nothing is left of it without punctuation and legal form", name))
+			return usage(c, fmt.Errorf("screen: %q names nobody: nothing is left of it without punctuation", name))
 		}
 	}
 	return nil
