@@ -60,7 +60,7 @@ func clean(args []any) []any {
 				switch {
 				case r == '\n' || r == '\t':
 					return r
-				case r < ' ' || r == 0x7f, r >= 0x80 && r < 0xa0, r >= 0x200e && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+				case r < ' ' || r == 0x7f, r >= 0x80 && r < 0xa0, r == 0x61c, r >= 0x2028 && r <= 0x2029, r >= 0x200e && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
 					return -1
 				}
 				return r

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -123,9 +124,9 @@ func (r *rechecking) all(c *cobra.Command, args []string) (*rechecked, error) {
 	out := &rechecked{Since: r.then, Changed: []changedRequest{}}
 	var files []string
 	for _, a := range args {
-		in, err := filepath.Glob(filepath.Join(a, "*.yaml"))
-		if err != nil || len(in) == 0 {
-			in = []string{a}
+		in, err := requestsIn(a)
+		if err != nil {
+			return nil, &failure{exitUsage, fmt.Errorf("recheck: %w", err), "nothing was decided"}
 		}
 		files = append(files, in...)
 	}
@@ -144,6 +145,25 @@ func (r *rechecking) all(c *cobra.Command, args []string) (*rechecked, error) {
 		}
 	}
 	return out, nil
+}
+
+// requestsIn are the .yaml files of a directory, or the file itself. A pattern
+// in a name is no pattern: the directory is called so.
+func requestsIn(name string) ([]string, error) {
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return []string{name}, nil //nolint:nilerr // what it is, reading it tells
+	}
+	var files []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == ".yaml" {
+			files = append(files, filepath.Join(name, e.Name()))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("%s has no .yaml files", name)
+	}
+	return files, nil
 }
 
 // decide decides on what was logged by then; hindsight says what has come since.
