@@ -184,7 +184,7 @@ func (n *node) texts() []string {
 
 func (n *node) time() time.Time {
 	s := n.text()
-	if s == "" {
+	if s == "" && n.value != "" {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, s)
@@ -219,7 +219,7 @@ func date(t time.Time) attest.NumericDate {
 // shortest form.
 func (n *node) amount() attest.Amount {
 	s := n.text()
-	if s == "" {
+	if s == "" && n.value != "" {
 		return ""
 	}
 	if _, err := policy.NumberOf(s); err != nil {
