@@ -96,14 +96,14 @@ func (b *base) authority(n *node) {
 	n.done()
 }
 
-// registrar is the authority of a country, "" where there is none.
-func (b *base) registrar(country string) string {
+// registrars are the authorities of a country.
+func (b *base) registrars(country string) (out []string) {
 	for _, a := range b.authorities {
 		if a.country == country {
-			return a.id
+			out = append(out, a.id)
 		}
 	}
-	return ""
+	return out
 }
 
 // isAuthority checks that the base has an authority.
@@ -140,6 +140,11 @@ func (b *base) entity(n *node) {
 	slices.SortFunc(ids, strongerFirst)
 	e.id = ids[0]
 	e.identifiers = append(e.identifiers, ids[1:]...) // nil where there is none
+	for _, other := range b.entities {
+		if i := slices.IndexFunc(ids, func(id string) bool { return id == other.id || slices.Contains(other.identifiers, id) }); i >= 0 {
+			n.wrong("has the identifier %s of %s", ids[i], other.name)
+		}
+	}
 	// Whether somebody registers it or not: approvals say the same of it.
 	b.check(n, e.registration("any", time.Unix(1, 0)))
 	b.entities = append(b.entities, e)
@@ -223,13 +228,19 @@ func (b *base) approval(n *node) {
 		ApprovedSites: b.approvedSites(n.first("sites", "approved_sites")), ExpirySavings: savings(n.get("expiry_savings")),
 		Obligations: obligations(n.get("obligations")),
 	}
-	for _, r := range n.first("authorised_roles", "roles").texts() {
+	for _, r := range n.first("authorised_roles", "roles").limits() {
 		a.AuthorisedRoles = append(a.AuthorisedRoles, attest.Role(r))
 	}
-	for _, it := range n.first("eligible_items", "items").list() {
-		a.EligibleItems = append(a.EligibleItems, attest.Item{
-			List: it.get("list").need(), Entry: it.get("entry").need(), Limitation: it.get("limitation").text(), Sites: it.get("sites").texts(),
-		})
+	items := n.first("eligible_items", "items")
+	if l := items.list(); items.given() && len(l) == 0 {
+		items.wrong("lists nothing; leave it out where there is no limit")
+	}
+	for _, it := range items.list() {
+		e := attest.Item{List: it.get("list").need(), Entry: it.get("entry").need(), Sites: it.get("sites").limits()}
+		if l := it.get("limitation"); l.given() {
+			e.Limitation = l.need()
+		}
+		a.EligibleItems = append(a.EligibleItems, e)
 		it.done()
 	}
 	if c := n.get("conditions"); len(c.object()) > 0 {
@@ -355,14 +366,14 @@ func readLimits(n *node) attest.Limits { return override(attest.Limits{}, n) }
 
 // override returns the limits with those that n gives.
 func override(l attest.Limits, n *node) attest.Limits {
-	scope := func(name string, s *attest.Scope) {
+	scope := func(name string, s *attest.Scope, entriesOf func(*node) []string) {
 		m := n.get(name)
 		if !m.given() {
 			return
 		}
 		*s = nil
 		for list := range m.object() {
-			if entries := m.get(list).texts(); entries != nil {
+			if entries := entriesOf(m.get(list)); entries != nil {
 				if *s == nil {
 					*s = make(attest.Scope)
 				}
@@ -370,11 +381,15 @@ func override(l attest.Limits, n *node) attest.Limits {
 			}
 		}
 	}
-	scope("in_scope", &l.InScope)
-	scope("excluded", &l.Excluded)
+	scope("in_scope", &l.InScope, (*node).limits)
+	if m := n.get("in_scope"); m.given() && len(m.object()) == 0 {
+		m.wrong("lists nothing; leave it out where there is no limit")
+	}
+	// To exclude nothing is no limit, and says so.
+	scope("excluded", &l.Excluded, (*node).texts)
 	texts := func(name string, to *[]string) {
 		if m := n.get(name); m.given() {
-			*to = m.texts()
+			*to = m.limits()
 		}
 	}
 	texts("allowed_end_uses", &l.AllowedEndUses)
@@ -383,7 +398,7 @@ func override(l attest.Limits, n *node) attest.Limits {
 		l.MaxClassification = attest.Level(m.text())
 	}
 	if m := n.get("nationality"); m.given() {
-		l.Nationality = &attest.Nationality{Permitted: m.get("permitted").texts(), Prohibited: m.get("prohibited").texts()}
+		l.Nationality = &attest.Nationality{Permitted: m.get("permitted").limits(), Prohibited: m.get("prohibited").texts()}
 		m.done()
 	}
 	if m := n.get("value"); m.given() {
@@ -402,11 +417,11 @@ func empty(l attest.Limits) bool {
 		l.MaxClassification == "" && l.Nationality == nil && l.Value == nil && l.Quantity == nil
 }
 
-// registrations are the base entities that an authority of their country
-// registers.
+// registrations are the base entities as every authority of their country
+// registers them.
 func (b *base) registrations(from time.Time) (out []statement) {
 	for _, e := range b.entities {
-		if iss := b.registrar(e.country); iss != "" {
+		for _, iss := range b.registrars(e.country) {
 			out = append(out, statement{e.at, e.registration(iss, from)})
 		}
 	}

@@ -136,8 +136,8 @@ func (r *eventReader) onApproval(n *node, typ attest.EventType) attest.Claims {
 // speaker is who says what happens to an entity: the authority that registered
 // it, else the first that approved it.
 func (r *eventReader) speaker(n *node, e *entity) string {
-	if iss := r.registrar(e.country); iss != "" {
-		return iss
+	if all := r.registrars(e.country); all != nil {
+		return all[0]
 	}
 	i := slices.IndexFunc(r.approvals, func(a *attest.EntityApproval) bool { return a.Entity() == e.id })
 	if i < 0 {

@@ -88,6 +88,10 @@ func (n *node) get(name string) *node {
 		n.used = make(map[string]bool)
 	}
 	n.used[name] = true
+	return n.member(name)
+}
+
+func (n *node) member(name string) *node {
 	child := &node{at: n.at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name), read: n.read}
 	if m, ok := n.value.(map[string]any); ok {
 		child.value = m[name]
@@ -121,7 +125,7 @@ func (n *node) done() {
 			return
 		}
 		if !n.used[name] {
-			n.get(name).wrong("unknown member; known are %s", known)
+			n.member(name).wrong("unknown member; known are %s", known)
 		}
 	}
 }
@@ -178,6 +182,16 @@ func (n *node) texts() []string {
 	var out []string
 	for _, e := range n.list() {
 		out = append(out, e.need())
+	}
+	return out
+}
+
+// limits are texts that restrict: none at all is no limit, and an empty list
+// would read as one that nothing passes.
+func (n *node) limits() []string {
+	out := n.texts()
+	if n.given() && len(out) == 0 {
+		n.wrong("lists nothing; leave it out where there is no limit")
 	}
 	return out
 }

@@ -129,6 +129,15 @@ func TestMistakesAreNamedByLineAndMember(t *testing.T) {
 		{"an entry twice", "US_CCL: [5A001.b.1]}\n", "US_CCL: [5A001.b.1, 5A001.b.1]}\n", "f.yaml:15: base/sandboxes/0/domain_approvals/0: /terms/in_scope/US_CCL/1: stands twice"},
 		{"a time before all registers", "effective_at: 2026-02-01", "effective_at: 1970-01-01", "f.yaml:23: checks/0: effective_at: want a time from 1971 on"},
 		{"nothing to decide", "checks:\n  - {id: a, override: {}, expect: {decision: PERMIT, reasons: []}}\n", "checks: []\n", "f.yaml:22: checks: has no checks"},
+		{"an empty list that would be no limit", "value: {currency: USD, per_transaction: 250000.50}", "allowed_end_uses: []", "base/sandboxes/0/allowed_end_uses: lists nothing"},
+		{"an empty scope of a list", "US_CCL: [5A001.b.1]}\n", "US_CCL: []}\n", "base/sandboxes/0/in_scope/US_CCL: lists nothing"},
+		{"an empty scope", "in_scope: {US_CCL: [5A001.b.1]}", "in_scope: {}", "base/sandboxes/0/in_scope: lists nothing"},
+		{"roles that are none", "{id: TEA-1,", "{id: TEA-1, roles: [],", "f.yaml:10: base/entity_approvals/0/roles: lists nothing"},
+		{"items that are none", "{id: TEA-1,", "{id: TEA-1, items: [],", "f.yaml:10: base/entity_approvals/0/items: lists nothing"},
+		{"sites of an item that are none", "{id: TEA-1,", "{id: TEA-1, items: [{list: US_CCL, entry: 5A001.b.1, sites: []}],", "f.yaml:10: base/entity_approvals/0/items/0/sites: lists nothing"},
+		{"a limitation without words", "{id: TEA-1,", "{id: TEA-1, items: [{list: US_CCL, entry: 5A001.b.1, limitation: ''}],", "f.yaml:10: base/entity_approvals/0/items/0/limitation: says nothing"},
+		{"reasons under another name", "reasons: []", "reason: [SITE_NOT_APPROVED]", "f.yaml:23: checks/0/expect/reason: unknown member"},
+		{"one identifier for two", "999900VARUNADEEP0174", "999900HALCYONMAR0134", "f.yaml:6: base/entities/1: has the identifier"},
 		{"no scenarios", "checks:", "check:", "unknown member"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
