@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +50,7 @@ func params(dir string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor": waitFor, "waitsick": waitSick, "eventually": eventually, "flip": flip, "rot": rot, "status": exitStatus,
+			"postdate": postdate,
 		},
 	}
 }
@@ -101,6 +106,36 @@ func eventually(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s goes on failing: %v", strings.Join(args, " "), err)
+}
+
+// postdate ADDR ADDR2 serves at the second address what the register at the
+// first does, with every batch of the log an hour later.
+func postdate(ts *testscript.TestScript, _ bool, args []string) {
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: args[0]})
+		r.Out.Header.Del("Accept-Encoding") // it is read here
+	}}
+	batch := regexp.MustCompile(`(safeconduct/status/v1\n\d+\n)(\d{13})\n`)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if !strings.HasPrefix(r.Request.URL.Path, "/tile/entries/") {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		body = batch.ReplaceAllFunc(body, func(m []byte) []byte {
+			at, _ := strconv.ParseInt(string(m[len(m)-14:len(m)-1]), 10, 64)
+			return fmt.Appendf(m[:len(m)-14], "%d\n", at+time.Hour.Milliseconds())
+		})
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return nil
+	}
+	ln, err := net.Listen("tcp", args[1])
+	ts.Check(err)
+	srv := &http.Server{Handler: proxy, ReadHeaderTimeout: time.Minute}
+	go srv.Serve(ln) //nolint:errcheck // it ends with the script
+	ts.Defer(func() { srv.Close() })
 }
 
 // flip FILE TEXT changes the character after the first TEXT in FILE.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry/client"
@@ -55,7 +56,7 @@ func recheckCommand() *cobra.Command {
 			if len(r.lists) > 0 && r.trust == nil {
 				return usage(c, errors.New("recheck: --screen goes with --trust: without evidence it is the register that screens"))
 			}
-			if r.then, err = timeAt(c.Context(), r.url, size); err != nil {
+			if err := r.fetchLeaf(c.Context(), size); err != nil {
 				return undecided(reachHint(err), fmt.Errorf("recheck: what the log had at size %d: %w", size, err))
 			}
 			answer, err := r.all(c, args)
@@ -85,8 +86,12 @@ type rechecking struct {
 	cl         *client.Client
 	trust      *verify.Trust
 	lists      []*screening.List
-	// then is the time of the batch that ended at the size.
-	then time.Time
+	// size is that of since, leaf the hash of the leaf that ends its tree, and then
+	// the time in it; proven says that evidence has shown it there.
+	size   int64
+	leaf   tlog.Hash
+	then   time.Time
+	proven bool
 }
 
 // rechecked is what recheck answers.
@@ -107,17 +112,44 @@ type changedRequest struct {
 	Statements []policy.Ref  `json:"statements"`
 }
 
-// timeAt is the time of the status leaf that ends a tree of that size.
-func timeAt(ctx context.Context, url string, size int64) (time.Time, error) {
-	leaf, err := (&tlogtiles.Client{BaseURL: url}).Leaf(ctx, size-1, size)
+// fetchLeaf fetches the status leaf that ends a tree of the size asked about, and
+// takes its time. It is the register's word until it is proven.
+func (r *rechecking) fetchLeaf(ctx context.Context, size int64) error {
+	leaf, err := (&tlogtiles.Client{BaseURL: r.url}).Leaf(ctx, size-1, size)
 	if err != nil {
-		return time.Time{}, err
+		return err
 	}
 	s, err := verify.ParseStatusLeaf(leaf)
 	if err != nil {
-		return time.Time{}, errors.New("no batch ended there: name the size of a checkpoint")
+		return errors.New("no batch ended there: name the size of a checkpoint")
 	}
-	return s.Time, nil
+	r.size, r.leaf, r.then = size, tlog.RecordHash(leaf), s.Time
+	return nil
+}
+
+// proveLeaf proves that the leaf stands in the tree of evidence that was
+// checked: a register that names another time would hide what has changed.
+func (r *rechecking) proveLeaf(ctx context.Context, evidence []byte) error {
+	e, err := verify.Parse(evidence)
+	if err != nil {
+		return err
+	}
+	cp, err := verify.ParseCheckpoint([]byte(e.Checkpoint))
+	if err != nil {
+		return err
+	}
+	if r.size > cp.Tree.N {
+		return fmt.Errorf("the evidence is of size %d, which is less than --since %d", cp.Tree.N, r.size)
+	}
+	// What is read is checked against the tree's hash.
+	hashes, err := (&tlogtiles.Client{BaseURL: r.url}).Hashes(ctx, cp.Tree).ReadHashes([]int64{tlog.StoredHashIndex(0, r.size-1)})
+	if err != nil {
+		return fmt.Errorf("prove the time of size %d: %w", r.size, err)
+	}
+	if hashes[0] != r.leaf {
+		return fmt.Errorf("the log of the evidence has another leaf at the end of size %d than the register showed: do not rely on this register", r.size)
+	}
+	return nil
 }
 
 func (r *rechecking) all(c *cobra.Command, args []string) (*rechecked, error) {
@@ -181,7 +213,15 @@ func (r *rechecking) decide(ctx context.Context, req *policy.Request) (*policy.D
 	if err != nil {
 		return nil, err
 	}
-	return verify.Decide(evidence, r.trust, req, req.Times(time.Now()), r.lists...)
+	d, err := verify.Decide(evidence, r.trust, req, req.Times(time.Now()), r.lists...)
+	if err == nil && !r.proven {
+		err = r.proveLeaf(ctx, evidence)
+		r.proven = err == nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func (a *rechecked) print(p *printer) {
