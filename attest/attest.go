@@ -166,6 +166,22 @@ func TagOf(iss, jti string) Tag {
 	return sha256.Sum256([]byte(iss + "\x00" + jti))
 }
 
+// LineageOf reports whether a statement belongs to a lineage, and returns the jti
+// of the one before that says which: what it supersedes or is on. "" begins one.
+func LineageOf(c Claims) (before string, of bool) {
+	switch c := c.(type) {
+	case *Event:
+		return c.Target, true
+	case *Succession:
+		return c.Target, true
+	default:
+		if g := GrantOf(c); g != nil {
+			return g.Supersedes, true
+		}
+		return "", false
+	}
+}
+
 // A Lineage finds the tag of a statement among the statements of its subject:
 // it is called with each in log order, and knows what it has seen. The zero
 // Lineage has seen none.
@@ -212,18 +228,12 @@ func (l *Lineage) Next(c Claims) (Tag, error) {
 }
 
 func (l *Lineage) tag(c Claims, id [2]string) (Tag, error) {
-	before := ""
-	switch c := c.(type) {
-	case *Root, *EntityEvent:
+	before, of := LineageOf(c)
+	switch {
+	case !of:
 		return Tag{}, nil
-	case *Event:
-		before = c.Target
-	case *Succession:
-		before = c.Target
-	default:
-		if before = GrantOf(c).Supersedes; before == "" {
-			return TagOf(id[0], id[1]), nil
-		}
+	case before == "":
+		return TagOf(id[0], id[1]), nil
 	}
 	tag, ok := l.tags[[2]string{id[0], before}]
 	if !ok {

@@ -32,6 +32,8 @@ const (
 	KindEntityEvent Kind = "entity-event"
 	// KindSuccession passes an approval on to another entity.
 	KindSuccession Kind = "succession"
+	// KindFreeze takes an authority's own key out of use.
+	KindFreeze Kind = "freeze"
 )
 
 // VCT is the verifiable credential type that an entity approval names.
@@ -48,6 +50,7 @@ var kinds = map[string]func() Claims{
 	KindEvent.typ():          func() Claims { return new(Event) },
 	KindEntityEvent.typ():    func() Claims { return new(EntityEvent) },
 	KindSuccession.typ():     func() Claims { return new(Succession) },
+	KindFreeze.typ():         func() Claims { return new(Freeze) },
 }
 
 func (k Kind) typ() string {
@@ -56,6 +59,10 @@ func (k Kind) typ() string {
 	}
 	return "safeconduct-" + string(k) + "+jwt"
 }
+
+// ChangesTrust reports whether a statement of the kind changes who may sign: it
+// stands in the history of root, and is opened with [OpenRoot].
+func (k Kind) ChangesTrust() bool { return k == KindRoot || k == KindFreeze }
 
 // NewClaims returns empty claims of the kind, nil for an unknown one.
 func NewClaims(k Kind) Claims {
@@ -66,8 +73,8 @@ func NewClaims(k Kind) Claims {
 }
 
 // Claims are what a statement says: *[Root], *[Registration],
-// *[EntityApproval], *[DomainApproval], *[Consent], *[Event], *[EntityEvent] or
-// *[Succession].
+// *[EntityApproval], *[DomainApproval], *[Consent], *[Event], *[EntityEvent],
+// *[Succession] or *[Freeze].
 type Claims interface {
 	// Kind returns the kind of statement.
 	Kind() Kind

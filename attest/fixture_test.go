@@ -317,7 +317,7 @@ func everyKind(w *world) []attest.Claims {
 	return []attest.Claims{
 		w.claims, registration(), entityApproval(), domainApproval(), consent(),
 		entityEvent(attest.Rename), entityEvent(attest.Merger), entityEvent(attest.ChangeOfControl), succession(),
-		event(attest.Suspend), event(attest.Lift), event(attest.Revoke), event(attest.Withdraw),
+		event(attest.Suspend), event(attest.Lift), event(attest.Revoke), event(attest.Withdraw), w.freeze("FRZ-1", w.alice),
 	}
 }
 
@@ -331,6 +331,7 @@ var typ = map[attest.Kind]string{
 	attest.KindEvent:          "safeconduct-event+jwt",
 	attest.KindEntityEvent:    "safeconduct-entity-event+jwt",
 	attest.KindSuccession:     "safeconduct-succession+jwt",
+	attest.KindFreeze:         "safeconduct-freeze+jwt",
 }
 
 func header(alg, kid, typ string) string {

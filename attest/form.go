@@ -39,6 +39,12 @@ var algorithms = jws.Algorithms()
 // ClaimsUnsafe returns what the statement says, on nobody's word.
 func (u *Unopened) ClaimsUnsafe() Claims { return u.claims }
 
+// SignedBy reports whether a line of the statement names the key. Nothing has
+// been verified.
+func (u *Unopened) SignedBy(kid string) bool {
+	return slices.ContainsFunc(u.lines, func(l line) bool { return l.kid == kid })
+}
+
 // Parse reads the byte form and the claims of a statement and checks no
 // signature. It returns a *[Refusal].
 func Parse(statement []byte) (*Unopened, error) {

@@ -29,7 +29,7 @@ func FuzzParsePayload(f *testing.F) {
 	w := newWorld(f)
 	kinds := []attest.Kind{
 		attest.KindRoot, attest.KindRegistration, attest.KindEntityApproval, attest.KindDomainApproval,
-		attest.KindConsent, attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession,
+		attest.KindConsent, attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindFreeze,
 	}
 	for _, c := range everyKind(w) {
 		for i, k := range kinds {

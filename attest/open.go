@@ -28,9 +28,18 @@ func (u *Unopened) Open(root *TrustRoot) (*Statement, error) {
 	if root == nil {
 		return nil, forbidden("there is no trust root to open it with")
 	}
-	if u.claims.Kind() == KindRoot {
+	switch c := u.claims.(type) {
+	case *Root:
 		return OpenRoot(u.raw, root)
+	case *Freeze:
+		return u.openFreeze(c, root)
+	default:
+		return u.open(root)
 	}
+}
+
+// open is Open for what changes no trust.
+func (u *Unopened) open(root *TrustRoot) (*Statement, error) {
 	h := u.claims.Head()
 	if h.Aud != root.root.Aud {
 		return nil, Refuse(Forbidden, Problems{{Pointer: "/aud", Message: fmt.Sprintf("is addressed to the register %q; this one is %q", h.Aud, root.root.Aud)}})
@@ -47,6 +56,9 @@ func (u *Unopened) Open(root *TrustRoot) (*Statement, error) {
 		}
 		if _, compromised := root.CompromisedSince(l.kid); compromised {
 			return nil, forbidden("key %s of authority %s is declared compromised", l.kid, h.Iss)
+		}
+		if root.frozen[l.kid] {
+			return nil, forbidden("key %s of authority %s is frozen; sign with another key, or have a trust root thaw it", l.kid, h.Iss)
 		}
 		if err := l.verify(k.key, u.claims.Kind().typ()); err != nil {
 			return nil, forbidden("%w", err)
@@ -84,6 +96,8 @@ func (a *Authority) threshold(c Claims) int64 {
 		if e.Event.Revokes() {
 			return a.Thresholds.Revoking
 		}
+	case *Freeze:
+		return a.Thresholds.Revoking
 	case *EntityEvent:
 		if e.Event == ChangeOfControl {
 			return a.Thresholds.Revoking

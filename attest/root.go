@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -126,10 +125,13 @@ type Authority struct {
 	Jurisdiction Jurisdiction `json:"jurisdiction,omitzero"`
 	// Compromised are the keys that are not to be trusted (RULES R20).
 	Compromised []Compromised `json:"compromised,omitzero"`
+	// Thawed are keys whose freezes this version undoes; it says nothing of later
+	// ones.
+	Thawed []string `json:"thawed,omitzero"`
 }
 
-// Thresholds are counted in officers. Suspending, revoking, withdrawing and a
-// change of control need Revoking, all else, lifts included, Granting.
+// Thresholds are counted in officers. Suspending, revoking, withdrawing, a freeze
+// and a change of control need Revoking, all else, lifts included, Granting.
 type Thresholds struct {
 	Granting int64 `json:"granting"`
 	Revoking int64 `json:"revoking"`
@@ -151,6 +153,10 @@ type Jurisdiction struct {
 type Compromised struct {
 	Kid   string `json:"kid"`
 	Since int64  `json:"since,omitzero"`
+	// False are the jtis of those suspensions, revocations, withdrawals and changes of control
+	// that become void by it and that the authority declares false: that it never
+	// made them, and does not make them again by another key.
+	False []string `json:"false,omitzero"`
 }
 
 // Kind returns [KindRoot].
@@ -266,7 +272,11 @@ func (a *Authority) check(p *checker, keys keyring) {
 		if !isThumbprint(c.Kid) || c.Since < 0 {
 			p.element("/compromised", i).Add("", "wants a kid, an RFC 7638 thumbprint, and the log index since which the key is not trusted")
 		}
+		for j, jti := range c.False {
+			p.element("/compromised", i).element("/false", j).is("", jti, identifier.JTI)
+		}
 	}
+	a.checkThawed(p)
 }
 
 // isThumbprint reports whether s has the form of an RFC 7638 thumbprint: strict
@@ -329,21 +339,24 @@ type TrustRoot struct {
 	root *Root
 	st   *Statement
 	keys keyring
-	// compromised are the declarations that hold: of each authority those of
-	// the newest version that lists it, so that to remove an authority does
-	// not make its stolen keys good again.
-	compromised map[string][]Compromised
+	Distrust
+	// frozen are the keys that are frozen.
+	frozen map[string]bool
 }
 
-// OpenRoot opens a trust root. With a previous version it must be the next
-// one, signed by the thresholds of both. Without, it is signed by its own
-// threshold only, which anybody can do: the caller must know its leaf hash. Of a
-// version after the first, signatures by others, who may be officers of the one
-// before, are then not looked at. It returns a *[Refusal].
+// OpenRoot opens what stands in the history of root: a trust root or, with what
+// is in force before it, a [Freeze]. A root must be the next version after the
+// previous one, signed by the thresholds of both. Without a previous one it is
+// signed by its own threshold only, which anybody can do: the caller must know
+// its leaf hash. Of a version after the first, signatures by others, who may be
+// officers of the one before, are then not looked at. It returns a *[Refusal].
 func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 	u, err := Parse(statement)
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := u.claims.(*Freeze); ok {
+		return u.Open(previous)
 	}
 	r, ok := u.claims.(*Root)
 	if !ok {
@@ -381,11 +394,15 @@ func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 			}
 		}
 	}
-	t.inherit(previous)
+	if previous == nil {
+		previous = new(TrustRoot)
+	}
+	t.Distrust = previous.After(r)
+	t.thaw(previous)
 	if n := officers(s.signers); n < s.threshold {
 		return nil, forbidden("%d of the %d root officers of version %d have signed; %d missing", n, s.threshold, r.Version, s.threshold-n)
 	}
-	if previous != nil {
+	if previous.root != nil {
 		if err := previous.precedes(r, officers(old)); err != nil {
 			return nil, err
 		}
@@ -410,25 +427,15 @@ func (t *TrustRoot) precedes(next *Root, n int) error {
 	return nil
 }
 
-// inherit takes over the declarations of authorities that t no longer lists.
-func (t *TrustRoot) inherit(previous *TrustRoot) {
-	t.compromised = make(map[string][]Compromised)
-	if previous != nil {
-		maps.Copy(t.compromised, previous.compromised)
-	}
-	for _, a := range t.root.Authorities {
-		t.compromised[a.ID] = a.Compromised
-	}
-}
-
-// TrustRoot returns the trust root that the statement is, nil where it is
-// something else.
+// TrustRoot returns the trust root in force from the statement on, where it is
+// one, or a freeze; nil where it is something else.
 func (s *Statement) TrustRoot() *TrustRoot { return s.trust }
 
 // Root returns what the trust root says. The caller does not change it.
 func (t *TrustRoot) Root() *Root { return t.root }
 
-// Statement returns the statement that the trust root is.
+// Statement returns the statement that the trust root is, also where a freeze has
+// come after it.
 func (t *TrustRoot) Statement() *Statement { return t.st }
 
 // Successor returns a draft of the next version, which says the same: its iat
@@ -445,6 +452,10 @@ func (t *TrustRoot) Successor() (*Root, error) {
 	next.Version++
 	next.JTI = "root-" + strconv.FormatInt(next.Version, 10)
 	next.Previous = t.st.LeafHash().String()
+	for i := range next.Authorities {
+		// These were about the freezes before t.
+		next.Authorities[i].Thawed = nil
+	}
 	return next, nil
 }
 
@@ -455,16 +466,4 @@ func (t *TrustRoot) Authority(id string) (*Authority, bool) {
 		return nil, false
 	}
 	return &t.root.Authorities[i], true
-}
-
-// CompromisedSince returns the log index since which a key is declared compromised.
-func (t *TrustRoot) CompromisedSince(kid string) (index int64, compromised bool) {
-	for _, cs := range t.compromised {
-		for _, c := range cs {
-			if c.Kid == kid && (!compromised || c.Since < index) {
-				index, compromised = c.Since, true
-			}
-		}
-	}
-	return index, compromised
 }

@@ -2,7 +2,7 @@ package attest
 
 import "strings"
 
-// RootSubject is the subject of trust roots.
+// RootSubject is the subject of trust roots and freezes.
 const RootSubject = "root"
 
 // EntitySubject is the subject of an entity by one of its identifiers,

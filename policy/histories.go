@@ -109,10 +109,7 @@ func (k *knowledge) seen(e proven.Entry) bool { return k.everything() || !e.Time
 
 // void is R20: too few signatures are left by keys that are to be trusted.
 func (k *knowledge) void(e proven.Entry) bool {
-	return k.root == nil || !e.Statement.Holds(func(kid string) bool {
-		since, compromised := k.root.CompromisedSince(kid)
-		return compromised && e.Index >= since
-	})
+	return k.root == nil || k.root.Voids(e.Statement, e.Index)
 }
 
 // history returns what is seen of a subject and not void; ok is false where its

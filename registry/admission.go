@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ type View interface {
 	Statement(index int64) (*attest.Statement, error)
 	// History returns the entries of a subject in log order.
 	History(subject string) ([]HistoryEntry, error)
+	// Signed yields the indexes of the statements from one on that name any of the
+	// keys, in log order. It ends after the first error.
+	Signed(kids []string, from int64) iter.Seq2[int64, error]
 }
 
 // precedents are a view that has a subject's record.
@@ -114,9 +118,14 @@ func admit(v precedents, st *attest.Statement, at time.Time) error {
 			func() error { return admitTerms(v, c) },
 			func() error { return admitOne(v, c, at) },
 		)
+	case *attest.Root:
+		// Opening it has compared it with the one before.
+		if v.Root() == nil {
+			return nil
+		}
+		return admitCompromise(v, c)
 	default:
-		// A trust root: opening it has compared it with the one before. A consent
-		// has a subject of its own.
+		// A consent has a subject of its own; opening a freeze has found its key.
 		return nil
 	}
 }

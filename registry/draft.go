@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -88,6 +89,37 @@ func (d *draft) Statement(index int64) (*attest.Statement, error) {
 	return d.r.statement(d.base, index)
 }
 
+// Signed implements [View]. It reads the log once: a key is stolen seldom.
+func (d *draft) Signed(kids []string, from int64) iter.Seq2[int64, error] {
+	return func(yield func(int64, error) bool) {
+		for i := from; i < d.next(); i++ {
+			leaf, err := d.leafAt(i)
+			if err != nil {
+				yield(0, err)
+				return
+			}
+			if verify.IsStatusLeaf(leaf) {
+				continue
+			}
+			u, err := attest.Parse(leaf)
+			if err != nil {
+				yield(0, damaged(i, err))
+				return
+			}
+			if slices.ContainsFunc(kids, u.SignedBy) && !yield(i, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (d *draft) leafAt(index int64) ([]byte, error) {
+	if index >= d.base.size {
+		return d.leaves[index-d.base.size], nil
+	}
+	return d.r.leaf(index)
+}
+
 // add takes an admitted statement, whose leaf has that hash, into the open
 // batch.
 func (d *draft) add(st *attest.Statement, leaf tlog.Hash) error {
@@ -128,18 +160,11 @@ func (d *draft) append(leaf []byte, hash tlog.Hash, st *attest.Statement) {
 // histories of its other subjects.
 func (d *draft) tag(c attest.Claims) (attest.Tag, error) {
 	head := c.Head()
-	before := ""
-	switch c := c.(type) {
-	case *attest.Root, *attest.EntityEvent:
+	before, of := attest.LineageOf(c)
+	switch {
+	case !of:
 		return attest.Tag{}, nil
-	case *attest.Event:
-		before = c.Target
-	case *attest.Succession:
-		before = c.Target
-	default:
-		before = attest.GrantOf(c).Supersedes
-	}
-	if before == "" {
+	case before == "":
 		return attest.TagOf(head.Iss, head.JTI), nil
 	}
 	index, ok, err := d.Find(head.Iss, before)

@@ -1,7 +1,9 @@
 package registry_test
 
 import (
+	"iter"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -43,6 +45,17 @@ func (m *mirror) Statement(index int64) (*attest.Statement, error) { return m.st
 
 func (m *mirror) History(subject string) ([]registry.HistoryEntry, error) {
 	return m.histories[subject], nil
+}
+
+func (m *mirror) Signed(kids []string, from int64) iter.Seq2[int64, error] {
+	return func(yield func(int64, error) bool) {
+		for _, i := range slices.Sorted(maps.Keys(m.statements)) {
+			u, err := attest.Parse(m.statements[i].Bytes())
+			if i >= from && (err != nil || slices.ContainsFunc(kids, u.SignedBy)) && !yield(i, err) {
+				return
+			}
+		}
+	}
 }
 
 // replay admits a statement and adds it to what is derived.

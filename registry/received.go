@@ -169,7 +169,7 @@ func (b *block) open(root **attest.TrustRoot) {
 		if l.parsed == nil {
 			continue
 		}
-		if _, ok := l.parsed.ClaimsUnsafe().(*attest.Root); !ok {
+		if !l.parsed.ClaimsUnsafe().Kind().ChangesTrust() {
 			continue
 		}
 		// Each is opened with the one before, and so in order.

@@ -94,7 +94,7 @@ func (r *record) learn(subject string, e HistoryEntry, st *attest.Statement) {
 	if attest.GrantOf(c) != nil {
 		r.newest[e.Tag] = r.keep(c.Head().JTI)
 	}
-	if !st.Holds(distrusted(r.root, e.Index)) {
+	if r.root.Voids(st, e.Index) {
 		return
 	}
 	switch c := c.(type) {
@@ -175,12 +175,4 @@ func (r *record) lineage(tag attest.Tag) *lineage {
 		r.byTag[tag], r.lineages = l, append(r.lineages, l)
 	}
 	return l
-}
-
-// distrusted tells the keys whose signatures do not count at a log index.
-func distrusted(root *attest.TrustRoot, index int64) func(kid string) bool {
-	return func(kid string) bool {
-		since, compromised := root.CompromisedSince(kid)
-		return compromised && index >= since
-	}
 }

@@ -78,8 +78,9 @@ func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error
 		return r.receipt(answer{place: place})
 	}
 	root := s.root()
-	if _, isRoot := u.ClaimsUnsafe().(*attest.Root); isRoot && logged {
-		// A root that is logged is signed by its predecessor's officers.
+	if u.ClaimsUnsafe().Kind().ChangesTrust() && logged {
+		// A root that is logged is signed by its predecessor's officers, and a key
+		// that is frozen may have signed the freeze.
 		root = rootBefore(r.newest().roots, place.Index)
 	}
 	st, err := open(u, statement, root)
@@ -97,7 +98,7 @@ func (r *Registry) Submit(ctx context.Context, statement []byte) (Receipt, error
 
 // open opens a statement; only the first root has none to be opened with.
 func open(u *attest.Unopened, statement []byte, root *attest.TrustRoot) (*attest.Statement, error) {
-	if _, isRoot := u.ClaimsUnsafe().(*attest.Root); isRoot {
+	if u.ClaimsUnsafe().Kind().ChangesTrust() {
 		return attest.OpenRoot(statement, root)
 	}
 	return u.Open(root)

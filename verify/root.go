@@ -18,11 +18,13 @@ type rootAt struct {
 	*openedRoot
 }
 
-// An openedRoot is a trust root with the keyring of those who may sign a
+// An openedRoot is a trust root, with what was frozen since, and with the keyring of those who may sign a
 // checkpoint by it and by the policy of the trust, which is made when it is
 // first asked for.
 type openedRoot struct {
 	*attest.TrustRoot
+	// by is the statement since which it is in force: a root, or a freeze.
+	by      *attest.Statement
 	signers func() (*keyring, error)
 }
 
@@ -57,6 +59,11 @@ func (in *inspection) root() error {
 			return fmt.Errorf("the trust root at log index %d: %w", e.Index, err)
 		}
 		r := t.Root()
+		if t.by != t.Statement() {
+			// A freeze, which has no version.
+			in.roots = append(in.roots, rootAt{e.Index, t})
+			continue
+		}
 		if want := int64(len(h.Stubs)) + 1; len(in.roots) == 0 && r.Version != want {
 			return fmt.Errorf("the first trust root is version %d, not %d", r.Version, want)
 		}
@@ -123,13 +130,13 @@ func (c *rootChain) open(s *shown) (*openedRoot, error) {
 			return nil, err
 		}
 		t, policy := opened.TrustRoot(), c.trust.policy
-		r = &openedRoot{t, sync.OnceValues(func() (*keyring, error) { return newKeyring(t.Root(), policy) })}
+		r = &openedRoot{t, opened, sync.OnceValues(func() (*keyring, error) { return newKeyring(t.Root(), policy) })}
 		if c.new == nil {
 			c.new = make(map[[32]byte]*openedRoot)
 		}
 		c.new[c.name] = r
 	}
-	s.opened, c.last = r.Statement(), r.TrustRoot
+	s.opened, c.last = r.by, r.TrustRoot
 	return r, nil
 }
 

@@ -53,7 +53,7 @@ type Options struct {
 // kinds lists the kinds of draft in the order that people are told of them.
 var kinds = []attest.Kind{
 	attest.KindRegistration, attest.KindEntityApproval, attest.KindDomainApproval, attest.KindConsent,
-	attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindRoot,
+	attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindFreeze, attest.KindRoot,
 }
 
 // Parse reads a draft; file is its name, for messages. What it returns may be
@@ -164,6 +164,9 @@ func (d *draft) defaults() {
 			fill("jti", "root-"+v.String())
 		}
 		fill("iss", "root")
+		fill("sub", attest.RootSubject)
+	case attest.KindFreeze:
+		fill("iss", d.opt.Iss)
 		fill("sub", attest.RootSubject)
 	case attest.KindEntityApproval:
 		fill("vct", attest.VCT)

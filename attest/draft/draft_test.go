@@ -26,7 +26,7 @@ var (
 	}}
 	kinds = []attest.Kind{
 		attest.KindRegistration, attest.KindEntityApproval, attest.KindDomainApproval, attest.KindConsent,
-		attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindRoot,
+		attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindFreeze, attest.KindRoot,
 	}
 )
 

@@ -107,9 +107,9 @@ func TestMistakesAreNamed(t *testing.T) {
 		terms   = "terms:\n  authorities: [auth-us]\n  concurrence: 1\n  in_scope: {US_CCL: [5A001]}\n"
 	)
 	for _, c := range []struct{ name, text, want string }{
-		{"no kind", "jti: 1\n", "f:1: kind: is missing: want one of registration, entity, domain, consent, event, entity-event, succession, root"},
-		{"unknown kind", "\nkind: licence\n", `f:2: kind: unknown kind "licence": want one of registration, entity, domain, consent, event, entity-event, succession, root`},
-		{"kind that is a list", "kind: [event]\n", `f:1: kind: unknown kind ["event"]: want one of registration, entity, domain, consent, event, entity-event, succession, root`},
+		{"no kind", "jti: 1\n", "f:1: kind: is missing: want one of registration, entity, domain, consent, event, entity-event, succession, freeze, root"},
+		{"unknown kind", "\nkind: licence\n", `f:2: kind: unknown kind "licence": want one of registration, entity, domain, consent, event, entity-event, succession, freeze, root`},
+		{"kind that is a list", "kind: [event]\n", `f:1: kind: unknown kind ["event"]: want one of registration, entity, domain, consent, event, entity-event, succession, freeze, root`},
 		{"not YAML", "kind: event\n\tjti: x\n", "f:2:1: a tab indents this line: indent with spaces"},
 		{"member twice", event + at + "jti: E-2\n", `f:9:1: member "jti" stands twice, first on line 4`},
 

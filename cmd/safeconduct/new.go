@@ -11,9 +11,9 @@ import (
 )
 
 func newCommand() *cobra.Command {
-	kinds := []string{"registration", "entity", "domain", "event"}
+	kinds := []string{"registration", "entity", "domain", "consent", "event", "entity-event", "succession", "freeze", "root"}
 	return &cobra.Command{
-		Use:       "new registration|entity|domain|event",
+		Use:       "new KIND",
 		Short:     "Print a commented draft of a statement to fill in",
 		Example:   "  safeconduct new entity > approval.yaml",
 		ValidArgs: kinds,

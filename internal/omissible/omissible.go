@@ -104,6 +104,11 @@ func omitRoots(omit map[int64]bool, set *proven.Set, pinned, oldest int64) {
 		if i+1 == len(entries) || r == nil || r.Root().Version >= pinned || entries[i+1].Index > oldest {
 			return
 		}
+		// What is frozen goes on from version to version, and a freeze is opened with
+		// the root before it.
+		if entries[i+1].Statement.Claims().Kind() != attest.KindRoot {
+			return
+		}
 		omit[e.Index] = true
 	}
 }

@@ -141,10 +141,31 @@ func admissionFile() AdmissionFile {
 
 	root := secondRoot()
 	try("the next trust root", "", "", root, root1, root2, root3)
+	f.compromises(at, try)
 	again := largeRoot(1, "")
 	again.IAT = numeric(at)
 	try("a first trust root again", "conflict", "/version", again, root1, root2)
 	return f
+}
+
+// compromises: freezes, and roots that take keys away. us3 alone has signed the suspension
+// SUS-US-1 and the change of control ENT-US-1, and with us1 the approval TEA-US-3.
+func (f *AdmissionFile) compromises(at time.Time, try func(name, class, pointer string, c attest.Claims, by ...officer)) {
+	frozen := freeze("FRZ-US-1", us2)
+	frozen.IAT = numeric(at)
+	try("a freeze", "", "", frozen, us1)
+	stolen := func(o officer, since int64, falsely ...string) *attest.Root {
+		r := largeRoot(2, largeV1)
+		r.IAT = numeric(at)
+		us := &r.Authorities[0]
+		us.Compromised = append(us.Compromised, attest.Compromised{Kid: o.Key().ID(), Since: since, False: falsely})
+		return r
+	}
+	try("a root that voids a suspension and a change of control", "conflict", "/authorities/0/compromised", stolen(us3, 1), root1, root2)
+	try("a root that voids them and declares one false", "conflict", "/authorities/0/compromised", stolen(us3, 1, "SUS-US-1"), root1, root2)
+	try("a root that voids them and declares both false", "", "", stolen(us3, 1, "SUS-US-1", "ENT-US-1"), root1, root2)
+	try("a root that voids approvals", "", "", stolen(us2, 1), root1, root2)
+	try("a root that takes a key away from now on", "", "", stolen(us3, 1<<40), root1, root2)
 }
 
 // changes: events on entities, successions and consents. auth-in has registered

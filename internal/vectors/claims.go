@@ -108,6 +108,11 @@ func event(what attest.EventType, target, jti string) *attest.Event {
 	return e
 }
 
+// freeze is one of an officer's key.
+func freeze(jti string, o officer) *attest.Freeze {
+	return &attest.Freeze{Common: head("auth-us", attest.RootSubject, jti), Kid: o.Key().ID()}
+}
+
 // entityEvent is one on varuna.
 func entityEvent(what attest.EntityEventType, jti string) *attest.EntityEvent {
 	e := &attest.EntityEvent{Common: head("auth-us", attest.EntitySubject(varuna), jti), Event: what, EffectiveAt: numeric(begin)}

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -433,6 +435,17 @@ func (v *view) Statement(i int64) (*attest.Statement, error) { return v.statemen
 
 func (v *view) History(subject string) ([]registry.HistoryEntry, error) {
 	return v.histories[subject], nil
+}
+
+func (v *view) Signed(kids []string, from int64) iter.Seq2[int64, error] {
+	return func(yield func(int64, error) bool) {
+		for _, i := range slices.Sorted(maps.Keys(v.statements)) {
+			u, err := attest.Parse(v.statements[i].Bytes())
+			if i >= from && (err != nil || slices.ContainsFunc(kids, u.SignedBy)) && !yield(i, err) {
+				return
+			}
+		}
+	}
 }
 
 func TestAdmission(t *testing.T) {

@@ -60,7 +60,16 @@ type Refused struct {
 var (
 	largeV1 = sign(largeRoot(1, ""), root1, root2)
 	largeV2 = sign(secondRoot(), root1, root2, root3)
+	// frozenV1 freezes a key of auth-us, thawedV2 undoes that.
+	frozenV1 = sign(freeze("FRZ-US-1", us1), us3)
+	thawedV2 = sign(thawingRoot(), root1, root2)
 )
+
+func thawingRoot() *attest.Root {
+	r := largeRoot(2, largeV1)
+	r.Authorities[0].Thawed = []string{us1.Key().ID()}
+	return r
+}
 
 // secondRoot replaces auth-in's key, needs all three officers, and no longer
 // lists auth-us.
@@ -77,6 +86,9 @@ func statementFile() StatementFile {
 	f.Roots = []RootVersion{
 		{"v1", "", largeV1, leafHash(largeV1)},
 		{"v2", "v1", largeV2, leafHash(largeV2)},
+		{"frozen", "v1", frozenV1, leafHash(frozenV1)},
+		{"frozen-v2", "frozen", frozenV2(), leafHash(frozenV2())},
+		{"thawed", "frozen", thawedV2, leafHash(thawedV2)},
 	}
 	f.valid()
 	f.forms()
@@ -84,7 +96,40 @@ func statementFile() StatementFile {
 	f.claims()
 	f.openings()
 	f.roots()
+	f.freezes()
 	return f
+}
+
+// frozenV2 is a version that says nothing of the freeze.
+func frozenV2() string { return sign(largeRoot(2, largeV1), root1, root2) }
+
+// freezes: what a frozen key may not sign, and who may freeze which.
+func (f *StatementFile) freezes() {
+	f.add("a freeze", freeze("FRZ-US-1", us1), us3)
+	f.add("a freeze by the key itself", freeze("FRZ-US-1", us1), us1)
+	withCause := freeze("FRZ-US-2", us2b)
+	withCause.Cause, withCause.CauseText = "lost", "The token was lost."
+	f.addWith("frozen", "a freeze of an officer's second key, beside another freeze", withCause, us2)
+	for _, root := range []string{"frozen", "frozen-v2"} {
+		f.addWith(root, "by other keys, "+root, approval("TEA-US-1", "VTZ-1"), us2, us3)
+		f.refuseWith(root, "open: a frozen key, "+root, "forbidden", "", sign(event(attest.Revoke, "TEA-US-1", "REV-US-1"), us1))
+		f.refuseWith(root, "open: a frozen key beside enough others, "+root, "forbidden", "", sign(approval("TEA-US-1", "VTZ-1"), us1, us2, us3))
+		f.refuseWith(root, "freeze: frozen already, "+root, "conflict", "/kid", sign(freeze("FRZ-US-2", us1), us3))
+	}
+	f.addWith("thawed", "by a key that was thawed", event(attest.Revoke, "TEA-US-1", "REV-US-1"), us1)
+	f.addWith("thawed", "a freeze after a thaw", freeze("FRZ-US-2", us1), us3)
+	f.refuse("freeze: another authority's key", "forbidden", "/kid", sign(freeze("FRZ-US-1", in1), us3))
+	f.refuse("freeze: a root officer's key", "forbidden", "/kid", sign(freeze("FRZ-US-1", root1), us3))
+	f.refuse("freeze: by another authority's officer", "forbidden", "", sign(freeze("FRZ-US-1", us1), in1))
+	f.refuse("freeze: by a compromised key", "forbidden", "", sign(freeze("FRZ-US-1", us1), us9))
+	p := payload(freeze("FRZ-US-1", us1))
+	for _, c := range []struct{ name, pointer, from, to string }{
+		{"a kid that is no thumbprint", "/kid", us1.Key().ID(), "k"},
+		{"another subject", "/sub", `"sub":"root"`, `"sub":"` + approvals + `"`},
+		{"iss root", "/iss", `"iss":"auth-us"`, `"iss":"root"`},
+	} {
+		f.refuse("freeze: "+c.name, "invalid", c.pointer, forge(header("safeconduct-freeze+jwt"), strings.Replace(p, c.from, c.to, 1), us3))
+	}
 }
 
 func (f *StatementFile) add(name string, c attest.Claims, by ...officer) {
@@ -785,6 +830,8 @@ func (f *StatementFile) roots() {
 	say("a kid that is no thumbprint", "/authorities/0/compromised/0", kid, "k")
 	say("a kid with unused bits", "/authorities/0/compromised/0", kid, kid[:42]+nextLetter(kid[42]))
 	say("a key compromised since a negative index", "/authorities/0/compromised/0", `"since":3`, `"since":-1`)
+	say("a false jti", "/authorities/0/compromised/0/false/0", `"compromised":[{`, `"compromised":[{"false":["a b"],`)
+	say("a thaw of another authority's key", "/authorities/0/thawed/0", `"thresholds":{"granting":2,"revoking":1}`, `"thawed":["`+in1.Key().ID()+`"],"thresholds":{"granting":2,"revoking":1}`)
 	say("an unknown list in a jurisdiction", "/authorities/1/jurisdiction/lists/0", `"IN_SCOMET"`, `"SCOMET"`)
 }
 

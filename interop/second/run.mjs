@@ -51,7 +51,7 @@ file('statements.json', (d, check, note) => {
     roots[r.name] = openRoot(st, r.previous ? roots[r.previous] : null);
     check('root ' + r.name, st.leafHash.toString('base64'), r.leaf_hash);
   }
-  const open = (v) => { const st = parseStatement(bytesOf(v.statement).toString()); return st.kind === 'root' ? openRoot(st, roots[v.root]) : openWith(st, roots[v.root]); };
+  const open = (v) => { const st = parseStatement(bytesOf(v.statement).toString()); if (['root', 'freeze'].includes(st.kind)) { const r = openRoot(st, roots[v.root]); return r.freeze ?? r; } return openWith(st, roots[v.root]); };
   for (const v of d.valid) {
     const { value: s, error } = attempt(() => open(v));
     const got = s && { kind: s.kind, payload: s.payload, leaf_hash: s.leafHash.toString('base64'), subjects: s.subjects, kids: s.lines.map((l) => l.kid) };

@@ -9,7 +9,7 @@ const forbidden = (why, ptr) => { throw new Refused('forbidden', why, ptr); };
 const TYPS = {
   'safeconduct-root+jwt': 'root', 'safeconduct-registration+jwt': 'registration', 'dc+sd-jwt': 'entity',
   'safeconduct-domain+jwt': 'domain', 'safeconduct-event+jwt': 'event', 'safeconduct-consent+jwt': 'consent',
-  'safeconduct-entity-event+jwt': 'entity-event', 'safeconduct-succession+jwt': 'succession',
+  'safeconduct-entity-event+jwt': 'entity-event', 'safeconduct-succession+jwt': 'succession', 'safeconduct-freeze+jwt': 'freeze',
 };
 
 // ---- byte form (3.1)
@@ -130,13 +130,15 @@ const authority = obj({
   'id*': str((s) => V.isAuthority(s) && s !== 'root'), 'name*': text, 'countries*': each(country), 'officers*': officers,
   'thresholds*': obj({ 'granting*': integer, 'revoking*': integer }),
   jurisdiction: obj({ countries: each(country), lists: each(list), programmes: each(programme), sandboxes: each(str(V.isSandbox)) }),
-  compromised: compromisedKeys(),
+  compromised: compromisedKeys(), thawed: each(str()),
 }, (a, p) => {
+  const own = a.officers.flatMap((o) => o.keys.map(thumbprint));
+  a.thawed?.forEach((kid, i) => { if (!own.includes(kid)) invalid('no key of its own', p + '/thawed/' + i); });
   for (const k of ['granting', 'revoking'])
     if (a.thresholds[k] < 1 || a.thresholds[k] > a.officers.length) invalid('threshold', p + '/thresholds/' + k);
 });
 function compromisedKeys() {
-  const t = each(obj({ 'kid*': thumb, since: integer }, (c, p) => { if (c.since < 0) invalid('since', p + '/since'); }));
+  const t = each(obj({ 'kid*': thumb, since: integer, false: each(jti) }, (c, p) => { if (c.since < 0) invalid('since', p + '/since'); }));
   // assumed: no negative since, and a thumbprint is strict base64url of 32 bytes
   return (v, p) => { t(v, p); v.forEach((c, i) => { if (b64url(c.kid)?.length !== 32) invalid('kid', p + '/' + i); }); };
 }
@@ -209,6 +211,10 @@ const KINDS = {
     const sandbox = /^sandbox:(.*)$/s.exec(c.sub);
     if (!(sandbox ? V.isSandbox(sandbox[1]) : entityOf(c.sub) || entityOf(c.sub, c.iss) || c.sub === `consent:${c.iss}/${c.target}`)) invalid('sub', p + '/sub');
   }),
+  freeze: obj({ ...common, 'kid*': thumb, cause: code, cause_text: text }, (c, p) => {
+    if (c.sub !== 'root') invalid('sub', p + '/sub');
+    if (b64url(c.kid)?.length !== 32) invalid('kid', p + '/kid');
+  }),
   root: obj({
     ...common, 'version*': integer, previous: str(), 'threshold*': integer, 'officers*': officers,
     'log_keys*': each(vkey(LOG)), 'authorities*': uniqueIds(authority),
@@ -255,7 +261,9 @@ const signers = (lines, keys) => new Set(lines.flatMap((l) => keys.get(l.kid)?.o
 
 // openRoot opens a trust root (4.2) with the one before, a verified root or null, and gives a verified root.
 // strangers: whether lines by keys that the document does not list are passed over.
+// A freeze gives the root before it, with one key more frozen.
 export function openRoot(st, before, strangers = false) {
+  if (st.kind === 'freeze') return openFreeze(st, before);
   if (st.kind !== 'root') invalid('not a trust root', '/sub');
   const c = st.claims, own = keyMap(c.officers), old = before ? keyMap(before.claims.officers) : new Map();
   const conflict = (why, p) => { throw new Refused('conflict', why, p); };
@@ -273,7 +281,17 @@ export function openRoot(st, before, strangers = false) {
   if (before && signers(st.lines, old) < before.claims.threshold) forbidden('the threshold before');
   const declared = new Map(before?.declared ?? []);
   for (const a of c.authorities) declared.set(a.id, (a.compromised ?? []).map((x) => x.kid));
-  return { ...st, declared, compromised: new Set([...declared.values()].flat()) };
+  const frozen = new Set(before?.frozen ?? []);
+  for (const a of c.authorities) for (const kid of a.thawed ?? []) frozen.delete(kid);
+  return { ...st, declared, compromised: new Set([...declared.values()].flat()), frozen };
+}
+function openFreeze(st, before) {
+  if (!before) forbidden('a freeze without a root');
+  openWith(st, before);
+  const a = before.claims.authorities.find((x) => x.id === st.claims.iss);
+  if (!keyMap(a.officers).has(st.claims.kid)) forbidden('no key of its own', '/kid');
+  if (before.frozen.has(st.claims.kid)) throw new Refused('conflict', 'frozen already', '/kid');
+  return { ...before, frozen: new Set([...before.frozen, st.claims.kid]), freeze: st };
 }
 // openWith opens any other statement with the root in force (3.4).
 export function openWith(st, root) {
@@ -283,9 +301,9 @@ export function openWith(st, root) {
   const keys = keyMap(a.officers);
   for (const l of st.lines) {
     const k = keys.get(l.kid);
-    if (!k || root.compromised.has(l.kid) || !holds(l, k)) forbidden('a line that does not count');
+    if (!k || root.compromised.has(l.kid) || root.frozen.has(l.kid) || !holds(l, k)) forbidden('a line that does not count');
   }
-  const need = ['suspend', 'revoke', 'withdraw', 'change_of_control'].includes(c.event) ? a.thresholds.revoking : a.thresholds.granting;
+  const need = st.kind === 'freeze' || ['suspend', 'revoke', 'withdraw', 'change_of_control'].includes(c.event) ? a.thresholds.revoking : a.thresholds.granting;
   if (signers(st.lines, keys) < need) forbidden('threshold');
   const j = a.jurisdiction ?? {}, within = (set, v, p) => { if (set && v !== undefined && !set.includes(v)) forbidden('jurisdiction', p); };
   if (st.kind === 'registration') within(a.countries, c.country, '/country');

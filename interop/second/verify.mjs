@@ -85,7 +85,8 @@ function stepRoot(x, trust) {
     need(before || r.claims.version === h.stubs.length + 1, 'version');
     need(r.claims.aud === trust.origin, 'aud');
     x.roots.push({ ...r, index: e.index });
-    s.opened = r;
+    s.opened = r.freeze ?? r;
+    delete x.roots.at(-1).freeze;
   }
   need(x.roots.some((r) => r.claims.version === trust.version && r.leafHash.equals(trust.leafHash)), 'the pinned version');
   x.rootAt = (i) => x.roots.findLast((r) => r.index <= i);
@@ -179,7 +180,7 @@ function stepSignatures(x) {
   for (const s of x.statements) {
     if (s.opened) continue;
     const st = parseStatement(s.text), root = x.rootAt(s.index);
-    s.opened = st.kind === 'root' ? openRoot(st, root) : openWith(st, root);
+    s.opened = ['root', 'freeze'].includes(st.kind) ? openRoot(st, root) : openWith(st, root);
   }
   for (const h of x.histories) {
     const lineages = new Lineages();

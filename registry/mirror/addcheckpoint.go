@@ -289,13 +289,10 @@ func (m *Mirror) logKeys(ctx context.Context, size int64) ([]note.Verifier, erro
 	if err != nil {
 		return nil, err
 	}
-	// One that the mirror has read was opened before it was kept. Another one is
-	// checked, with all that it leads to, before anything is cosigned.
-	u, err := attest.Parse(leaf)
+	root, ok, err := rootIn(leaf)
 	if err != nil {
-		return nil, fmt.Errorf("read the trust root: %w", err)
+		return nil, err
 	}
-	root, ok := u.ClaimsUnsafe().(*attest.Root)
 	if !ok {
 		return nil, errors.New("read the trust root: the leaf is none")
 	}
@@ -304,6 +301,18 @@ func (m *Mirror) logKeys(ctx context.Context, size int64) ([]note.Verifier, erro
 		return nil, fmt.Errorf("read the trust root: a log key %w", err)
 	}
 	return keys, nil
+}
+
+// rootIn reads a trust root; ok is false where a leaf of the history of root is a
+// freeze. One that the mirror has read was opened before it was kept. Another one
+// is checked, with all that it leads to, before anything is cosigned.
+func rootIn(leaf []byte) (root *attest.Root, ok bool, err error) {
+	u, err := attest.Parse(leaf)
+	if err != nil {
+		return nil, false, fmt.Errorf("read the trust root: %w", err)
+	}
+	root, ok = u.ClaimsUnsafe().(*attest.Root)
+	return root, ok, nil
 }
 
 // rootLeaf returns the last trust root before a size.
@@ -318,11 +327,18 @@ func (m *Mirror) rootLeaf(ctx context.Context, size int64) ([]byte, error) {
 		}
 		return nil, registry.ErrNoRoot
 	}
-	i := len(history) - 1
-	for i > 0 && history[i].Index >= size {
-		i--
+	for i := len(history) - 1; ; i-- {
+		if i > 0 && history[i].Index >= size {
+			continue
+		}
+		leaf, err := m.log.Leaf(history[i].Index)
+		if err != nil || i == 0 {
+			return leaf, err
+		}
+		if _, ok, err := rootIn(leaf); ok || err != nil {
+			return leaf, err
+		}
 	}
-	return m.log.Leaf(history[i].Index)
 }
 
 // signedByLog opens a checkpoint with the log keys in force.

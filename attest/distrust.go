@@ -1,0 +1,42 @@
+package attest
+
+import "maps"
+
+// A Distrust says which keys are declared compromised, and since which log index:
+// what was declared for an authority by the newest version of the trust root that
+// lists it, so that to remove an authority does not make its stolen keys good
+// again. The zero Distrust trusts all.
+type Distrust struct{ compromised map[string][]Compromised }
+
+// CompromisedSince returns the log index since which a key is declared compromised.
+func (d Distrust) CompromisedSince(kid string) (index int64, compromised bool) {
+	for _, cs := range d.compromised {
+		for _, c := range cs {
+			if c.Kid == kid && (!compromised || c.Since < index) {
+				index, compromised = c.Since, true
+			}
+		}
+	}
+	return index, compromised
+}
+
+// Voids reports whether too few of the signatures on a statement at a log index
+// are left, so that it is void (RULES R20).
+func (d Distrust) Voids(s *Statement, index int64) bool {
+	return !s.Holds(func(kid string) bool {
+		since, compromised := d.CompromisedSince(kid)
+		return compromised && index >= since
+	})
+}
+
+// After returns what is to be distrusted once another version of the trust root
+// is in force. Nobody need have signed it: it says what would become void, and
+// opens nothing.
+func (d Distrust) After(next *Root) Distrust {
+	out := Distrust{make(map[string][]Compromised)}
+	maps.Copy(out.compromised, d.compromised)
+	for _, a := range next.Authorities {
+		out.compromised[a.ID] = a.Compromised
+	}
+	return out
+}

@@ -1,0 +1,141 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+)
+
+// stolen drafts the root that takes in-1 away from India and gives it in-2.
+func stolen(t *testing.T, r *rt.Register, since int64, falsely ...string) *attest.Root {
+	t.Helper()
+	next := successor(t, r)
+	in := authority(t, next, rt.IN)
+	in.Officers = []attest.Officer{rt.SignerNamed("in-1").Officer(), rt.SignerNamed("in-2").Officer()}
+	in.Compromised = []attest.Compromised{{Kid: rt.SignerNamed("in-1").Key().ID(), Since: since, False: falsely}}
+	return next
+}
+
+// withSecondKey has the register list India's second key.
+func withSecondKey(t *testing.T, r *rt.Register) {
+	t.Helper()
+	next := successor(t, r)
+	in := authority(t, next, rt.IN)
+	in.Officers = append(in.Officers, rt.SignerNamed("in-2").Officer())
+	r.MustSubmit(next)
+}
+
+func refusal(t *testing.T, err error, class attest.Class, want string) {
+	t.Helper()
+	var refused *attest.Refusal
+	if !errors.As(err, &refused) || refused.Class != class || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want a refusal that says %q", err, want)
+	}
+}
+
+func TestATakenAwayKeyGivesNothingBackUnnoticed(t *testing.T) {
+	ctx := context.Background()
+	r := rt.New(t)
+	withSecondKey(t, r)
+	approval := rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US")
+	since := r.MustSubmit(approval).Index
+	sub := attest.ApprovalSubject(rt.Halcyon, rt.IN)
+	r.MustSubmit(rt.Event("REV-IN", rt.IN, sub, "TEA-IN", attest.Revoke, rt.Start.Add(time.Hour)))
+
+	// From its approval on, the key's revocation would be void too.
+	_, err := r.Submit(ctx, r.Sign(stolen(t, r, since)))
+	refusal(t, err, attest.Conflict, "would void the revoke REV-IN")
+	_, err = r.Submit(ctx, r.Sign(stolen(t, r, since, "REV-OTHER")))
+	refusal(t, err, attest.Conflict, "would void the revoke REV-IN")
+
+	// What says something else is not it made again.
+	other := rt.Event("REV-IN-2", rt.IN, sub, "TEA-IN", attest.Revoke, rt.Start.Add(2*time.Hour))
+	if _, err := r.Submit(ctx, r.Sign(other, rt.SignerNamed("in-2"))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Submit(ctx, r.Sign(stolen(t, r, since)))
+	refusal(t, err, attest.Conflict, "would void the revoke REV-IN")
+
+	// Nor is what the stolen key has made again.
+	r.MustSubmit(rt.Event("REV-IN-3", rt.IN, sub, "TEA-IN", attest.Revoke, rt.Start.Add(time.Hour)))
+	_, err = r.Submit(ctx, r.Sign(stolen(t, r, since)))
+	refusal(t, err, attest.Conflict, "would void the revoke REV-IN-3")
+
+	again := rt.Event("REV-IN-4", rt.IN, sub, "TEA-IN", attest.Revoke, rt.Start.Add(time.Hour))
+	again.Cause = "reissued"
+	if _, err := r.Submit(ctx, r.Sign(again, rt.SignerNamed("in-2"))); err != nil {
+		t.Fatal(err)
+	}
+	r.MustSubmit(stolen(t, r, since))
+}
+
+func TestAThiefsRevocationIsDeclaredFalse(t *testing.T) {
+	r := rt.New(t)
+	withSecondKey(t, r)
+	approval := rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US")
+	if _, err := r.Submit(context.Background(), r.Sign(approval, rt.SignerNamed("in-2"))); err != nil {
+		t.Fatal(err)
+	}
+	sub := attest.ApprovalSubject(rt.Halcyon, rt.IN)
+	since := r.MustSubmit(rt.Event("THIEF", rt.IN, sub, "TEA-IN", attest.Suspend, rt.Start.Add(time.Hour))).Index
+	_, err := r.Submit(context.Background(), r.Sign(stolen(t, r, since)))
+	refusal(t, err, attest.Conflict, "would void the suspend THIEF")
+	r.MustSubmit(stolen(t, r, since, "THIEF"))
+	// Once it is void, no later version has to declare it again.
+	r.MustSubmit(stolen(t, r, since))
+}
+
+func TestWhatGrantsMayBeVoidedAtOnce(t *testing.T) {
+	r := rt.New(t)
+	since := r.MustSubmit(rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US")).Index
+	// Two keys have signed it, and one is enough.
+	r.MustSubmit(stolen(t, r, since))
+}
+
+func TestARegisterTakesNothingThatAFrozenKeyHasSigned(t *testing.T) {
+	ctx := context.Background()
+	r := rt.New(t)
+	withSecondKey(t, r)
+	before := r.MustSubmit(rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US"))
+	freeze := &attest.Freeze{Common: attest.Common{Iss: rt.IN, Sub: attest.RootSubject, JTI: "FRZ-1"}, Kid: rt.SignerNamed("in-1").Key().ID()}
+	signed := r.Sign(freeze, rt.SignerNamed("in-2"))
+	receipt, err := r.Submit(ctx, signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := r.Submit(ctx, signed); err != nil || again.Index != receipt.Index {
+		t.Errorf("the same again: %v, %v", again, err)
+	}
+	_, err = r.Submit(ctx, r.Sign(rt.Approval("TEA-IN-2", rt.IN, rt.Corvus, "AU")))
+	refusal(t, err, attest.Forbidden, "is frozen")
+	if _, err := r.Submit(ctx, r.Sign(rt.Approval("TEA-IN-3", rt.IN, rt.Corvus, "AU"), rt.SignerNamed("in-2"))); err != nil {
+		t.Errorf("the other key: %v", err)
+	}
+	// What was logged before is found again, and stands after a restart.
+	r.Restart()
+	_, err = r.Submit(ctx, r.Sign(rt.Approval("TEA-IN-4", rt.IN, rt.Corvus, "AU")))
+	refusal(t, err, attest.Forbidden, "is frozen")
+	if again := r.MustSubmit(rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US")); again.Index != before.Index {
+		t.Errorf("the approval from before is at %d, want %d", again.Index, before.Index)
+	}
+	// Evidence of before and after shows the freeze, and is good.
+	for _, statement := range []string{"TEA-IN", "TEA-IN-3"} {
+		req := &policy.Request{
+			EffectiveAt: policy.InstantOf(rt.Start), Authority: rt.IN, Programme: "GAICT", Act: "export",
+			Transferee: rt.Halcyon, DestinationSite: "NPT-1", Reference: statement,
+		}
+		if _, _, err := r.Decide(ctx, req, req.TimesNow(r.Clock.Now())); err != nil {
+			t.Errorf("evidence with a freeze: %v", err)
+		}
+	}
+	thaw := successor(t, r)
+	authority(t, thaw, rt.IN).Thawed = []string{freeze.Kid}
+	r.MustSubmit(thaw)
+	r.MustSubmit(rt.Approval("TEA-IN-5", rt.IN, rt.Corvus, "AU"))
+}
