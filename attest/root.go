@@ -162,6 +162,17 @@ type Compromised struct {
 // Kind returns [KindRoot].
 func (*Root) Kind() Kind { return KindRoot }
 
+// ParseRoot reads the payload of a trust root, which nobody need have signed: it
+// opens nothing. It returns a *[Refusal].
+func ParseRoot(payload []byte) (*Root, error) {
+	c, _, err := parseClaims(KindRoot.typ(), payload)
+	if err != nil {
+		return nil, err
+	}
+	r, _ := c.(*Root)
+	return r, nil
+}
+
 func (r *Root) check() Problems {
 	_, p := r.read()
 	return p

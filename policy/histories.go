@@ -20,11 +20,22 @@ type Histories struct {
 	set *proven.Set
 	// all is what is known where known_at reaches as far as the proof.
 	all *knowledge
+	// next is a version of the trust root that is not in force, nil for none.
+	next *attest.Root
 }
 
 // Read returns the histories of a set, which may not change afterwards.
 func Read(set *proven.Set) *Histories {
-	return &Histories{set, know(set, set.Fresh)}
+	return &Histories{set: set, all: know(set, set.Fresh, nil)}
+}
+
+// ReadUnder is like [Read], but trusts the keys that a next version of the trust
+// root would. Nobody need have signed it: what is decided is what would be.
+func ReadUnder(set *proven.Set, next *attest.Root) *Histories {
+	h := Read(set)
+	h.next = next
+	h.all = know(set, set.Fresh, next)
+	return h
 }
 
 // Decide decides the question as the function [Decide] does its request. It
@@ -70,7 +81,7 @@ func (h *Histories) judgement(q *Question, at Times, lists []*screening.List) (j
 	}
 	k := h.all
 	if at.KnownAt.Before(h.set.Fresh) {
-		k = know(h.set, at.KnownAt)
+		k = know(h.set, at.KnownAt, h.next)
 	}
 	return k.judgement(q, at, lists)
 }
@@ -81,8 +92,10 @@ type knowledge struct {
 	// by is that time. Evidence proves knowledge up to E, and where it reaches that
 	// far, all in the evidence counts.
 	by time.Time
-	// root is the trust root in force.
-	root *attest.TrustRoot
+	// distrust is the trust root's that is in force; nil where none is known, and
+	// nothing stands.
+	distrust *attest.Distrust
+	next     *attest.Root
 
 	mu        sync.Mutex
 	histories map[string][]proven.Entry
@@ -91,13 +104,17 @@ type knowledge struct {
 	scenes int
 }
 
-func know(set *proven.Set, by time.Time) *knowledge {
-	k := &knowledge{set: set, by: by, histories: make(map[string][]proven.Entry), casts: make(map[castOf]*cast)}
+func know(set *proven.Set, by time.Time, next *attest.Root) *knowledge {
+	k := &knowledge{set: set, by: by, next: next, histories: make(map[string][]proven.Entry), casts: make(map[castOf]*cast)}
 	entries, _ := set.History(attest.RootSubject)
 	for _, e := range entries {
 		if r := e.Statement.TrustRoot(); r != nil && k.seen(e) {
-			k.root = r
+			k.distrust = &r.Distrust
 		}
+	}
+	if next != nil && k.distrust != nil {
+		after := k.distrust.After(next)
+		k.distrust = &after
 	}
 	return k
 }
@@ -109,7 +126,7 @@ func (k *knowledge) seen(e proven.Entry) bool { return k.everything() || !e.Time
 
 // void is R20: too few signatures are left by keys that are to be trusted.
 func (k *knowledge) void(e proven.Entry) bool {
-	return k.root == nil || k.root.Voids(e.Statement, e.Index)
+	return k.distrust == nil || k.distrust.Voids(e.Statement, e.Index)
 }
 
 // history returns what is seen of a subject and not void; ok is false where its

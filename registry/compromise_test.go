@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
@@ -138,4 +140,42 @@ func TestARegisterTakesNothingThatAFrozenKeyHasSigned(t *testing.T) {
 	authority(t, thaw, rt.IN).Thawed = []string{freeze.Kid}
 	r.MustSubmit(thaw)
 	r.MustSubmit(rt.Approval("TEA-IN-5", rt.IN, rt.Corvus, "AU"))
+}
+
+func TestWhatARootWouldDoIsToldBeforeAnybodySignsIt(t *testing.T) {
+	ctx := context.Background()
+	r := rt.New(t)
+	withSecondKey(t, r)
+	approval := rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US")
+	approval.Programme = "GAICT"
+	since := r.MustSubmit(approval).Index
+	r.MustSubmit(rt.Event("SUS-IN", rt.IN, attest.ApprovalSubject(rt.Halcyon, rt.IN), "TEA-IN", attest.Suspend, rt.Start.Add(240*time.Hour)))
+	req := &policy.Request{
+		EffectiveAt: policy.InstantOf(rt.Start.Add(time.Hour)), Authority: rt.IN, Programme: "GAICT", Act: "export", Mode: "tangible",
+		Transferor: rt.Varuna, Transferee: rt.Halcyon, DestinationSite: approval.ApprovedSites[0].ID,
+		Item: &policy.Classification{List: "US_CCL", Entry: "5A001.b.1"},
+	}
+	other := *req
+	other.Transferee = rt.Corvus
+	next := stolen(t, r, since)
+	f, err := r.Foresee(ctx, next, []*policy.Request{&other, req}, r.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var voided []string
+	for _, v := range f.Voided {
+		voided = append(voided, v.JTI+" "+v.What)
+		if v.Settled() != (v.JTI == "TEA-IN") {
+			t.Errorf("%s is settled: %v", v.JTI, v.Settled())
+		}
+	}
+	if diff := cmp.Diff([]string{"TEA-IN entity", "SUS-IN suspend"}, voided); diff != "" {
+		t.Errorf("voided (-want +got):\n%s", diff)
+	}
+	if len(f.Changed) != 1 || f.Changed[0].Request != 1 || f.Changed[0].Now == f.Changed[0].Then || f.Changed[0].Then != policy.DENY {
+		t.Errorf("changed: %+v, want the second request's", f.Changed)
+	}
+	if _, err := r.Foresee(ctx, r.Root().Root(), nil, r.Clock.Now()); err == nil {
+		t.Error("a version that cannot follow is foreseen")
+	}
 }

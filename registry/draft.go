@@ -89,28 +89,9 @@ func (d *draft) Statement(index int64) (*attest.Statement, error) {
 	return d.r.statement(d.base, index)
 }
 
-// Signed implements [View]. It reads the log once: a key is stolen seldom.
+// Signed implements [View].
 func (d *draft) Signed(kids []string, from int64) iter.Seq2[int64, error] {
-	return func(yield func(int64, error) bool) {
-		for i := from; i < d.next(); i++ {
-			leaf, err := d.leafAt(i)
-			if err != nil {
-				yield(0, err)
-				return
-			}
-			if verify.IsStatusLeaf(leaf) {
-				continue
-			}
-			u, err := attest.Parse(leaf)
-			if err != nil {
-				yield(0, damaged(i, err))
-				return
-			}
-			if slices.ContainsFunc(kids, u.SignedBy) && !yield(i, nil) {
-				return
-			}
-		}
-	}
+	return signed(kids, from, d.next(), d.leafAt)
 }
 
 func (d *draft) leafAt(index int64) ([]byte, error) {

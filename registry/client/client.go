@@ -25,6 +25,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -170,6 +171,35 @@ func readDecision(body []byte) (*policy.Decision, error) {
 func (c *Client) Evidence(ctx context.Context, request []byte) ([]byte, error) {
 	return c.post(ctx, "/v1/evidence", requestType, request, verify.MaxEvidence)
 }
+
+// Foresee asks what a next version of the trust root, by its claims, would void,
+// and which decisions on request documents (JSON) it would change. It is the
+// register's word.
+func (c *Client) Foresee(ctx context.Context, root []byte, requests ...[]byte) (*registry.Foresight, error) {
+	ask := struct {
+		Root     jsontext.Value   `json:"root"`
+		Requests []jsontext.Value `json:"requests,omitzero"`
+	}{Root: root}
+	for _, r := range requests {
+		ask.Requests = append(ask.Requests, r)
+	}
+	doc, err := json.Marshal(ask)
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.post(ctx, "/v1/trust-root/foresee", requestType, doc, maxForesight)
+	if err != nil {
+		return nil, err
+	}
+	f := new(registry.Foresight)
+	if err := json.Unmarshal(body, f); err != nil {
+		return nil, fmt.Errorf("read what would change: %w", err)
+	}
+	return f, nil
+}
+
+// maxForesight bounds the answer to Foresee.
+const maxForesight = 64 << 20
 
 // Checkpoint fetches the newest checkpoint, a signed note.
 func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/tlog"
@@ -81,6 +82,10 @@ func (b broken) Entities(after string) iter.Seq2[string, error] {
 func (b broken) Sandboxes(after string) iter.Seq2[string, error] { return b.Entities(after) }
 
 func (b broken) Checkpoint() []byte { return nil }
+
+func (b broken) Foresee(context.Context, *attest.Root, []*policy.Request, time.Time) (*registry.Foresight, error) {
+	return nil, b.fail()
+}
 
 func (b broken) Root() *attest.TrustRoot { return nil }
 

@@ -12,6 +12,9 @@
 //	GET  /v1/sandboxes        the ids of sandboxes, page by page
 //	GET  /v1/sandboxes/{id}   what is logged of one, page by page
 //	GET  /v1/trust-root       the newest trust root, as it was signed
+//	POST /v1/trust-root/foresee  {"root":…,"requests":[…]}, the claims of a next
+//	                          trust root and request documents -> what it would
+//	                          void, and which decisions it would change
 //	GET  /checkpoint          the published checkpoint, a signed note
 //	GET  /checkpoint/{size}   the kept checkpoint of a size
 //	GET  /tile/…              the log as C2SP tlog-tiles, see package tlogtiles
@@ -90,6 +93,7 @@ type Reader interface {
 	Sandbox(ctx context.Context, id string, after int64, most int) (page []registry.Logged, more bool, err error)
 	Entities(after string) iter.Seq2[string, error]
 	Sandboxes(after string) iter.Seq2[string, error]
+	Foresee(ctx context.Context, next *attest.Root, requests []*policy.Request, now time.Time) (*registry.Foresight, error)
 	Root() *attest.TrustRoot
 	Checkpoint() []byte
 	CheckpointAt(size int64) ([]byte, error)
@@ -177,6 +181,7 @@ func (h *handler) routes() []route {
 		get("/v1/sandboxes", []string{"after"}, h.sandboxes),
 		get("/v1/sandboxes/{id}", []string{"after"}, h.sandbox),
 		get("/v1/trust-root", nil, h.trustRoot),
+		ask("/v1/trust-root/foresee", nil, h.foresee),
 		get("/checkpoint", nil, h.checkpoint),
 		get("/checkpoint/{size}", nil, h.checkpointAt),
 		get("/tile/{tile:.*}", nil, h.tile),
