@@ -89,15 +89,11 @@ func (u *Unopened) Signing(root *TrustRoot) *Signing {
 		s.issuer(u, root)
 	}
 	for _, l := range u.lines {
-		sig := Signature{Kid: l.kid}
-		k, ok := u.holder(l.kid, root)
-		if ok {
-			sig.Authority, sig.Officer = k.authority, k.officer
-			sig.Err = u.counts(l, k, root)
-		} else {
-			sig.Err = errors.New("is by a key that the trust root does not know")
-			if isRoot && own.Version > 1 && root == nil {
-				sig.Err = errors.New("is by no officer of this version; whether of the one before, only that one tells")
+		sig := u.Signer(l.kid, root)
+		if sig.Err == nil {
+			k, _ := u.holder(l.kid, root)
+			if err := l.verify(k.key, u.claims.Kind().typ()); err != nil {
+				sig.Err = fmt.Errorf("does not verify: %w", err)
 			}
 		}
 		s.Signatures = append(s.Signatures, sig)
@@ -175,18 +171,28 @@ func (u *Unopened) holder(kid string, root *TrustRoot) (holder, bool) {
 	return k, ok
 }
 
-// counts says why a signature by a known key does not count, nil where it does.
-func (u *Unopened) counts(l line, k holder, root *TrustRoot) error {
-	iss := u.claims.Head().Iss
-	if k.authority != iss {
-		return fmt.Errorf("is by a key of %s, not of %s", k.authority, iss)
+// Signer says whose key it is, and in Err why a signature by it would not count;
+// whether there is one, and a good one, is not looked at.
+func (u *Unopened) Signer(kid string, root *TrustRoot) Signature {
+	sig := Signature{Kid: kid}
+	own, isRoot := u.claims.(*Root)
+	k, ok := u.holder(kid, root)
+	if !ok {
+		sig.Err = errors.New("is by a key that the trust root does not know")
+		if isRoot && own.Version > 1 && root == nil {
+			sig.Err = errors.New("is by no officer of this version; whether of the one before, only that one tells")
+		}
+		return sig
 	}
-	if u.claims.Kind() != KindRoot {
-		if _, compromised := root.CompromisedSince(l.kid); compromised {
-			return errors.New("is by a key that is declared compromised")
+	sig.Authority, sig.Officer = k.authority, k.officer
+	if iss := u.claims.Head().Iss; k.authority != iss {
+		sig.Err = fmt.Errorf("is by a key of %s, not of %s", k.authority, iss)
+	} else if !isRoot {
+		if _, compromised := root.CompromisedSince(kid); compromised {
+			sig.Err = errors.New("is by a key that is declared compromised")
 		}
 	}
-	return l.verify(k.key, u.claims.Kind().typ())
+	return sig
 }
 
 // Sign returns the statement with signatures added, each by a key that has not
