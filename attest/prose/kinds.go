@@ -16,7 +16,7 @@ func (w *writer) titled(title string, h *attest.Common, rest func()) {
 }
 
 func (w *writer) registration(r *attest.Registration) {
-	w.titled(ident(r.Iss)+" registers an entity: "+Quote(r.LegalName), &r.Common, func() {
+	w.titled(Code(r.Iss)+" registers an entity: "+Quote(r.LegalName), &r.Common, func() {
 		w.text("/legal_name", "Legal name", r.LegalName)
 		each(w, "/former_names", "Former names", r.FormerNames, "", func(n string) { w.say("", "Name: %s", Quote(n)) })
 		w.id("/country", "Established in", r.Country)
@@ -27,7 +27,7 @@ func (w *writer) registration(r *attest.Registration) {
 }
 
 func (w *writer) entityApproval(a *attest.EntityApproval) {
-	w.titled(ident(a.Iss)+" approves an entity: "+Quote(a.LegalName), &a.Common, func() {
+	w.titled(Code(a.Iss)+" approves an entity: "+Quote(a.LegalName), &a.Common, func() {
 		w.id("/vct", "Credential type", a.VCT)
 		w.text("/legal_name", "Legal name", a.LegalName)
 		w.id("/country", "Established in", a.Country)
@@ -50,7 +50,7 @@ func (w *writer) entityApproval(a *attest.EntityApproval) {
 }
 
 func (w *writer) item(it attest.Item) {
-	w.say("/entry", "Item: %s of %s", ident(it.Entry), ident(it.List))
+	w.say("/entry", "Item: %s of %s", Code(it.Entry), Code(it.List))
 	w.in("", func() {
 		w.ids("/sites", "Only at the sites", it.Sites, "")
 		w.text("/limitation", "Limited in words, which a person has to judge", it.Limitation)
@@ -64,12 +64,12 @@ func (w *writer) conditions(c *attest.Conditions) {
 	case c.ChangeOfControl == attest.AutoSuspend:
 		w.say("/conditions/change_of_control", "A change of control: %s, it is suspended until the issuer lifts that", attest.AutoSuspend)
 	default:
-		w.say("/conditions/change_of_control", "A change of control: %s", ident(c.ChangeOfControl))
+		w.say("/conditions/change_of_control", "A change of control: %s", Code(c.ChangeOfControl))
 	}
 }
 
 func (w *writer) domainApproval(d *attest.DomainApproval) {
-	w.titled(ident(d.Iss)+" approves a sandbox, "+ident(d.Sandbox())+": "+Quote(d.Title), &d.Common, func() {
+	w.titled(Code(d.Iss)+" approves a sandbox, "+Code(d.Sandbox())+": "+Quote(d.Title), &d.Common, func() {
 		w.text("/title", "Title", d.Title)
 		w.effect(d.LegalEffect, d.Programme)
 		w.grant(&d.Grant)
@@ -80,9 +80,9 @@ func (w *writer) domainApproval(d *attest.DomainApproval) {
 			w.limits(&d.Terms.Limits, "no limit")
 		})
 		if d.Caveats == nil {
-			w.say("/caveats", "Further limits of %s alone: none", ident(d.Iss))
+			w.say("/caveats", "Further limits of %s alone: none", Code(d.Iss))
 		} else {
-			w.say("/caveats", "Further limits of %s alone:", ident(d.Iss))
+			w.say("/caveats", "Further limits of %s alone:", Code(d.Iss))
 			w.in("/caveats", func() { w.limits(d.Caveats, "") })
 		}
 		w.savings("/expiry_savings", "What may still go ahead after its end", d.ExpirySavings, "nothing")
@@ -91,7 +91,7 @@ func (w *writer) domainApproval(d *attest.DomainApproval) {
 }
 
 func (w *writer) consent(c *attest.Consent) {
-	w.titled(ident(c.Iss)+" consents to a reexport or retransfer to "+ident(c.Transferee), &c.Common, func() {
+	w.titled(Code(c.Iss)+" consents to a reexport or retransfer to "+Code(c.Transferee), &c.Common, func() {
 		w.id("/transferee", "Transferee", c.Transferee)
 		w.grant(&c.Grant)
 		w.scope("/in_scope", "Items, each with all that lies below it", c.InScope, "no limit")
@@ -107,10 +107,10 @@ func (w *writer) event(e *attest.Event) {
 		attest.Revoke: "revokes for good", attest.Withdraw: "withdraws for good, at the holder's request,",
 	}[e.Event]
 	if what == "" {
-		what = "does " + ident(string(e.Event)) + " to"
+		what = "does " + Code(string(e.Event)) + " to"
 	}
-	w.titled(ident(e.Iss)+" "+what+" "+ident(e.Target)+" and all its versions", &e.Common, func() {
-		w.say("/event", "Event: %s", ident(string(e.Event)))
+	w.titled(Code(e.Iss)+" "+what+" "+Code(e.Target)+" and all its versions", &e.Common, func() {
+		w.say("/event", "Event: %s", Code(string(e.Event)))
 		w.id("/target", "Acts on all versions of", e.Target)
 		w.say("/effective_at", "Takes effect: %s", Date(e.EffectiveAt))
 		switch {
@@ -122,7 +122,7 @@ func (w *writer) event(e *attest.Event) {
 		if len(e.Ends) > 0 {
 			ends := make([]string, len(e.Ends))
 			for i, s := range e.Ends {
-				ends[i] = ident(string(s)) + meaning(suspensions, s)
+				ends[i] = Code(string(s)) + meaning(suspensions, s)
 			}
 			w.say("/ends", "Ends: %s", strings.Join(ends, "; "))
 		}
@@ -151,17 +151,17 @@ func (w *writer) entityEvent(e *attest.EntityEvent) {
 		attest.ChangeOfControl: "comes under the control of somebody else",
 	}[e.Event]
 	if what == "" {
-		what = "has an event, " + ident(string(e.Event))
+		what = "has an event, " + Code(string(e.Event))
 	}
-	w.titled(ident(e.Iss)+" says that "+ident(e.Entity())+" "+what, &e.Common, func() {
-		w.say("/event", "Event: %s", ident(string(e.Event)))
+	w.titled(Code(e.Iss)+" says that "+Code(e.Entity())+" "+what, &e.Common, func() {
+		w.say("/event", "Event: %s", Code(string(e.Event)))
 		w.say("/effective_at", "Takes effect: %s", Date(e.EffectiveAt))
 		w.text("/new_name", "New legal name", e.NewName)
 		w.id("/survivor", "Absorbed by", e.Survivor)
 		w.id("/acquirer", "Acquirer", e.Acquirer)
 		w.text("/acquirer_name", "Name of the acquirer", e.AcquirerName)
 		if e.Percent != "" {
-			w.say("/percent", "Then held by the acquirer: %s percent", ident(string(e.Percent)))
+			w.say("/percent", "Then held by the acquirer: %s percent", Code(string(e.Percent)))
 		}
 		w.cause(e.Cause, e.CauseText)
 		w.law(e.LegalBasis, e.Publication)
@@ -169,7 +169,7 @@ func (w *writer) entityEvent(e *attest.EntityEvent) {
 }
 
 func (w *writer) succession(s *attest.Succession) {
-	w.titled(ident(s.Iss)+" passes "+ident(s.Target)+" and all its versions on to another entity: "+Quote(s.LegalName), &s.Common, func() {
+	w.titled(Code(s.Iss)+" passes "+Code(s.Target)+" and all its versions on to another entity: "+Quote(s.LegalName), &s.Common, func() {
 		w.id("/target", "Passes on all versions of", s.Target)
 		w.say("/effective_at", "Takes effect: %s", Date(s.EffectiveAt))
 		w.id("/successor", "Successor", s.Successor)

@@ -124,7 +124,7 @@ func (w *writer) text(member, name, s string) {
 // id says an identifier or a code, where there is one.
 func (w *writer) id(member, name, s string) {
 	if s != "" {
-		w.say(member, "%s: %s", name, ident(s))
+		w.say(member, "%s: %s", name, Code(s))
 	}
 }
 
@@ -154,10 +154,10 @@ func each[T any](w *writer, member, name string, list []T, none string, write fu
 
 // head says the members that all kinds have.
 func (w *writer) head(h *attest.Common) {
-	w.say("/jti", "Statement: %s", ident(h.JTI))
-	w.say("/iss", "Issuer: %s", ident(h.Iss))
-	w.say("/aud", "Register: %s", ident(h.Aud))
-	w.say("/sub", "Subject: %s", ident(h.Sub))
+	w.say("/jti", "Statement: %s", Code(h.JTI))
+	w.say("/iss", "Issuer: %s", Code(h.Iss))
+	w.say("/aud", "Register: %s", Code(h.Aud))
+	w.say("/sub", "Subject: %s", Code(h.Sub))
 	w.say("/iat", "Written: %s", Date(h.IAT))
 }
 
@@ -171,7 +171,7 @@ func (w *writer) grant(g *attest.Grant) {
 	if g.Supersedes == "" {
 		w.say("/supersedes", "Replaces: no earlier version")
 	} else {
-		w.say("/supersedes", "Replaces: the version %s of the same issuer", ident(g.Supersedes))
+		w.say("/supersedes", "Replaces: the version %s of the same issuer", Code(g.Supersedes))
 	}
 	w.retroactive(g.Retroactive, g.RetroactiveReason, "it comes into force before it is logged")
 	w.law(g.LegalBasis, g.Publication)
@@ -193,7 +193,7 @@ func (w *writer) law(basis string, p *attest.Publication) {
 }
 
 func (w *writer) effect(e attest.LegalEffect, programme string) {
-	w.say("/legal_effect", "Legal effect: %s%s", ident(string(e)), meaning(effects, e))
+	w.say("/legal_effect", "Legal effect: %s%s", Code(string(e)), meaning(effects, e))
 	w.id("/programme", "Programme", programme)
 }
 
@@ -212,7 +212,7 @@ func meaning[T ~string](of map[T]string, code T) string {
 }
 
 func (w *writer) site(s attest.Site) {
-	w.say("/id", "Site: %s", ident(s.ID))
+	w.say("/id", "Site: %s", Code(s.ID))
 	w.in("", func() {
 		w.text("/name", "Name", s.Name)
 		w.text("/address", "Address", s.Address)
@@ -222,7 +222,7 @@ func (w *writer) site(s attest.Site) {
 
 func (w *writer) savings(member, name string, list []attest.Savings, none string) {
 	each(w, member, name, list, none, func(s attest.Savings) {
-		w.say("/kind", "Clause: %s%s", ident(string(s.Kind)), meaning(savings, s.Kind))
+		w.say("/kind", "Clause: %s%s", Code(string(s.Kind)), meaning(savings, s.Kind))
 		w.in("", func() {
 			if s.DeliverBefore != 0 {
 				w.say("/deliver_before", "Delivered before: %s", Date(s.DeliverBefore))
@@ -244,7 +244,7 @@ var savings = map[attest.SavingsKind]string{
 
 func (w *writer) obligations(list []attest.Obligation) {
 	each(w, "/obligations", "Whoever relies on it must", list, "do nothing beyond the rules", func(o attest.Obligation) {
-		w.say("/kind", "Obligation: %s%s", ident(string(o.Kind)), meaning(obligations, o.Kind))
+		w.say("/kind", "Obligation: %s%s", Code(string(o.Kind)), meaning(obligations, o.Kind))
 		w.in("", func() {
 			w.count("/days", "Calendar days", o.Days)
 			w.count("/business_days", "Business days of the authority", o.BusinessDays)
@@ -277,7 +277,7 @@ func (w *writer) limits(l *attest.Limits, unlimited string) {
 	w.ids("/activities", "Activities", l.Activities, unlimited)
 	switch {
 	case l.MaxClassification != "":
-		w.say("/max_classification", "Highest classification: %s", ident(string(l.MaxClassification)))
+		w.say("/max_classification", "Highest classification: %s", Code(string(l.MaxClassification)))
 	case unlimited != "":
 		w.say("/max_classification", "Highest classification: %s", unlimited)
 	}
@@ -295,7 +295,7 @@ func (w *writer) limits(l *attest.Limits, unlimited string) {
 	}
 	w.value(l.Value, unlimited)
 	if q := l.Quantity; q != nil {
-		w.say("/quantity/unit", "Quantity, in units of %s:", ident(q.Unit))
+		w.say("/quantity/unit", "Quantity, in units of %s:", Code(q.Unit))
 		w.in("/quantity", func() { w.ceilings(q.PerTransaction, q.Cumulative) })
 	} else if unlimited != "" {
 		w.say("/quantity", "Quantity: %s", unlimited)
@@ -311,7 +311,7 @@ func none(unlimited string) string {
 
 func (w *writer) value(v *attest.ValueCeiling, unlimited string) {
 	if v != nil {
-		w.say("/value/currency", "Value, in %s:", ident(v.Currency))
+		w.say("/value/currency", "Value, in %s:", Code(v.Currency))
 		w.in("/value", func() { w.ceilings(v.PerTransaction, v.Cumulative) })
 	} else if unlimited != "" {
 		w.say("/value", "Value: %s", unlimited)
@@ -326,7 +326,7 @@ func (w *writer) ceilings(once, sum attest.Amount) {
 		if c.most == "" {
 			w.say(c.member, "%s: no limit", c.name)
 		} else {
-			w.say(c.member, "%s: at most %s", c.name, ident(string(c.most)))
+			w.say(c.member, "%s: at most %s", c.name, Code(string(c.most)))
 		}
 	}
 }
@@ -341,7 +341,7 @@ func (w *writer) scope(member, name string, s attest.Scope, absent string) {
 	w.say(member, "%s:", name)
 	w.in(member, func() {
 		for _, list := range slices.Sorted(maps.Keys(s)) {
-			w.say("/"+pointerToken(list), "%s: %s", ident(list), idents(s[list]))
+			w.say("/"+pointerToken(list), "%s: %s", Code(list), idents(s[list]))
 		}
 	})
 }

@@ -73,9 +73,9 @@ func escape(b *strings.Builder, r rune) {
 	}
 }
 
-// ident returns an identifier or a code as it stands, or quoted in ASCII where
-// it is none.
-func ident(s string) string {
+// Code returns an identifier or a code as it stands, or quoted in ASCII where it
+// is none, so that other words may follow it in a line.
+func Code(s string) string {
 	if s == "" {
 		return "(none)"
 	}
@@ -90,7 +90,7 @@ func ident(s string) string {
 func idents(list []string) string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = ident(s)
+		out[i] = Code(s)
 	}
 	return strings.Join(out, ", ")
 }
