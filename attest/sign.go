@@ -134,6 +134,11 @@ func Sign(ctx context.Context, c Claims, signers ...Signer) ([]byte, error) {
 		}
 		lines = append(lines, l)
 	}
+	return join(lines)
+}
+
+// join sorts the lines by kid and makes a statement of them.
+func join(lines []line) ([]byte, error) {
 	slices.SortFunc(lines, func(a, b line) int { return cmp.Compare(a.kid, b.kid) })
 	var out []byte
 	for i, l := range lines {

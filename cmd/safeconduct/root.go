@@ -253,8 +253,8 @@ func (in *initial) officer(b *strings.Builder, indent, o string) error {
 func rootSignCommand() *cobra.Command {
 	var s signing
 	c := &cobra.Command{
-		Use:   "sign ROOT.yaml --key REF [--key REF …] --out root.jws",
-		Short: "Check and sign a trust root",
+		Use:   "sign ROOT.yaml|root.jws --key REF [--key REF …] [--out root.jws]",
+		Short: "Check and sign a trust root, or sign beside others",
 		Args:  exactly("ROOT.yaml"),
 		RunE:  func(c *cobra.Command, args []string) error { return s.run(c, args[0], attest.KindRoot) },
 	}

@@ -18,13 +18,17 @@ import (
 func signCommand() *cobra.Command {
 	var s signing
 	c := &cobra.Command{
-		Use:   "sign FILE.yaml --key REF [--key REF …] --out FILE.jws",
-		Short: "Check and sign a statement",
+		Use:   "sign FILE.yaml|FILE.jws --key REF [--key REF …] [--out FILE.jws]",
+		Short: "Check and sign a statement, or sign beside others",
 		Long: "Reads the draft of a statement, names every mistake in it with line and member,\n" +
-			"and signs it with each key. " + signer.PasswordVariable + " has the password of encrypted keys.",
-		Example: "  safeconduct sign approval.yaml --key alice.key --out approval.jws",
-		Args:    exactly("FILE.yaml"),
-		RunE:    func(c *cobra.Command, args []string) error { return s.run(c, args[0], "") },
+			"and signs it with each key. " + signer.PasswordVariable + " has the password of encrypted keys.\n" +
+			"Of a statement that others have signed it says in words what it says, asks, and adds a\n" +
+			"signature to the file; with --root or --registry it refuses to sign beside signatures\n" +
+			"that are not good, and with keys that may not sign.",
+		Example: "  safeconduct sign approval.yaml --key alice.key --out approval.jws\n" +
+			"  safeconduct sign approval.jws --key bob.key --root root.jws",
+		Args: exactly("FILE.yaml"),
+		RunE: func(c *cobra.Command, args []string) error { return s.run(c, args[0], "") },
 	}
 	s.flags(c)
 	return c
@@ -35,15 +39,19 @@ type signing struct {
 	keys     []string
 	out      string
 	aud, iss string
+	trusted  trusted
 	json     bool
 	force    bool
+	yes      bool
 }
 
 func (s *signing) flags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.keys, "key", nil, "private key file; once for each signature")
-	c.Flags().StringVar(&s.out, "out", "", "file of the statement (default: FILE.jws)")
+	c.Flags().StringVar(&s.out, "out", "", "file of the statement (default: FILE.jws, in place where it is signed already)")
 	c.Flags().StringVar(&s.aud, "aud", "", "origin of the register, where the draft does not say it")
 	c.Flags().StringVar(&s.iss, "iss", "", "authority, where the draft does not say it")
+	c.Flags().BoolVar(&s.yes, "yes", false, "sign beside others without asking")
+	s.trusted.flags(c)
 	forceFlag(c, &s.force)
 	jsonFlag(c, &s.json)
 }
@@ -52,12 +60,18 @@ func (s *signing) run(c *cobra.Command, file string, only attest.Kind) error {
 	if len(s.keys) == 0 {
 		return usage(c, errors.New("sign: --key is missing: say which key signs"))
 	}
-	if s.out == "" {
-		s.out = strings.TrimSuffix(strings.TrimSuffix(file, ".yaml"), ".yml") + ".jws"
-	}
 	data, err := readFile(file)
 	if err != nil {
 		return failed("", fmt.Errorf("sign: %w", err))
+	}
+	if isStatement(file, data) {
+		return s.add(c, file, data, only)
+	}
+	if s.trusted != (trusted{}) {
+		return usage(c, fmt.Errorf("sign %s: --root and --registry are for statements that others have signed; safeconduct status looks at what a draft has become", file))
+	}
+	if s.out == "" {
+		s.out = strings.TrimSuffix(strings.TrimSuffix(file, ".yaml"), ".yml") + ".jws"
 	}
 	claims, err := draft.Parse(file, data, draft.Options{Now: time.Now(), Aud: s.aud, Iss: s.iss})
 	if err != nil {
