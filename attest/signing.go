@@ -190,6 +190,8 @@ func (u *Unopened) Signer(kid string, root *TrustRoot) Signature {
 	} else if !isRoot {
 		if _, compromised := root.CompromisedSince(kid); compromised {
 			sig.Err = errors.New("is by a key that is declared compromised")
+		} else if root.Frozen(kid) {
+			sig.Err = errors.New("is by a key that is frozen")
 		}
 	}
 	return sig

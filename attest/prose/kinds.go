@@ -180,3 +180,11 @@ func (w *writer) succession(s *attest.Succession) {
 		w.law(s.LegalBasis, s.Publication)
 	})
 }
+
+func (w *writer) freeze(f *attest.Freeze) {
+	w.titled(Code(f.Iss)+" freezes one of its own keys: nothing that it signs is taken from then on", &f.Common, func() {
+		w.id("/kid", "Key", f.Kid)
+		w.id("/cause", "Cause", f.Cause)
+		w.text("/cause_text", "Why", f.CauseText)
+	})
+}

@@ -77,6 +77,8 @@ func Of(c attest.Claims) []Line {
 		w.entityEvent(c)
 	case *attest.Succession:
 		w.succession(c)
+	case *attest.Freeze:
+		w.freeze(c)
 	}
 	return w.lines
 }

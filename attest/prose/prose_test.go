@@ -19,7 +19,7 @@ import (
 
 var kinds = []attest.Kind{
 	attest.KindRegistration, attest.KindEntityApproval, attest.KindDomainApproval, attest.KindConsent,
-	attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindRoot,
+	attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindFreeze, attest.KindRoot,
 }
 
 // A leaf is a member of filled claims that has no members itself.

@@ -80,7 +80,9 @@ func (w *writer) authority(a attest.Authority) {
 			w.say("/kid", "Key: %s", Code(c.Kid))
 			w.in("", func() {
 				w.say("/since", "For whatever is logged at: index %d and after", c.Since)
+				w.ids("/false", "What it took away and the authority never made", c.False, "")
 			})
 		})
+		w.ids("/thawed", "Keys whose freeze this version ends", a.Thawed, "")
 	})
 }
