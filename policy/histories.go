@@ -15,15 +15,19 @@ import (
 
 // Histories are proven histories, read once to be asked many questions: what
 // they come to is worked out at the first question about the same parties, and
-// kept. They may be used concurrently.
+// kept. They may be used concurrently. The zero Histories decide nothing.
 type Histories struct {
 	set *proven.Set
 	// all is what is known where known_at reaches as far as the proof.
 	all *knowledge
 }
 
-// Read returns the histories of a set, which may not change afterwards.
+// Read returns the histories of a set, which may not change afterwards; nil of
+// none.
 func Read(set *proven.Set) *Histories {
+	if set == nil {
+		return nil
+	}
 	return &Histories{set, know(set, set.Fresh)}
 }
 
@@ -59,13 +63,16 @@ func (h *Histories) Explain(q *Question, at Times, lists ...*screening.List) (*D
 const maxYear = 9899
 
 func (h *Histories) judgement(q *Question, at Times, lists []*screening.List) (judgement, error) {
-	if h == nil || q == nil {
-		return judgement{}, errors.New("proven histories and a question are needed")
+	if h == nil || h.set == nil {
+		return judgement{}, errors.New("proven histories are needed; read a set of them with Read")
+	}
+	if q == nil || q.req == nil {
+		return judgement{}, errors.New("a question is needed; ask a request with Ask")
 	}
 	if at.EffectiveAt.IsZero() || at.KnownAt.IsZero() || at.CheckedAt.IsZero() {
 		return judgement{}, errors.New("effective_at, known_at and checked_at are all needed")
 	}
-	if at.EffectiveAt.Year() > maxYear {
+	if at.EffectiveAt.UTC().Year() > maxYear {
 		return judgement{}, fmt.Errorf("effective_at is after the year %d: what is owed years later could not be dated", maxYear)
 	}
 	k := h.all
@@ -87,12 +94,16 @@ type knowledge struct {
 	mu        sync.Mutex
 	histories map[string][]proven.Entry
 	casts     map[castOf]*cast
-	// scenes counts those of all casts.
-	scenes int
+	scenes    map[moment]*scene
+	// kept is how many parts the casts and scenes have.
+	kept int
 }
 
 func know(set *proven.Set, by time.Time) *knowledge {
-	k := &knowledge{set: set, by: by, histories: make(map[string][]proven.Entry), casts: make(map[castOf]*cast)}
+	k := &knowledge{
+		set: set, by: by,
+		histories: make(map[string][]proven.Entry), casts: make(map[castOf]*cast), scenes: make(map[moment]*scene),
+	}
 	entries, _ := set.History(attest.RootSubject)
 	for _, e := range entries {
 		if r := e.Statement.TrustRoot(); r != nil && k.seen(e) {
