@@ -15,7 +15,9 @@ import (
 
 // Histories are proven histories, read once to be asked many questions: what
 // they come to is worked out at the first question about the same parties, and
-// kept. They may be used concurrently. The zero Histories decide nothing.
+// kept, up to some megabytes; for a known_at before the end of the proof it is
+// worked out anew. They may be used concurrently. The zero Histories decide
+// nothing.
 type Histories struct {
 	set *proven.Set
 	// all is what is known where known_at reaches as far as the proof.
@@ -75,11 +77,12 @@ func (h *Histories) judgement(q *Question, at Times, lists []*screening.List) (j
 	if at.EffectiveAt.UTC().Year() > maxYear {
 		return judgement{}, fmt.Errorf("effective_at is after the year %d: what is owed years later could not be dated", maxYear)
 	}
-	k := h.all
-	if at.KnownAt.Before(h.set.Fresh) {
-		k = know(h.set, at.KnownAt)
+	if !at.KnownAt.Before(h.set.Fresh) {
+		return h.all.judgement(q, at, lists)
 	}
-	return k.judgement(q, at, lists)
+	j, err := know(h.set, at.KnownAt).judgement(q, at, lists)
+	j.all = h.all
+	return j, err
 }
 
 // Knowledge is what of the histories was logged by a time and is not void.

@@ -90,6 +90,8 @@ func marshalled(t tb, d *policy.Decision) []byte {
 
 func TestHistoriesMayBeAskedConcurrently(t *testing.T) {
 	st := joint(t)
+	// What was logged in the last hour has those look back who did not know of it.
+	st.at("2026-05-04T08:30:00Z").event(attest.Suspend, "PDA-US-UC", "2027-01-01")
 	req := ask{}.request(t)
 	other := ask{"destination_site": "BLR-9", "ledger": []any{}}.request(t)
 	histories := policy.Read(st.all(date("2026-05-04T09:00:00Z"), req, other))
@@ -107,6 +109,7 @@ func TestHistoriesMayBeAskedConcurrently(t *testing.T) {
 			for n := range 200 {
 				at := times(req)
 				at.EffectiveAt = at.EffectiveAt.Add(time.Duration(n%7) * time.Hour)
+				at.KnownAt = at.KnownAt.Add(-time.Duration(n%2) * time.Hour)
 				asked, want := q, policy.PERMIT
 				if (n+i)%2 == 0 {
 					asked, want = no, policy.DENY
