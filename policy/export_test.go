@@ -9,5 +9,16 @@ func Codes() []Code { return codes }
 // ChangeOf is what would have to change about a reason.
 func ChangeOf(r Reason) string { return r.change() }
 
-// Kept is how many scenes histories keep.
-func Kept(h *Histories) int { return h.all.scenes }
+// MaxParts bounds [Kept].
+const MaxParts = maxParts
+
+// Kept is how many parts histories keep, as counted and as they are.
+func Kept(h *Histories) (counted, there int) {
+	for _, c := range h.all.casts {
+		there += c.parts()
+	}
+	for _, s := range h.all.scenes {
+		there += s.parts()
+	}
+	return h.all.kept, there
+}

@@ -36,7 +36,7 @@ func (j *judgement) hindsight(d *Decision) (*Hindsight, error) {
 	}
 	at := j.at
 	at.KnownAt = j.set.Fresh
-	w, err := know(j.set, at.KnownAt, j.next).judgement(j.q, at, j.lists)
+	w, err := j.all.judgement(j.q, at, j.lists)
 	if err != nil {
 		return nil, err
 	}

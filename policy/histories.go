@@ -15,7 +15,9 @@ import (
 
 // Histories are proven histories, read once to be asked many questions: what
 // they come to is worked out at the first question about the same parties, and
-// kept. They may be used concurrently.
+// kept, up to some megabytes; for a known_at before the end of the proof it is
+// worked out anew. They may be used concurrently. The zero Histories decide
+// nothing.
 type Histories struct {
 	set *proven.Set
 	// all is what is known where known_at reaches as far as the proof.
@@ -24,18 +26,20 @@ type Histories struct {
 	next *attest.Root
 }
 
-// Read returns the histories of a set, which may not change afterwards.
+// Read returns the histories of a set, which may not change afterwards; nil of
+// none.
 func Read(set *proven.Set) *Histories {
-	return &Histories{set: set, all: know(set, set.Fresh, nil)}
+	return ReadUnder(set, nil)
 }
 
 // ReadUnder is like [Read], but trusts the keys that a next version of the trust
-// root would. Nobody need have signed it: what is decided is what would be.
+// root would, where it is not nil. Nobody need have signed it: what is decided is
+// what would be.
 func ReadUnder(set *proven.Set, next *attest.Root) *Histories {
-	h := Read(set)
-	h.next = next
-	h.all = know(set, set.Fresh, next)
-	return h
+	if set == nil {
+		return nil
+	}
+	return &Histories{set, know(set, set.Fresh, next), next}
 }
 
 // Decide decides the question as the function [Decide] does its request. It
@@ -70,20 +74,24 @@ func (h *Histories) Explain(q *Question, at Times, lists ...*screening.List) (*D
 const maxYear = 9899
 
 func (h *Histories) judgement(q *Question, at Times, lists []*screening.List) (judgement, error) {
-	if h == nil || q == nil {
-		return judgement{}, errors.New("proven histories and a question are needed")
+	if h == nil || h.set == nil {
+		return judgement{}, errors.New("proven histories are needed; read a set of them with Read")
+	}
+	if q == nil || q.req == nil {
+		return judgement{}, errors.New("a question is needed; ask a request with Ask")
 	}
 	if at.EffectiveAt.IsZero() || at.KnownAt.IsZero() || at.CheckedAt.IsZero() {
 		return judgement{}, errors.New("effective_at, known_at and checked_at are all needed")
 	}
-	if at.EffectiveAt.Year() > maxYear {
+	if at.EffectiveAt.UTC().Year() > maxYear {
 		return judgement{}, fmt.Errorf("effective_at is after the year %d: what is owed years later could not be dated", maxYear)
 	}
-	k := h.all
-	if at.KnownAt.Before(h.set.Fresh) {
-		k = know(h.set, at.KnownAt, h.next)
+	if !at.KnownAt.Before(h.set.Fresh) {
+		return h.all.judgement(q, at, lists)
 	}
-	return k.judgement(q, at, lists)
+	j, err := know(h.set, at.KnownAt, h.next).judgement(q, at, lists)
+	j.all = h.all
+	return j, err
 }
 
 // Knowledge is what of the histories was logged by a time and is not void.
@@ -95,17 +103,20 @@ type knowledge struct {
 	// distrust is the trust root's that is in force; nil where none is known, and
 	// nothing stands.
 	distrust *attest.Distrust
-	next     *attest.Root
 
 	mu        sync.Mutex
 	histories map[string][]proven.Entry
 	casts     map[castOf]*cast
-	// scenes counts those of all casts.
-	scenes int
+	scenes    map[moment]*scene
+	// kept is how many parts the casts and scenes have.
+	kept int
 }
 
 func know(set *proven.Set, by time.Time, next *attest.Root) *knowledge {
-	k := &knowledge{set: set, by: by, next: next, histories: make(map[string][]proven.Entry), casts: make(map[castOf]*cast)}
+	k := &knowledge{
+		set: set, by: by,
+		histories: make(map[string][]proven.Entry), casts: make(map[castOf]*cast), scenes: make(map[moment]*scene),
+	}
 	entries, _ := set.History(attest.RootSubject)
 	for _, e := range entries {
 		if r := e.Statement.TrustRoot(); r != nil && k.seen(e) {

@@ -9,6 +9,8 @@ import (
 // A judgement is a question put to what is known at the time of the act.
 type judgement struct {
 	view
+	// all is what hindsight looks back from, where not all is known.
+	all   *knowledge
 	cast  *cast
 	scene *scene
 	q     *Question

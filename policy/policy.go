@@ -13,7 +13,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -50,9 +49,6 @@ func Explain(req *Request, set *proven.Set, at Times, lists ...*screening.List) 
 type decider func(*Histories, *Question, Times, ...*screening.List) (*Decision, error)
 
 func decide(by decider, req *Request, set *proven.Set, at Times, lists []*screening.List) (*Decision, error) {
-	if set == nil {
-		return nil, errors.New("decide: proven histories are needed")
-	}
 	q, err := Ask(req)
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)

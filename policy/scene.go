@@ -10,15 +10,19 @@ import (
 )
 
 // A cast is what questions about the same sandbox, or programme, and parties
-// have in common.
+// have in common. It does not change once it is made.
 type cast struct {
 	authorities []string
 	subjects    []string
 	// changes are the moments that statements about the subjects name, sorted:
 	// between two of them nothing begins or ends.
 	changes []time.Time
-	// scenes are those that were asked for, by the number of changes before.
-	scenes map[int]*scene
+}
+
+// A moment is one of a cast, between two changes: as many are before it.
+type moment struct {
+	of     *cast
+	before int
 }
 
 // A scene is what approvals come to from one change to the next, whatever else
@@ -66,16 +70,13 @@ type change struct {
 	indexes  []int64
 }
 
-// maxScenes bounds what is kept: whoever asks may ask about anything.
-const maxScenes = 4096
-
 // scene returns the cast of a question, and the scene at a time.
 func (k *knowledge) scene(q *Question, t time.Time) (*cast, *scene, error) {
 	k.mu.Lock()
 	c := k.casts[q.cast]
 	var s *scene
 	if c != nil {
-		s = c.scenes[c.before(t)]
+		s = k.scenes[c.moment(t)]
 	}
 	k.mu.Unlock()
 	if s != nil {
@@ -91,31 +92,16 @@ func (k *knowledge) scene(q *Question, t time.Time) (*cast, *scene, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.scenes == maxScenes {
-		clear(k.casts)
-		k.scenes = 0
-	}
-	// Somebody else may have been as far at the same time; either will do.
-	if have, ok := k.casts[q.cast]; ok {
-		c = have
-	}
-	k.casts[q.cast] = c
-	if n := c.before(t); c.scenes[n] == nil {
-		c.scenes[n] = s
-		k.scenes++
-	}
-	return c, s, nil
+	return k.keep(q.cast, c, s, t), s, nil
 }
 
-// before counts the changes up to t.
-func (c *cast) before(t time.Time) int {
-	return sort.Search(len(c.changes), func(i int) bool { return c.changes[i].After(t) })
+// moment is the one at a time: the changes up to it are before.
+func (c *cast) moment(t time.Time) moment {
+	return moment{c, sort.Search(len(c.changes), func(i int) bool { return c.changes[i].After(t) })}
 }
 
 func (k *knowledge) newCast(q *Question) (*cast, error) {
-	c := &cast{authorities: authoritiesOf(q.req, k.set), subjects: Touched(q.req, k.set), scenes: make(map[int]*scene)}
+	c := &cast{authorities: authoritiesOf(q.req, k.set), subjects: Touched(q.req, k.set)}
 	for _, s := range c.subjects {
 		entries, ok := k.history(s)
 		if !ok {
