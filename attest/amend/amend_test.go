@@ -225,9 +225,9 @@ func TestNoDifferenceIsLeftOut(t *testing.T) {
 	}
 }
 
-func change(v reflect.Value, clear bool) {
+func change(v reflect.Value, empty bool) {
 	switch {
-	case clear:
+	case empty:
 		v.SetZero()
 	case v.Kind() == reflect.String:
 		v.SetString(v.String() + "x")

@@ -134,7 +134,7 @@ func postdate(ts *testscript.TestScript, _ bool, args []string) {
 	ln, err := net.Listen("tcp", args[1])
 	ts.Check(err)
 	srv := &http.Server{Handler: proxy, ReadHeaderTimeout: time.Minute}
-	go srv.Serve(ln) //nolint:errcheck // it ends with the script
+	go srv.Serve(ln) // it ends with the script
 	ts.Defer(func() { srv.Close() })
 }
 
