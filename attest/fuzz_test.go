@@ -66,6 +66,7 @@ func parseIsStable(t *testing.T, w *world, statement []byte) {
 		t.Fatalf("read %s, which is written %s", p, b64(again))
 	}
 	s, err := u.Open(w.root)
+	signingAgrees(t, w, u, err)
 	if err != nil {
 		return
 	}
@@ -88,5 +89,31 @@ func parseIsStable(t *testing.T, w *world, statement []byte) {
 		if err != nil {
 			t.Fatalf("go-jose refuses line %d of what is opened: %v", i+1, err)
 		}
+	}
+}
+
+// signingAgrees checks that Signing explains every refusal of Open, and that
+// whoever signs beside others leaves what they signed.
+func signingAgrees(t *testing.T, w *world, u *attest.Unopened, refused error) {
+	t.Helper()
+	s := u.Signing(w.root)
+	u.Signing(nil)
+	good := s.Missing() == 0 && len(s.Problems) == 0 && len(s.Quorums) > 0
+	for _, sig := range s.Signatures {
+		good = good && sig.Err == nil
+	}
+	if (s.Err == nil) != (refused == nil) || s.Err == nil && !good || s.Err != nil && good && u.ClaimsUnsafe().Kind() != attest.KindRoot {
+		t.Fatalf("Open says %v, Signing %+v", refused, s)
+	}
+	more, err := u.Sign(t.Context(), w.stranger)
+	if err != nil {
+		return
+	}
+	again, err := attest.Parse(more)
+	if err != nil {
+		t.Fatalf("what was signed beside others is refused: %v", err)
+	}
+	if len(again.Signers()) != len(u.Signers())+1 {
+		t.Fatalf("signed by %v, then by %v", u.Signers(), again.Signers())
 	}
 }

@@ -205,12 +205,12 @@ func TestNoDifferenceIsLeftOut(t *testing.T) {
 			if strings.HasPrefix(at, own[0]) || strings.HasPrefix(at, own[1]) || strings.HasPrefix(at, own[2]) {
 				continue
 			}
-			for _, clear := range []bool{false, true} {
+			for _, away := range []bool{false, true} {
 				newer := attest.NewClaims(k)
 				n := 0
 				visit(reflect.ValueOf(newer).Elem(), "", func(_ string, v reflect.Value) {
 					if n++; n-1 == i {
-						change(v, clear)
+						change(v, away)
 					}
 				})
 				changes, err := amend.Diff(older, newer)
@@ -225,9 +225,9 @@ func TestNoDifferenceIsLeftOut(t *testing.T) {
 	}
 }
 
-func change(v reflect.Value, empty bool) {
+func change(v reflect.Value, away bool) {
 	switch {
-	case empty:
+	case away:
 		v.SetZero()
 	case v.Kind() == reflect.String:
 		v.SetString(v.String() + "x")

@@ -30,9 +30,7 @@ func Joint(newer *attest.DomainApproval, logged []attest.Claims) []Finding {
 	if older == nil {
 		return j.out
 	}
-	if older.ends != never {
-		j.add(Over, true, "%s has been revoked or withdrawn, with effect from %s; a new version does not bring it back.", prose.Code(older.c.JTI), prose.Date(older.ends))
-	}
+	j.out = append(j.out, Revoked(older.c, logged)...)
 	if older.terms == j.terms {
 		j.add(TermsEqual, false, "The terms stay as they are, to the letter: whoever concurred goes on to concur.")
 		if others := j.otherwise(); len(others) > 0 {

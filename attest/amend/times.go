@@ -2,6 +2,7 @@ package amend
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/prose"
@@ -75,6 +76,13 @@ func Times(older, newer attest.Claims) (out []Finding) {
 	case n.Supersedes != was:
 		add(NotSuperseding, true, "%s supersedes %s, not %s, with which it is compared.", prose.Code(is), prose.Code(n.Supersedes), prose.Code(was))
 	}
+	terms := ""
+	if od, ok := older.(*attest.DomainApproval); ok {
+		nd, ok := newer.(*attest.DomainApproval)
+		if ok && len(nd.Terms.Authorities) > 1 && nd.Terms.Digest() != od.Terms.Digest() {
+			terms = ", but for its terms, which have to wait for the other authorities"
+		}
+	}
 	end := "without an end of its own"
 	if o.EXP != 0 {
 		end = "until " + prose.Date(o.EXP)
@@ -85,9 +93,38 @@ func Times(older, newer attest.Claims) (out []Finding) {
 	case o.EXP != 0 && n.NBF == o.EXP:
 		add(Seamless, false, "The new version begins at %s, when the old one ends.", prose.Date(n.NBF))
 	case n.NBF <= o.NBF:
-		add(TakesOverBefore, true, "The new version begins at %s, no later than the old one at %s: as soon as it is logged, it governs all of that time.", prose.Date(n.NBF), prose.Date(o.NBF))
+		add(TakesOverBefore, true, "The new version begins at %s, no later than the old one at %s: as soon as it is logged, it governs all of that time%s.", prose.Date(n.NBF), prose.Date(o.NBF), terms)
 	default:
-		add(Overlap, false, "The versions overlap: the old one would hold %s; the new one takes over at %s.", end, prose.Date(n.NBF))
+		add(Overlap, false, "The versions overlap: the old one would hold %s; the new one takes over at %s%s.", end, prose.Date(n.NBF), terms)
 	}
 	return out
+}
+
+// Revoked says whether a version has been revoked or withdrawn, by an event on
+// any version that it replaces too (RULES R10). logged are the statements of its
+// subject, as far as they are known.
+func Revoked(older attest.Claims, logged []attest.Claims) []Finding {
+	iss := older.Head().Iss
+	before := make(map[string]string)
+	for _, c := range append([]attest.Claims{older}, logged...) {
+		if g := attest.GrantOf(c); g != nil && c.Head().Iss == iss {
+			before[c.Head().JTI] = g.Supersedes
+		}
+	}
+	var lineage []string
+	for jti := older.Head().JTI; jti != "" && !slices.Contains(lineage, jti); jti = before[jti] {
+		lineage = append(lineage, jti)
+	}
+	end := never
+	for _, c := range logged {
+		e, ok := c.(*attest.Event)
+		if ok && e.Iss == iss && (e.Event == attest.Revoke || e.Event == attest.Withdraw) && slices.Contains(lineage, e.Target) {
+			end = min(end, e.EffectiveAt)
+		}
+	}
+	if end == never {
+		return nil
+	}
+	return []Finding{{Over, true, fmt.Sprintf("%s has been revoked or withdrawn, with effect from %s; a new version does not bring it back.",
+		prose.Code(older.Head().JTI), prose.Date(end))}}
 }

@@ -7,7 +7,8 @@
 // 0 for PERMIT, 1 for DENY, 2 for wrong usage, 3 for REFER and 4 where nothing
 // could be decided; that of screen is 0 for nothing found, 1 for an identifier,
 // 3 for a name, and 4 where a list could not be read; that of status is 0 where
-// enough have signed, 1 where not, and 3 where no trust root tells.
+// enough have signed, 1 where not, and 3 where no trust root tells; that
+// of diff is 0 where there is nothing to warn of, and 3 where there is.
 package main
 
 import (
@@ -46,7 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(usage)
 	root.AddCommand(
-		keygenCommand(), rootCommand(), newCommand(), signCommand(), statusCommand(),
+		keygenCommand(), rootCommand(), newCommand(), signCommand(), statusCommand(), diffCommand(),
 		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), proofCommand(), demoCommand(),
 		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
 		simulateCommand(), recheckCommand(), screenCommand(),
