@@ -143,6 +143,18 @@ func (s *Statement) Signers() []string {
 	return kids
 }
 
+// Signatures returns the signatures that count, ascending by key id, with the
+// officers to whom the trust root that the statement was opened with gives their
+// keys. Those on a trust root by officers of the version before alone are not
+// among them.
+func (s *Statement) Signatures() []Signature {
+	out := make([]Signature, len(s.signers))
+	for i, x := range s.signers {
+		out[i] = Signature{Kid: x.kid, Authority: s.claims.Head().Iss, Officer: x.officer}
+	}
+	return out
+}
+
 // Holds reports whether the statement still has its threshold of officers when
 // the signatures of distrusted keys are disregarded (RULES R20). The zero
 // Statement does not hold.

@@ -23,10 +23,14 @@ func (d Distrust) CompromisedSince(kid string) (index int64, compromised bool) {
 // Voids reports whether too few of the signatures on a statement at a log index
 // are left, so that it is void (RULES R20).
 func (d Distrust) Voids(s *Statement, index int64) bool {
-	return !s.Holds(func(kid string) bool {
-		since, compromised := d.CompromisedSince(kid)
-		return compromised && index >= since
-	})
+	return !s.Holds(func(kid string) bool { return d.Distrusts(kid, index) })
+}
+
+// Distrusts reports whether the signatures that a key made at a log index are
+// disregarded (RULES R20).
+func (d Distrust) Distrusts(kid string, index int64) bool {
+	since, compromised := d.CompromisedSince(kid)
+	return compromised && index >= since
 }
 
 // After returns what is to be distrusted once another version of the trust root

@@ -1,6 +1,11 @@
 package attest
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/safeconduct/safeconduct/attest/identifier"
+)
 
 // RootSubject is the subject of trust roots and freezes.
 const RootSubject = "root"
@@ -22,4 +27,35 @@ func ConsentSubject(authority, jti string) string { return "consent:" + authorit
 func splitApprovalSubject(sub string) (id, authority string, ok bool) {
 	id, authority, ok = strings.Cut(strings.TrimPrefix(sub, "entity:"), "/")
 	return id, authority, ok && strings.HasPrefix(sub, "entity:")
+}
+
+// CheckSubject reports whether statements may have the subject.
+func CheckSubject(sub string) error {
+	if sub == RootSubject {
+		return nil
+	}
+	kind, about, _ := strings.Cut(sub, ":")
+	switch kind {
+	case "sandbox":
+		return identifier.Sandbox(about)
+	case "consent":
+		iss, jti, ok := strings.Cut(about, "/")
+		if !ok {
+			break
+		}
+		if err := identifier.Authority(iss); err != nil {
+			return err
+		}
+		return identifier.JTI(jti)
+	case "entity":
+		id, authority, approvals := strings.Cut(about, "/")
+		if _, err := identifier.Parse(id); err != nil {
+			return err
+		}
+		if approvals {
+			return identifier.Authority(authority)
+		}
+		return nil
+	}
+	return fmt.Errorf("%q is no subject: want root, entity:<scheme>:<value>, entity:<scheme>:<value>/<authority>, sandbox:<id> or consent:<authority>/<jti>", sub)
 }

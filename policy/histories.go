@@ -100,6 +100,8 @@ type knowledge struct {
 	// by is that time. Evidence proves knowledge up to E, and where it reaches that
 	// far, all in the evidence counts.
 	by time.Time
+	// root is the trust root in force, nil where none is known.
+	root *attest.TrustRoot
 	// distrust is the trust root's that is in force; nil where none is known, and
 	// nothing stands.
 	distrust *attest.Distrust
@@ -120,7 +122,7 @@ func know(set *proven.Set, by time.Time, next *attest.Root) *knowledge {
 	entries, _ := set.History(attest.RootSubject)
 	for _, e := range entries {
 		if r := e.Statement.TrustRoot(); r != nil && k.seen(e) {
-			k.distrust = &r.Distrust
+			k.root, k.distrust = r, &r.Distrust
 		}
 	}
 	if next != nil && k.distrust != nil {
@@ -135,9 +137,18 @@ func (k *knowledge) everything() bool { return !k.by.Before(k.set.Fresh) }
 
 func (k *knowledge) seen(e proven.Entry) bool { return k.everything() || !e.Time.After(k.by) }
 
-// void is R20: too few signatures are left by keys that are to be trusted.
+// void is R20: too few signatures are left by keys that are to be trusted. What
+// changes trust is not concerned.
 func (k *knowledge) void(e proven.Entry) bool {
+	if e.Statement.TrustRoot() != nil {
+		return false
+	}
 	return k.distrust == nil || k.distrust.Voids(e.Statement, e.Index)
+}
+
+// distrusts reports whether a key's signatures at a log index are disregarded.
+func (k *knowledge) distrusts(kid string, index int64) bool {
+	return k.distrust == nil || k.distrust.Distrusts(kid, index)
 }
 
 // history returns what is seen of a subject and not void; ok is false where its
@@ -188,15 +199,24 @@ func (v *view) proven(subject string) []proven.Entry {
 
 func (v *view) missed(subject string) {
 	if v.err == nil {
-		v.err = &Unproven{subject}
+		v.err = &Unproven{Subject: subject}
 	}
 }
 
 // Unproven is the error of a decision that touches a history that is not in the
 // set.
-type Unproven struct{ Subject string }
+type Unproven struct {
+	Subject string
+	// Partly says that some lineages of it are in the set, and others are not.
+	Partly bool
+}
 
-func (u *Unproven) Error() string { return fmt.Sprintf("the history of %s is not proven", u.Subject) }
+func (u *Unproven) Error() string {
+	if u.Partly {
+		return fmt.Sprintf("the history of %s is proven in part only", u.Subject)
+	}
+	return fmt.Sprintf("the history of %s is not proven", u.Subject)
+}
 
 func refTo(e proven.Entry) Ref {
 	h := e.Statement.Claims().Head()

@@ -105,7 +105,7 @@ func (k *knowledge) newCast(q *Question) (*cast, error) {
 	for _, s := range c.subjects {
 		entries, ok := k.history(s)
 		if !ok {
-			return nil, &Unproven{s}
+			return nil, &Unproven{Subject: s}
 		}
 		for _, e := range entries {
 			c.changes = append(c.changes, boundaries(e)...)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/screening"
@@ -62,4 +64,63 @@ func (e *Opened) ask(
 		return nil, &Error{StepHistory, fmt.Errorf("the history of %s, which the decision touches, %w; ask the register for evidence of this very request", missing.Subject, ErrNotShown)}
 	}
 	return d, err
+}
+
+// ErrPartly says that statements of a history are not shown, so that it is none to
+// read. The evidence is compact, or was made of such for a decision.
+var ErrPartly = errors.New("is shown in part only; ask the register for the whole")
+
+// History returns what is proven of a subject, complete and in log order: the
+// statements that were logged by known, the zero time standing for all that the
+// evidence proves, and what each comes to at the legal time at, the zero time
+// asking nothing. See [policy.Histories.History].
+//
+// A subject whose history is not in the evidence, or only in part, gives an
+// *[Error] at step history, and so does another one on which it depends what the
+// statements come to; it wraps a *[policy.Unproven] that names it. That a subject
+// has no statements is proven like everything else.
+func (e *Opened) History(subject string, known, at time.Time) ([]policy.Recorded, error) {
+	if e == nil || e.in == nil {
+		return nil, errors.New("read a history: there is no opened evidence")
+	}
+	h, err := e.histories.History(subject, known, at)
+	missing, ok := errors.AsType[*policy.Unproven](err)
+	if !ok {
+		return h, err
+	}
+	why := ErrNotShown
+	if missing.Partly {
+		why = ErrPartly
+	}
+	return nil, &Error{StepHistory, &notRead{missing, why}}
+}
+
+// notRead is a history that cannot be read.
+type notRead struct {
+	missing *policy.Unproven
+	why     error
+}
+
+func (n *notRead) Error() string {
+	return fmt.Sprintf("the history of %s %v", n.missing.Subject, n.why)
+}
+
+func (n *notRead) Unwrap() []error { return []error{n.missing, n.why} }
+
+// Report says what the check has found, as [Check] does. It is nil for the zero
+// Opened.
+func (e *Opened) Report() *Report {
+	if e == nil || e.in == nil {
+		return nil
+	}
+	return e.in.report()
+}
+
+// Tree is that of the checkpoint, zero for the zero Opened: whatever leads to
+// it, such as the leaves of the log themselves, is as good as the evidence.
+func (e *Opened) Tree() tlog.Tree {
+	if e == nil || e.in == nil {
+		return tlog.Tree{}
+	}
+	return e.in.tree
 }

@@ -59,6 +59,11 @@ func Check(evidence []byte, t *Trust, checkedAt time.Time) (*Report, error) {
 	if err != nil {
 		return &Report{Steps: in.passed}, err
 	}
+	return in.report(), nil
+}
+
+func (in *inspection) report() *Report {
+	t := in.trust
 	r := &Report{
 		Steps:          in.passed,
 		Origin:         t.Origin(),
@@ -74,5 +79,5 @@ func Check(evidence []byte, t *Trust, checkedAt time.Time) (*Report, error) {
 	for _, h := range in.evidence.Histories {
 		r.Subjects = append(r.Subjects, SubjectReport{h.Subject, len(h.Entries) + len(h.Stubs), len(h.Stubs)})
 	}
-	return r, nil
+	return r
 }
