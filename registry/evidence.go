@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/omissible"
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
@@ -49,20 +51,67 @@ func (r *Reader) evidence(ctx context.Context, req *policy.Request, omit func(*p
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
 	}
-	e := exhibit{r: r, s: s, inclusion: inclusion, shown: make(map[int64]bool)}
+	var omitted map[int64]bool
 	if omit != nil {
-		e.omit = omit(set)
+		omitted = omit(set)
 	}
+	evidence, err := r.exhibit(s, set, omitted, inclusion)
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	return evidence, nil
+}
+
+// EvidenceOf returns the whole evidence of the histories of subjects, and of
+// root, for no request: for whoever reads them. It has the inclusion proofs of all
+// statements. It returns the errors of [Reader.Evidence], and a refusal of class
+// [attest.Invalid] where one of them is no subject. That a subject has no
+// statements is shown like everything else.
+func (r *Reader) EvidenceOf(ctx context.Context, subjects []string) ([]byte, error) {
+	all := append([]string{attest.RootSubject}, subjects...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) > verify.MaxHistories {
+		return nil, fmt.Errorf("make evidence: %w: %d subjects are asked for, and it has at most %d histories", verify.ErrTooLarge, len(all), verify.MaxHistories)
+	}
+	for _, subject := range all {
+		if err := attest.CheckSubject(subject); err != nil {
+			return nil, fmt.Errorf("make evidence: %w", attest.Refuse(attest.Invalid, err))
+		}
+	}
+	s, err := r.exhibitable(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	set := &proven.Set{Origin: r.origin, Size: s.size}
+	room := newAllowance(true)
+	for _, subject := range all {
+		entries, err := r.within(ctx, s, subject, room)
+		if err != nil {
+			return nil, fmt.Errorf("make evidence: %w", err)
+		}
+		set.Prove(subject, entries)
+	}
+	evidence, err := r.exhibit(s, set, nil, true)
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	return evidence, nil
+}
+
+// exhibit makes evidence of what is in a set, at a snapshot.
+func (r *Reader) exhibit(s *snapshot, set *proven.Set, omit map[int64]bool, inclusion bool) ([]byte, error) {
+	e := exhibit{r: r, s: s, inclusion: inclusion, shown: make(map[int64]bool), omit: omit}
 	for _, subject := range set.Subjects() {
 		if err := e.add(subject, set); err != nil {
-			return nil, fmt.Errorf("make evidence: %w", err)
+			return nil, err
 		}
 	}
 	e.Checkpoint = string(s.checkpoint)
 	e.Status = verify.StatusProof{Index: s.size - 1, Leaf: string(s.status)}
 	proof, err := tlog.ProveRecord(s.size, s.size-1, r.log)
 	if err != nil {
-		return nil, fmt.Errorf("make evidence: status leaf: %w", err)
+		return nil, fmt.Errorf("status leaf: %w", err)
 	}
 	e.Status.Proof = verify.InclusionProof(proof)
 	return e.Marshal()

@@ -46,6 +46,30 @@ func (r *Reader) Sandbox(ctx context.Context, id string, after int64, most int) 
 	return r.page(ctx, r.shown(), []string{attest.SandboxSubject(id)}, after, most)
 }
 
+// Statement returns what an issuer has said under a jti, at the published
+// checkpoint, or [ErrNotFound].
+func (r *Reader) Statement(ctx context.Context, iss, jti string) (Logged, error) {
+	none := fmt.Errorf("statement %s of %s: %w", jti, iss, ErrNotFound)
+	s := r.shown()
+	place, ok, err := r.log.Find(iss, jti)
+	if err != nil || !ok || place.Index >= s.size {
+		return Logged{}, cmp.Or(err, none)
+	}
+	st, err := r.statement(s, place.Index)
+	if err != nil {
+		return Logged{}, err
+	}
+	h, err := r.entries(ctx, s, st.Claims().Head().Sub)
+	if err != nil {
+		return Logged{}, err
+	}
+	i := sort.Search(len(h), func(i int) bool { return h[i].Index >= place.Index })
+	if i == len(h) || h[i].Index != place.Index {
+		return Logged{}, damaged(place.Index, none)
+	}
+	return Logged{place.Index, h[i].Time, st}, nil
+}
+
 // page returns the first statements of subjects behind a log index, each once.
 func (r *Reader) page(ctx context.Context, s *snapshot, subjects []string, after int64, most int) (page []Logged, more bool, err error) {
 	var all []HistoryEntry

@@ -24,6 +24,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
@@ -200,6 +201,39 @@ func (c *Client) Foresee(ctx context.Context, root []byte, requests ...[]byte) (
 
 // maxForesight bounds the answer to Foresee.
 const maxForesight = 64 << 20
+
+// EvidenceOf fetches the evidence of the histories of subjects, and of root.
+func (c *Client) EvidenceOf(ctx context.Context, subjects []string) ([]byte, error) {
+	body, err := json.Marshal(struct {
+		Subjects []string `json:"subjects"`
+	}{append([]string{}, subjects...)})
+	if err != nil {
+		return nil, fmt.Errorf("ask for histories: %w", err)
+	}
+	return c.post(ctx, "/v1/histories", requestType, body, verify.MaxEvidence)
+}
+
+// SubjectOf asks in whose history a statement stands that an issuer made under a
+// jti. It is the register's word: whether it stands there, the evidence of that
+// history tells. A *[Problem] with the status 404 says that there is none.
+func (c *Client) SubjectOf(ctx context.Context, iss, jti string) (string, error) {
+	body, err := c.do(ctx, http.MethodGet, "/v1/statements/"+url.PathEscape(iss)+"/"+url.PathEscape(jti), "", nil, maxReceipt)
+	if err != nil {
+		return "", err
+	}
+	var s struct {
+		Claims struct {
+			Sub string `json:"sub"`
+		} `json:"claims"`
+	}
+	if err := json.Unmarshal(body, &s); err != nil {
+		return "", fmt.Errorf("read the statement: %w", err)
+	}
+	if err := attest.CheckSubject(s.Claims.Sub); err != nil {
+		return "", fmt.Errorf("read the statement: its sub: %w", err)
+	}
+	return s.Claims.Sub, nil
+}
 
 // Checkpoint fetches the newest checkpoint, a signed note.
 func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/strictjson"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -71,6 +72,28 @@ func (h *handler) evidence(r *http.Request, body []byte) (answer, error) {
 		evidence, err = h.reg.CompactEvidence(r.Context(), req, req.Times(h.now()), pinned)
 	} else {
 		evidence, err = h.reg.Evidence(r.Context(), req)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{contentType: verify.MediaType, body: evidence}, nil
+}
+
+// histories serves POST /v1/histories.
+func (h *handler) histories(r *http.Request, body []byte) (answer, error) {
+	var of struct {
+		Subjects []string `json:"subjects"`
+	}
+	if err := strictjson.Unmarshal(body, &of, strictjson.Form{MaxBytes: maxRequest}); err != nil {
+		class := attest.Invalid
+		if !jsontext.Value(body).IsValid() {
+			class = attest.Malformed
+		}
+		return answer{}, attest.Refuse(class, err)
+	}
+	evidence, err := h.reg.EvidenceOf(r.Context(), of.Subjects)
+	if errors.Is(err, verify.ErrTooLarge) {
+		return answer{}, &problem{kind: undecided, detail: err.Error() + "; ask for fewer subjects at once, or read the log's tiles"}
 	}
 	if err != nil {
 		return answer{}, err

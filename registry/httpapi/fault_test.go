@@ -62,6 +62,12 @@ func (b broken) Entity(context.Context, string, int64, int) ([]registry.Logged, 
 	return nil, false, registry.ErrNotFound
 }
 
+func (b broken) EvidenceOf(context.Context, []string) ([]byte, error) { return nil, b.fail() }
+
+func (b broken) Statement(context.Context, string, string) (registry.Logged, error) {
+	return registry.Logged{}, b.fail()
+}
+
 func (b broken) Sandbox(ctx context.Context, id string, after int64, most int) ([]registry.Logged, bool, error) {
 	return b.Entity(ctx, id, after, most)
 }
@@ -129,8 +135,9 @@ func everywhere(t *testing.T, url string) map[string]reply {
 		"/v1/statements": do(t, http.MethodPost, url+"/v1/statements", jose, "x"),
 		"/v1/check":      do(t, http.MethodPost, url+"/v1/check", jsonDoc, request("")),
 		"/v1/evidence":   do(t, http.MethodPost, url+"/v1/evidence", jsonDoc, request("")),
+		"/v1/histories":  do(t, http.MethodPost, url+"/v1/histories", jsonDoc, `{"subjects":["root"]}`),
 	}
-	for _, path := range []string{"/v1/entities", "/v1/sandboxes", "/v1/entities/iec:0388012345", "/v1/sandboxes/SBX-1", "/healthz", "/checkpoint/3"} {
+	for _, path := range []string{"/v1/entities", "/v1/sandboxes", "/v1/entities/iec:0388012345", "/v1/statements/auth-us/X-1", "/v1/sandboxes/SBX-1", "/healthz", "/checkpoint/3"} {
 		out[path] = do(t, http.MethodGet, url+path, "", "")
 	}
 	return out

@@ -7,6 +7,9 @@
 //	POST /v1/check            a request document -> the decision;
 //	                          with ?evidence=true {"decision":…,"evidence":"…"}
 //	POST /v1/evidence         a request document -> the evidence
+//	POST /v1/histories        {"subjects":[…]} -> the evidence of their histories
+//	GET  /v1/statements/{issuer}/{jti}
+//	                          what an issuer has said under a jti
 //	GET  /v1/entities         the ids of entities, page by page
 //	GET  /v1/entities/{id}    what is logged of one, page by page
 //	GET  /v1/sandboxes        the ids of sandboxes, page by page
@@ -89,6 +92,8 @@ type Reader interface {
 	Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
 	CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error)
+	EvidenceOf(ctx context.Context, subjects []string) ([]byte, error)
+	Statement(ctx context.Context, iss, jti string) (registry.Logged, error)
 	Entity(ctx context.Context, id string, after int64, most int) (page []registry.Logged, more bool, err error)
 	Sandbox(ctx context.Context, id string, after int64, most int) (page []registry.Logged, more bool, err error)
 	Entities(after string) iter.Seq2[string, error]
@@ -176,6 +181,8 @@ func (h *handler) routes() []route {
 		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, serve: h.submit}},
 		ask("/v1/check", []string{"evidence", "explain"}, h.check),
 		ask("/v1/evidence", []string{"compact", "root"}, h.evidence),
+		ask("/v1/histories", nil, h.histories),
+		get("/v1/statements/{issuer}/{jti}", nil, h.statement),
 		get("/v1/entities", []string{"after"}, h.entities),
 		get("/v1/entities/{id}", []string{"after"}, h.entity),
 		get("/v1/sandboxes", []string{"after"}, h.sandboxes),

@@ -70,18 +70,48 @@ func loggedPage(r *http.Request, id string, of func(ctx context.Context, id stri
 		Next       int64             `json:"next,omitzero"`
 	}{id, make([]loggedStatement, len(entries)), 0}
 	for i, e := range entries {
-		c := e.Statement.Claims()
-		// What was signed is the claims' one form, and this makes it.
-		payload, err := attest.Payload(c)
-		if err != nil {
-			return answer{}, fmt.Errorf("show the statement at index %d: %w", e.Index, err)
+		var err error
+		if page.Statements[i], err = statementOf(e); err != nil {
+			return answer{}, err
 		}
-		page.Statements[i] = loggedStatement{e.Index, writeTime(e.Time), c.Kind(), c.Head().Iss, c.Head().JTI, payload}
 		if more {
 			page.Next = e.Index
 		}
 	}
 	return jsonAnswer(page)
+}
+
+// statementOf is how a statement is shown.
+func statementOf(e registry.Logged) (loggedStatement, error) {
+	c := e.Statement.Claims()
+	// What was signed is the claims' one form, and this makes it.
+	payload, err := attest.Payload(c)
+	if err != nil {
+		return loggedStatement{}, fmt.Errorf("show the statement at index %d: %w", e.Index, err)
+	}
+	return loggedStatement{e.Index, writeTime(e.Time), c.Kind(), c.Head().Iss, c.Head().JTI, payload}, nil
+}
+
+// statement serves GET /v1/statements/{issuer}/{jti}.
+func (h *handler) statement(r *http.Request, _ []byte) (answer, error) {
+	iss, jti := mux.Vars(r)["issuer"], mux.Vars(r)["jti"]
+	for _, err := range []error{identifier.Authority(iss), identifier.JTI(jti)} {
+		if err != nil {
+			return answer{}, &problem{kind: malformed, detail: fmt.Sprintf("the statement's name: %v", err)}
+		}
+	}
+	e, err := h.reg.Statement(r.Context(), iss, jti)
+	if errors.Is(err, registry.ErrNotFound) {
+		return answer{}, &problem{kind: notFound, detail: fmt.Sprintf("%s of %s is %v", jti, iss, registry.ErrNotFound)}
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	s, err := statementOf(e)
+	if err != nil {
+		return answer{}, err
+	}
+	return jsonAnswer(s)
 }
 
 // trustRoot serves GET /v1/trust-root.

@@ -25,8 +25,9 @@ func TestAPathHasOneSpelling(t *testing.T) {
 func TestAnotherMethodIsRefusedWithThoseAllowed(t *testing.T) {
 	s := newServer(t)
 	for path, allowed := range map[string]string{
-		"/v1/statements": "POST", "/v1/check": "POST", "/v1/evidence": "POST",
-		"/v1/entities": "GET, HEAD", "/v1/entities/lei:1": "GET, HEAD",
+		"/v1/statements": "POST", "/v1/check": "POST", "/v1/evidence": "POST", "/v1/histories": "POST",
+		"/v1/statements/auth-us/X-1": "GET, HEAD",
+		"/v1/entities":               "GET, HEAD", "/v1/entities/lei:1": "GET, HEAD",
 		"/v1/sandboxes": "GET, HEAD", "/v1/sandboxes/SBX-1": "GET, HEAD",
 		"/v1/trust-root": "GET, HEAD", "/checkpoint": "GET, HEAD", "/checkpoint/3": "GET, HEAD",
 		"/tile/0/000": "GET, HEAD", "/tile/x": "GET, HEAD", "/log.vkey": "GET, HEAD", "/healthz": "GET, HEAD",
