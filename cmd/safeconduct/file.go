@@ -40,9 +40,26 @@ func readFile(name string) ([]byte, error) {
 // writeNew writes a file that is not there yet, or with force one that is; a
 // private key it never replaces.
 func writeNew(name string, data []byte, force bool) error {
-	old, err := readFile(name)
+	if err := replaceable(name, force); err != nil {
+		return err
+	}
+	return writeFile(name, data)
+}
+
+// replaceable returns an error where a file may not be written under that name,
+// see writeNew.
+func replaceable(name string, force bool) error {
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer f.Close()
+	// What is larger than a file may be that is read is no key.
+	old, err := io.ReadAll(io.LimitReader(f, maxFile))
 	switch {
-	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
 		return fmt.Errorf("write %s: %w", name, err)
 	case bytes.Contains(old, []byte("PRIVATE")):
@@ -50,7 +67,7 @@ func writeNew(name string, data []byte, force bool) error {
 	case !force:
 		return fmt.Errorf("write %s: it exists; --force overwrites it", name)
 	}
-	return writeFile(name, data)
+	return nil
 }
 
 // writeFile writes a file whole or not at all, so that a full disk or Ctrl-C
