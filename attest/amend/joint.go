@@ -183,7 +183,7 @@ func (j *joint) changed(older *version) {
 		j.add(TermsLapse, true, "There is a gap in concurrence: the old terms have too few approvals from %s on, and the new ones take over at %s.", prose.Date(lapse), prose.Date(over))
 	}
 	if len(waiting) > 0 {
-		j.add(LeftBehind, true, "From then on %s %s not concur, on other terms: %s yet to follow.", names(waiting), does(len(waiting)), hasThem(len(waiting)))
+		j.add(LeftBehind, true, "From then on %s %s not concur: %s yet to follow.", names(waiting), does(len(waiting)), hasThem(len(waiting)))
 	}
 }
 

@@ -22,6 +22,9 @@ import (
 // sooner, so that there is no gap; where the old one has ended, its exp stands
 // there as a remark. now is the present time.
 func Amendment(c attest.Claims, now time.Time) (string, error) {
+	if err := attest.Check(c); err != nil {
+		return "", fmt.Errorf("draft a new version: %w", err)
+	}
 	var members []string
 	switch c := c.(type) {
 	case *attest.Registration:

@@ -111,6 +111,11 @@ func TestAnAmendmentHasANameOfItsOwn(t *testing.T) {
 }
 
 func TestOnlyWhatHasVersionsIsAmended(t *testing.T) {
+	bad := full(t, attest.KindEntityApproval).(*attest.EntityApproval)
+	bad.JTI = "x\nkind: event"
+	if text, err := draft.Amendment(bad, now); err == nil {
+		t.Errorf("drafted from what is no approval:\n%s", text)
+	}
 	for _, k := range []attest.Kind{attest.KindConsent, attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindRoot} {
 		if text, err := draft.Amendment(full(t, k), now); err == nil {
 			t.Errorf("%s: %s", k, text)

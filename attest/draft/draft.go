@@ -3,7 +3,7 @@
 //
 // [Parse] makes the claims that [attest.Sign] signs, or says everything that
 // is wrong with the draft, each mistake with its line. [Template] is a draft
-// to begin with. A draft has the members of the statement's payload, and
+// to begin with, [Amendment] one of a new version. A draft has the members of the statement's payload, and
 //
 //   - kind: what it is, one of registration, entity, domain, consent, event,
 //     entity-event, succession and root;
