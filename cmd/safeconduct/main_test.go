@@ -19,6 +19,8 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/safeconduct/safeconduct/attest"
 )
 
 func TestMain(m *testing.M) {
@@ -50,7 +52,7 @@ func params(dir string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor": waitFor, "waitsick": waitSick, "eventually": eventually, "flip": flip, "rot": rot, "status": exitStatus,
-			"postdate": postdate,
+			"postdate": postdate, "thumbprint": thumbprint,
 		},
 	}
 }
@@ -106,6 +108,13 @@ func eventually(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s goes on failing: %v", strings.Join(args, " "), err)
+}
+
+// thumbprint FILE NAME sets NAME to the id of the public key in FILE.
+func thumbprint(ts *testscript.TestScript, _ bool, args []string) {
+	k, err := attest.ParseKey([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	ts.Setenv(args[1], k.ID())
 }
 
 // postdate ADDR ADDR2 serves at the second address what the register at the

@@ -26,12 +26,12 @@ func rootCommand() *cobra.Command {
 		Use:   "root",
 		Short: "Make, sign and read a trust root",
 		Long:  "A trust root says who may sign what. It is the first statement of a register.",
-		Args:  exactly("init, sign or show"),
+		Args:  exactly("a command"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return usage(c, fmt.Errorf("root: unknown command %q: want init, sign or show", args[0]))
+			return usage(c, fmt.Errorf("root: unknown command %q: want init, propose, revoke-key, sign, diff, foresee, show or verify", args[0]))
 		},
 	}
-	c.AddCommand(rootInitCommand(), rootSignCommand(), rootShowCommand())
+	c.AddCommand(rootInitCommand(), rootProposeCommand(), rootRevokeKeyCommand(), rootSignCommand(), rootDiffCommand(), rootForeseeCommand(), rootShowCommand(), rootVerifyCommand())
 	return c
 }
 

@@ -1,0 +1,476 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/draft"
+	"github.com/safeconduct/safeconduct/attest/rootdiff"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+)
+
+func rootProposeCommand() *cobra.Command {
+	var t trusted
+	var out string
+	c := &cobra.Command{
+		Use:   "propose [--root root.jws | --registry URL] --out ROOT.yaml",
+		Short: "Draft the next version of a trust root",
+		Long: "Writes the draft of the version after the one in force, which says the same. Change in\n" +
+			"it what is to be another; root diff says what that comes to, root sign signs it, and\n" +
+			"the signed file goes from officer to officer.",
+		Example: "  safeconduct root propose --root root.jws --out root-2.yaml",
+		Args:    exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			root, err := t.need(c)
+			if err != nil {
+				return err
+			}
+			text, err := draft.Successor(root)
+			if err != nil {
+				return failed("", fmt.Errorf("root propose: %w", err))
+			}
+			return writeDraft(c, out, text)
+		},
+	}
+	t.flags(c)
+	c.Flags().StringVar(&out, "out", "", "file of the draft; without it, it is printed")
+	return c
+}
+
+// need is load for those who cannot do without.
+func (t *trusted) need(c *cobra.Command) (*attest.TrustRoot, error) {
+	root, _, err := t.load(c)
+	if err == nil && root == nil {
+		err = usage(c, fmt.Errorf("%s: give the trust root in force: --root root.jws, or --registry URL", c.Name()))
+	}
+	return root, err
+}
+
+func writeDraft(c *cobra.Command, out, text string) error {
+	if out == "" {
+		_, err := fmt.Fprint(c.OutOrStdout(), text)
+		return err
+	}
+	if err := writeNew(out, []byte(text), false); err != nil {
+		return failed("", err)
+	}
+	_, err := fmt.Fprintf(c.OutOrStdout(), "wrote %s\n", out)
+	return err
+}
+
+func rootRevokeKeyCommand() *cobra.Command {
+	var t trusted
+	var out string
+	var since int64
+	var falsely []string
+	c := &cobra.Command{
+		Use:   "revoke-key KID --since INDEX [--root root.jws | --registry URL] --out ROOT.yaml",
+		Short: "Draft the version of a trust root that declares a key compromised",
+		Long: "Writes the draft of the next version, in which an authority's key is declared compromised\n" +
+			"since a log index: what it signed from there on is void, whatever time it claims. What\n" +
+			"it took away has to be made again by another key before (reissue), or is declared false\n" +
+			"with --false. root foresee says what becomes void, before anybody signs.",
+		Example: "  safeconduct root revoke-key NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs --since 120 --root root.jws --out root-2.yaml",
+		Args:    exactly("KID"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if since < 1 {
+				return usage(c, errors.New("root revoke-key: --since is missing: the log index of the first statement that the key is not to be trusted for"))
+			}
+			root, err := t.need(c)
+			if err != nil {
+				return err
+			}
+			next, err := root.Successor()
+			if err != nil {
+				return failed("", fmt.Errorf("root revoke-key: %w", err))
+			}
+			if err := compromise(next, attest.Compromised{Kid: args[0], Since: since, False: falsely}); err != nil {
+				return failed("", fmt.Errorf("root revoke-key: %w", err))
+			}
+			return writeDraft(c, out, draft.Root(next))
+		},
+	}
+	t.flags(c)
+	c.Flags().Int64Var(&since, "since", 0, "log index from which on the key's signatures are disregarded")
+	c.Flags().StringArrayVar(&falsely, "false", nil, "jti of what the thief took away, and the authority did not; once for each")
+	c.Flags().StringVar(&out, "out", "", "file of the draft; without it, it is printed")
+	return c
+}
+
+// compromise declares a key of an authority compromised.
+func compromise(next *attest.Root, what attest.Compromised) error {
+	has := func(os []attest.Officer) bool {
+		return slices.ContainsFunc(os, func(o attest.Officer) bool {
+			return slices.ContainsFunc(o.Keys, func(j attest.JWK) bool {
+				k, err := j.Key()
+				return err == nil && k.ID() == what.Kid
+			})
+		})
+	}
+	if has(next.Officers) {
+		return fmt.Errorf("%s is a root officer's key: leave it out of the next version (root propose), which takes it away", what.Kid)
+	}
+	for i := range next.Authorities {
+		a := &next.Authorities[i]
+		same := func(c attest.Compromised) bool { return c.Kid == what.Kid }
+		if j := slices.IndexFunc(a.Compromised, same); j >= 0 {
+			a.Compromised[j] = what
+			return nil
+		}
+		if has(a.Officers) {
+			a.Compromised = append(a.Compromised, what)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is no key of the trust root; root show lists them", what.Kid)
+}
+
+func rootDiffCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "diff OLD.jws NEW.yaml|NEW.jws",
+		Short: "Say what a new trust root changes, and who still has to sign",
+		Long: "Says in words what the new version changes, what widens who may sign first; and of a\n" +
+			"signed file which officers of both versions have signed and how many are missing.\n" +
+			"Exit status: 0 nothing widens, 3 something does, 1 it cannot follow, 2 wrong usage.",
+		Example: "  safeconduct root diff root.jws root-2.yaml",
+		Args:    exactly("OLD.jws", "NEW.yaml"),
+		RunE: func(c *cobra.Command, args []string) error {
+			old, err := openRoot(args[0])
+			if err != nil {
+				return failed("", err)
+			}
+			next, u, err := readRoot(args[1])
+			if err != nil {
+				return failed("", fmt.Errorf("root diff: %w", err))
+			}
+			d := rootChanges{Changes: rootdiff.Worst(rootdiff.Of(old.TrustRoot().Root(), next)), next: next, u: u, old: old.TrustRoot()}
+			if err := printAnswer(c, asJSON, d, d.print); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(d.Changes, func(x rootdiff.Change) bool { return x.Weight == rootdiff.Widens }) {
+				return &failure{code: exitWidens}
+			}
+			return nil
+		},
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+// exitWidens is the status of root diff where more people may sign, or less is
+// enough.
+const exitWidens = 3
+
+// rootChanges is what root diff answers.
+type rootChanges struct {
+	Changes []rootdiff.Change `json:"changes"`
+	next    *attest.Root
+	u       *attest.Unopened
+	old     *attest.TrustRoot
+}
+
+func (d *rootChanges) print(p *printer) {
+	p.line("Version %d of the trust root of %s, beside version %d:", d.next.Version, d.next.Aud, d.old.Root().Version)
+	if len(d.Changes) == 0 {
+		p.line("  It changes nothing.")
+	}
+	for _, c := range d.Changes {
+		p.line("  %-7s  %s", c.Weight.String(), c.Text)
+	}
+	p.line("")
+	if d.u == nil {
+		p.line("Nobody has signed it. It needs %d of the %d root officers of version %d, and %d of its own %d.",
+			d.old.Root().Threshold, len(d.old.Root().Officers), d.old.Root().Version, d.next.Threshold, len(d.next.Officers))
+		return
+	}
+	for _, q := range d.u.Signing(d.old).Quorums {
+		p.line("Of version %d, %d root officers are needed: signed %s; missing %d (%s).",
+			q.Version, q.Needed, listOr(q.Signed, "nobody"), q.Missing(), listOr(q.Absent, "nobody is left"))
+	}
+}
+
+func listOr(names []string, none string) string {
+	if len(names) == 0 {
+		return none
+	}
+	return strings.Join(names, ", ")
+}
+
+// readRoot reads a trust root that is drafted or signed, of which nothing is
+// checked; u is nil for a draft.
+func readRoot(file string) (r *attest.Root, u *attest.Unopened, err error) {
+	var c attest.Claims
+	if ext := filepath.Ext(file); ext == ".yaml" || ext == ".yml" {
+		data, err := readFile(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		if c, err = draft.Parse(file, data, draft.Options{Now: time.Now()}); err != nil {
+			return nil, nil, fmt.Errorf("read %s:\n%w", file, err)
+		}
+	} else {
+		if u, err = readStatement(file); err != nil {
+			return nil, nil, err
+		}
+		c = u.ClaimsUnsafe()
+	}
+	r, ok := c.(*attest.Root)
+	if !ok {
+		return nil, nil, fmt.Errorf("%s is a %s, not a trust root", file, c.Kind())
+	}
+	return r, u, nil
+}
+
+func rootVerifyCommand() *cobra.Command {
+	var trust string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "verify ROOT-1.jws ROOT-2.jws … [--trust TRUST]",
+		Short: "Check that versions of a trust root follow one another",
+		Long: "Opens each version with the one before: a version that goes back, leaves one out, or\n" +
+			"has not the thresholds of both is refused. With a trust file, the version that it pins\n" +
+			"has to be among them; without one, the first is taken on its own officers' word.",
+		Example: "  safeconduct root verify root.jws root-2.jws --trust trust.yaml",
+		Args:    atLeastOne("ROOT.jws"),
+		RunE: func(c *cobra.Command, args []string) error {
+			walked, err := walkRoots(args, trust)
+			if err != nil {
+				return failed("", fmt.Errorf("root verify: %w", err))
+			}
+			return printAnswer(c, asJSON, walked, func(p *printer) {
+				for _, w := range walked {
+					p.line("version %d  %s  %s", w.Version, w.LeafHash, w.File)
+				}
+				p.line("Each version is signed by the thresholds of the one before and its own.")
+			})
+		},
+	}
+	c.Flags().StringVar(&trust, "trust", "", "trust file, which pins a version")
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+type walkedRoot struct {
+	Version  int64  `json:"version"`
+	LeafHash string `json:"leaf_hash"`
+	File     string `json:"file"`
+}
+
+func walkRoots(files []string, trust string) (out []walkedRoot, err error) {
+	var last *attest.TrustRoot
+	pinned := trust == ""
+	for _, file := range files {
+		data, err := readFile(file)
+		if err != nil {
+			return nil, err
+		}
+		st, err := attest.OpenRoot(data, last)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		last = st.TrustRoot()
+		w := walkedRoot{last.Root().Version, leafHash(st), file}
+		if trust != "" {
+			tr, err := readTrust(trust)
+			if err != nil {
+				return nil, fmt.Errorf("read what to trust from %s:\n%w", trust, err)
+			}
+			if version, leaf := tr.Pin(); version == w.Version {
+				if leaf != st.LeafHash() {
+					return nil, fmt.Errorf("%s: version %d is another one than the trust file pins (%v)", file, version, leaf)
+				}
+				pinned = true
+			}
+		}
+		out = append(out, w)
+	}
+	if !pinned {
+		return nil, errors.New("the version that the trust file pins is not among them")
+	}
+	return out, nil
+}
+
+func rootForeseeCommand() *cobra.Command {
+	var url string
+	var requests []string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "foresee ROOT.yaml|ROOT.jws --registry URL [--requests DIR]",
+		Short: "What a next trust root would void and change, before anybody signs it",
+		Long: "Asks a register which statements the next version would void, which of them have to be\n" +
+			"made again first or declared false, and how it would change the decisions on standing\n" +
+			"requests.\n" +
+			"Exit status: 0 the register would take it, 1 something has to be settled first, 2 wrong\n" +
+			"usage, 4 not answered.",
+		Example: "  safeconduct root foresee root-2.yaml --registry http://127.0.0.1:8080 --requests partners/",
+		Args:    exactly("ROOT.yaml"),
+		RunE: func(c *cobra.Command, args []string) error {
+			next, _, err := readRoot(args[0])
+			if err != nil {
+				return undecided("", fmt.Errorf("root foresee: %w", err))
+			}
+			f, files, err := foresee(c, url, next, requests)
+			if err != nil {
+				return undecided(reachHint(err), fmt.Errorf("root foresee: %w", err))
+			}
+			if err := printAnswer(c, asJSON, f, func(p *printer) { printForesight(p, f, files) }); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(f.Voided, func(v registry.VoidedStatement) bool { return !v.Settled() }) {
+				return &failure{code: exitFailed}
+			}
+			return nil
+		},
+	}
+	registryFlag(c, &url)
+	c.Flags().StringArrayVar(&requests, "requests", nil, "standing requests: a file, or a directory of .yaml files")
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func foresee(c *cobra.Command, url string, next *attest.Root, requests []string) (*registry.Foresight, []string, error) {
+	cl, err := newClient(c, url)
+	if err != nil {
+		return nil, nil, err
+	}
+	payload, err := attest.Payload(next)
+	if err != nil {
+		return nil, nil, err
+	}
+	var files []string
+	for _, r := range requests {
+		in, err := requestsIn(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		files = append(files, in...)
+	}
+	var docs [][]byte
+	for _, file := range files {
+		req, err := readRequest(file)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s:\n%w", file, err)
+		}
+		doc, err := json.Marshal(req)
+		if err != nil {
+			return nil, nil, err
+		}
+		docs = append(docs, doc)
+	}
+	f, err := cl.Foresee(c.Context(), payload, docs...)
+	return f, files, err
+}
+
+func printForesight(p *printer, f *registry.Foresight, files []string) {
+	if len(f.Voided) == 0 {
+		p.line("It voids nothing.")
+	} else {
+		p.line("It voids %s:", count(len(f.Voided), "statement"))
+		rows := [][]string{{"INDEX", "STATEMENT", "WHAT", "ABOUT", "FIRST"}}
+		for _, v := range f.Voided {
+			first := "nothing"
+			switch {
+			case v.Declared:
+				first = "declared false"
+			case v.Reissued:
+				first = "made again already"
+			case v.Takes:
+				first = "MAKE IT AGAIN with another key (reissue), or declare it false"
+			}
+			rows = append(rows, []string{fmt.Sprint(v.Index), v.Issuer + " " + v.JTI, v.What, v.Subject, first})
+		}
+		p.table(rows...)
+	}
+	if len(files) == 0 {
+		return
+	}
+	p.line("")
+	p.line("%d of %s would have another answer:", len(f.Changed), count(len(files), "request"))
+	for _, d := range f.Changed {
+		p.line("  %s  %s %v, then %s %v", files[d.Request], d.Now, d.NowCodes, d.Then, d.ThenCodes)
+	}
+}
+
+func reissueCommand() *cobra.Command {
+	var url, out string
+	var all bool
+	c := &cobra.Command{
+		Use:   "reissue ROOT.yaml|ROOT.jws --registry URL --out DIR",
+		Short: "Draft again what a next trust root would void, for another key to sign",
+		Long: "Writes into DIR a draft of each statement that the version would void and that took\n" +
+			"something away, but for those that it declares false or that have been made again; with\n" +
+			"--all of every one. Read each before signing it: the thief may have made it.",
+		Example: "  safeconduct reissue root-2.yaml --registry http://127.0.0.1:8080 --out again",
+		Args:    exactly("ROOT.yaml"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if out == "" {
+				return usage(c, errors.New("reissue: --out is missing: a directory for the drafts"))
+			}
+			next, _, err := readRoot(args[0])
+			if err != nil {
+				return failed("", fmt.Errorf("reissue: %w", err))
+			}
+			f, _, err := foresee(c, url, next, nil)
+			if err != nil {
+				return failed(reachHint(err), fmt.Errorf("reissue: %w", err))
+			}
+			files, err := reissue(c.Context(), url, f, out, all)
+			if err != nil {
+				return failed("", fmt.Errorf("reissue: %w", err))
+			}
+			for _, file := range files {
+				if _, err := fmt.Fprintf(c.OutOrStdout(), "wrote %s\n", file); err != nil {
+					return err
+				}
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s to read and sign\n", count(len(files), "draft"))
+			return err
+		},
+	}
+	registryFlag(c, &url)
+	c.Flags().StringVar(&out, "out", "", "directory of the drafts")
+	c.Flags().BoolVar(&all, "all", false, "draft what grants, too")
+	return c
+}
+
+func reissue(ctx context.Context, url string, f *registry.Foresight, dir string, all bool) (files []string, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	log := &tlogtiles.Client{BaseURL: url}
+	for _, v := range f.Voided {
+		if v.Declared || v.Settled() && !all || v.Reissued {
+			continue
+		}
+		leaf, err := log.Leaf(ctx, v.Index, v.Index+1)
+		if err != nil {
+			return files, fmt.Errorf("fetch the statement at index %d: %w", v.Index, err)
+		}
+		u, err := attest.Parse(leaf)
+		if err != nil {
+			return files, fmt.Errorf("read the statement at index %d: %w", v.Index, err)
+		}
+		text, err := draft.Reissue(u.ClaimsUnsafe(), time.Now())
+		if err != nil {
+			return files, err
+		}
+		file := filepath.Join(dir, fmt.Sprintf("%s-%s.yaml", v.Issuer, v.JTI))
+		if err := writeNew(file, []byte(text), false); err != nil {
+			return files, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
