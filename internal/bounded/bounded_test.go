@@ -36,7 +36,7 @@ func TestCallDoesNotWaitForWhatHangs(t *testing.T) {
 		if got != "" || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer within 1m0s") {
 			t.Errorf("got %q, %v", got, err)
 		}
-		if took := time.Since(start); took != time.Minute {
+		if took := time.Since(start); took != time.Minute+time.Second {
 			t.Errorf("took %v", took)
 		}
 	})
@@ -56,6 +56,36 @@ func TestCallEndsWithItsContext(t *testing.T) {
 			t.Error("called")
 			return "", nil
 		}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestCallLetsWhatHeedsItsContextEndInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		ended := false
+		_, err := bounded.Call(ctx, time.Minute, func(ctx context.Context) (int, error) {
+			<-ctx.Done()
+			time.Sleep(time.Second / 2)
+			ended = true
+			return 0, errors.New("signal: killed")
+		})
+		if !ended || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "signal: killed") {
+			t.Errorf("ended: %v, got %v", ended, err)
+		}
+	})
+}
+
+func TestCallSaysWhyItsContextEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		until := make(chan struct{})
+		defer close(until)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(errors.New("tired")) })
+		_, err := bounded.Call(ctx, time.Minute, hang(until))
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "tired") {
 			t.Errorf("got %v", err)
 		}
 	})
