@@ -14,6 +14,8 @@ import (
 // references says in a command's help how a key is named.
 const references = "REF names a key:\n" +
 	"  alice.key                              a file; " + signer.PasswordVariable + " has its password\n" +
+	"  hashivault://alice                     the transit engine of Vault or OpenBao, at VAULT_ADDR with VAULT_TOKEN\n" +
+	"  NAME://…                               what the sigstore plugin sigstore-kms-NAME on the PATH knows\n" +
 	"  pkcs11:token=officers;object=alice     a hardware security module (RFC 7512); " + pkcs11.ModuleVariable + "\n" +
 	"                                         has the path of its driver, " + pkcs11.PINVariable + " the PIN"
 
