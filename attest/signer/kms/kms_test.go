@@ -52,7 +52,7 @@ func keys() map[string]crypto.Signer {
 
 // signs loads a key, and signs a few times: attest.Sign verifies each, low s
 // included, which half of all have anyway.
-func signs(t *testing.T, ctx context.Context, ref, alg string) {
+func signs(ctx context.Context, t *testing.T, ref, alg string) {
 	t.Helper()
 	s, err := kms.Load(ctx, ref)
 	if err != nil {
@@ -81,8 +81,8 @@ func TestKeyBehindTheTransitAPISignsStatements(t *testing.T) {
 	v := transit(t)
 	for alg, priv := range keys() {
 		v.Add(strings.ToLower(alg), priv, nil)
-		signs(t, t.Context(), "hashivault://"+strings.ToLower(alg), alg)
-		signs(t, t.Context(), "openbao://"+strings.ToLower(alg), alg)
+		signs(t.Context(), t, "hashivault://"+strings.ToLower(alg), alg)
+		signs(t.Context(), t, "openbao://"+strings.ToLower(alg), alg)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestPluginOnThePathSignsStatements(t *testing.T) {
 		if err := signer.Write(path, must(signer.Generate(alg)), nil); err != nil {
 			t.Fatal(err)
 		}
-		signs(t, t.Context(), "pocket://"+path, alg)
+		signs(t.Context(), t, "pocket://"+path, alg)
 	}
 
 	path := filepath.Join(t.TempDir(), "key")
@@ -213,6 +213,6 @@ func TestWithoutItsPluginAReferenceIsRefusedWithItsName(t *testing.T) {
 // Sigstore's own fake shows that any provider that is registered serves.
 func TestAnyProviderOfSigstoreServes(t *testing.T) {
 	for alg, priv := range keys() {
-		signs(t, context.WithValue(t.Context(), fake.KmsCtxKey{}, priv), "fakekms://key", alg)
+		signs(context.WithValue(t.Context(), fake.KmsCtxKey{}, priv), t, "fakekms://key", alg)
 	}
 }
