@@ -6,14 +6,14 @@ LINT_VERSION := v2.15.0
 TEST  := go test -race -shuffle=on -timeout 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check differential fmt lint vet tidy interop smoke bench cover fuzz crash clean
+.PHONY: help setup build demo test hsm check differential fmt lint vet tidy interop smoke bench cover fuzz crash clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-build: ## build bin/safeconduct
+build: ## build bin/safeconduct; TAGS=pkcs11 for keys in hardware
 	@mkdir -p $(GOBIN)
-	go build -o $(GOBIN)/safeconduct ./cmd/safeconduct
+	go build $(if $(TAGS),-tags $(TAGS)) -o $(GOBIN)/safeconduct ./cmd/safeconduct
 
 demo: build ## the main job, on the embedded default: sign, log, check, prove, verify
 	@$(GOBIN)/safeconduct demo $(DEMO)
@@ -23,7 +23,11 @@ setup: ## install what the tests need beside Go and make, where it is missing
 
 test: setup ## every test, with the race detector
 	$(TEST) ./...
-	$(MAKE) --no-print-directory interop
+	$(MAKE) --no-print-directory hsm interop
+
+hsm: setup ## keys in hardware, which SoftHSM plays
+	$(TEST) -tags pkcs11 ./attest/signer/...
+	$(TEST) -tags pkcs11 -run HSM ./cmd/safeconduct
 
 interop: setup ## tests against other implementations, in a module of their own
 	cd interop && $(TEST) ./...
@@ -41,9 +45,11 @@ $(LINT):
 
 lint: $(LINT) ## golangci-lint, at a pinned version
 	$(LINT) run ./...
+	$(LINT) run --build-tags pkcs11 ./attest/signer/... ./cmd/...
 
 vet: ## go vet, and what differs by system on others
 	go vet ./...
+	go vet -tags pkcs11 ./attest/signer/... ./cmd/...
 	for os in darwin windows; do GOOS=$$os go vet ./registry/badgerlog || exit 1; done
 	cd interop && go vet ./...
 

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"crypto/ecdsa"
 	"errors"
 	"math/big"
 
@@ -9,6 +10,15 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 )
+
+// raw turns what a crypto.Signer returns into the signature of RFC 7518 and
+// RFC 8037.
+func raw(key attest.Key, sig []byte) ([]byte, error) {
+	if _, ec := key.Public().(*ecdsa.PublicKey); !ec {
+		return sig, nil
+	}
+	return rawECDSA(key, sig)
+}
 
 // rawECDSA turns the Ecdsa-Sig-Value of RFC 3279 section 2.2.3, which sigstore
 // returns, into the raw r||s of RFC 7518 section 3.4 with the smaller s.

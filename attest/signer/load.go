@@ -51,7 +51,7 @@ func Load(ctx context.Context, ref string, password func(confirm bool) ([]byte, 
 
 func load(ref string, password func(bool) ([]byte, error)) (*PrivateKey, error) {
 	if scheme, _, ok := strings.Cut(ref, "://"); ok {
-		return nil, fmt.Errorf("keys at %s:// are not supported; give the path of a key file", scheme)
+		return nil, fmt.Errorf("%s:// is no path of a key file; package keyref loads what other references name", scheme)
 	}
 	data, err := read(ref)
 	if err != nil {

@@ -17,8 +17,10 @@
 // The algorithm follows from the key: Ed25519 signs EdDSA (RFC 8037), P-256
 // ES256 and P-384 ES384 (RFC 7518); every other key is refused when it is
 // loaded. A decrypted key stays in memory as long as its signer, and nothing
-// wipes it. Keys that never leave a device are not read from files: any other
-// attest.Signer serves for them.
+// wipes it.
+//
+// Keys that never leave a device or a service are those of packages kms and
+// pkcs11; package keyref tells by its name where a key is.
 package signer
 
 import (
@@ -29,7 +31,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"fmt"
 	"strings"
 
@@ -37,7 +38,6 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature/options"
 
 	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/internal/jws"
 )
 
 // A PrivateKey signs statements. It is an attest.Signer, made by [Generate] and
@@ -72,7 +72,11 @@ func Generate(alg string) (*PrivateKey, error) {
 
 // newPrivateKey pins to a key the one algorithm and hash that it signs with.
 func newPrivateKey(priv crypto.PrivateKey) (*PrivateKey, error) {
-	alg, hash, err := algorithm(priv)
+	p, ok := priv.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("a key of type %T signs no statements", priv)
+	}
+	key, hash, err := Pin(p.Public())
 	if err != nil {
 		return nil, err
 	}
@@ -80,37 +84,7 @@ func newPrivateKey(priv crypto.PrivateKey) (*PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	pub, err := s.PublicKey()
-	if err != nil {
-		return nil, err
-	}
-	key, err := jws.NewKey(pub, alg)
-	if err != nil {
-		return nil, err
-	}
-	return &PrivateKey{key: key, priv: priv.(crypto.Signer), signer: s}, nil
-}
-
-// algorithm says what a private key signs. The hash of Ed25519 is its own, so
-// the one returned with it is of no effect.
-func algorithm(priv crypto.PrivateKey) (alg string, hash crypto.Hash, err error) {
-	const want = "want an Ed25519, ECDSA P-256 or ECDSA P-384 key"
-	switch p := priv.(type) {
-	case ed25519.PrivateKey:
-		return "EdDSA", crypto.SHA512, nil
-	case *ecdsa.PrivateKey:
-		switch p.Curve {
-		case elliptic.P256():
-			return "ES256", crypto.SHA256, nil
-		case elliptic.P384():
-			return "ES384", crypto.SHA384, nil
-		}
-		return "", 0, fmt.Errorf("an ECDSA key on %s signs no statements: %s", p.Params().Name, want)
-	case *rsa.PrivateKey:
-		return "", 0, fmt.Errorf("an RSA key signs no statements: %s", want)
-	default:
-		return "", 0, fmt.Errorf("a key of type %T signs no statements: %s", priv, want)
-	}
+	return &PrivateKey{key: key, priv: p, signer: s}, nil
 }
 
 // Key returns the public key.
@@ -130,12 +104,8 @@ func (k *PrivateKey) Sign(ctx context.Context, signingInput []byte) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("sign with key %s: %w", k.key.ID(), err)
 	}
-	if _, ec := k.key.Public().(*ecdsa.PublicKey); !ec {
-		return sig, nil
-	}
-	raw, err := rawECDSA(k.key, sig)
-	if err != nil {
+	if sig, err = raw(k.key, sig); err != nil {
 		return nil, fmt.Errorf("sign with key %s: %w", k.key.ID(), err)
 	}
-	return raw, nil
+	return sig, nil
 }

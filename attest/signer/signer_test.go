@@ -280,7 +280,7 @@ func TestLoadRefusesWhatIsNoFile(t *testing.T) {
 	for ref, want := range map[string]string{
 		filepath.Join(t.TempDir(), "missing"): "no such file",
 		t.TempDir():                           "is not a regular file",
-		"awskms:///alias/officer":             "keys at awskms:// are not supported",
+		"awskms:///alias/officer":             "awskms:// is no path of a key file",
 	} {
 		if _, err := signer.Load(t.Context(), ref, nil); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "load key") {
 			t.Errorf("%s: got %v, want it to say %q", ref, err, want)

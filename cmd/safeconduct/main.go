@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(usage)
 	root.AddCommand(
-		keygenCommand(), rootCommand(), newCommand(), signCommand(), statusCommand(), diffCommand(),
+		keygenCommand(), keyCommand(), rootCommand(), newCommand(), signCommand(), statusCommand(), diffCommand(),
 		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), proofCommand(), demoCommand(),
 		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
 		simulateCommand(), recheckCommand(), reissueCommand(), screenCommand(), historyCommand(), exportCommand(),

@@ -13,6 +13,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/draft"
 	"github.com/safeconduct/safeconduct/attest/signer"
+	"github.com/safeconduct/safeconduct/attest/signer/keyref"
 )
 
 func signCommand() *cobra.Command {
@@ -21,10 +22,10 @@ func signCommand() *cobra.Command {
 		Use:   "sign FILE.yaml|FILE.jws --key REF [--key REF …] [--out FILE.jws]",
 		Short: "Check and sign a statement, or sign beside others",
 		Long: "Reads the draft of a statement, names every mistake in it with line and member,\n" +
-			"and signs it with each key. " + signer.PasswordVariable + " has the password of encrypted keys.\n" +
+			"and signs it with each key.\n" +
 			"Of a statement that others have signed it says in words what it says, asks, and adds a\n" +
 			"signature to the file; with --root or --registry it refuses to sign beside signatures\n" +
-			"that are not good, and with keys that may not sign.",
+			"that are not good, and with keys that may not sign.\n\n" + references,
 		Example: "  safeconduct sign approval.yaml --key alice.key --out approval.jws\n" +
 			"  safeconduct sign approval.jws --key bob.key --root root.jws",
 		Args: exactly("FILE.yaml"),
@@ -46,7 +47,7 @@ type signing struct {
 }
 
 func (s *signing) flags(c *cobra.Command) {
-	c.Flags().StringArrayVar(&s.keys, "key", nil, "private key file; once for each signature")
+	c.Flags().StringArrayVar(&s.keys, "key", nil, "reference of a key; once for each signature")
 	c.Flags().StringVar(&s.out, "out", "", "file of the statement (default: FILE.jws, in place where it is signed already)")
 	c.Flags().StringVar(&s.aud, "aud", "", "origin of the register, where the draft does not say it")
 	c.Flags().StringVar(&s.iss, "iss", "", "authority, where the draft does not say it")
@@ -105,7 +106,7 @@ func (s *signing) run(c *cobra.Command, file string, only attest.Kind) error {
 func loadKeys(ctx context.Context, refs []string) ([]attest.Signer, error) {
 	var out []attest.Signer
 	for _, ref := range refs {
-		s, err := signer.Load(ctx, ref, password)
+		s, err := keyref.Load(ctx, ref, password)
 		if err != nil {
 			return nil, err
 		}
