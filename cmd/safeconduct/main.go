@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		keygenCommand(), rootCommand(), newCommand(), signCommand(), statusCommand(), diffCommand(),
 		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), proofCommand(), demoCommand(),
 		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
-		simulateCommand(), recheckCommand(), screenCommand(), historyCommand(), exportCommand(),
+		simulateCommand(), recheckCommand(), screenCommand(), historyCommand(), exportCommand(), importCommand(),
 	)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
