@@ -24,6 +24,9 @@ const staleAfter = 13 * 24 * time.Hour
 // writes it to the directory. What stands there signed is kept.
 func (im *importing) sign(ctx context.Context, all []*made) error {
 	signers, err := loadKeys(ctx, im.keys)
+	if ctx.Err() != nil {
+		return im.interrupted(0, len(all), "signed")
+	}
 	if err != nil {
 		return failed("", fmt.Errorf("import: %w", err))
 	}
@@ -160,8 +163,8 @@ func (s *made) mistakes(problems []attest.Problem) (out []issuing.Mistake) {
 }
 
 // workers is how many statements are under way at a time: a register makes one
-// batch of those that come together.
-const workers = 32
+// batch, in a second, of those that come together.
+const workers = 256
 
 // log submits the statements, and counts those that are logged. At the first
 // refusal it ends, unless bad rows are left out.
