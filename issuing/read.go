@@ -1,6 +1,7 @@
 package issuing
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,6 +71,7 @@ func (m *Map) Read(t *Table, o Options) (*Reading, error) {
 		own = append(own, r.own...)
 		switch {
 		case len(r.mistakes) > 0:
+			slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 			out.Mistakes = append(out.Mistakes, r.mistakes...)
 			out.Bad++
 		case row != nil && len(r.own) == 0:
