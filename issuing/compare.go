@@ -2,6 +2,7 @@ package issuing
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change,
 		n := name{l.Subject, l.handle}
 		by[n] = append(by[n], l)
 	}
-	var out []*Change
+	out := []*Change{}
 	for _, r := range rows {
 		n := name{r.Subject(), handle(r.Key)}
 		c, err := compare(m.series, r, n.handle, by[n])
@@ -228,10 +229,15 @@ func (c *Change) Claims(t Terms) (attest.Claims, error) {
 		}
 	}
 	if err := attest.Check(claims); err != nil {
-		r := c.row.reader
-		r.mistakes, r.silent = nil, nil
-		r.note(err)
-		return nil, Mistakes(r.mistakes).err()
+		found, ok := errors.AsType[attest.Problems](err)
+		if !ok {
+			return nil, err
+		}
+		var bad Mistakes
+		for _, p := range found {
+			bad = append(bad, c.row.Mistake(p.Pointer, p.Message))
+		}
+		return nil, bad
 	}
 	return claims, nil
 }
@@ -261,9 +267,11 @@ func (r *Row) Mistake(at, message string) Mistake {
 		at = "/entity"
 	}
 	m := Mistake{Line: r.Line, Member: strings.TrimPrefix(at, "/"), Message: message}
-	if column, _, found := r.reader.origin(at); found && column >= 0 {
-		c := r.reader.row.cells[column]
-		m.Line, m.Byte, m.Column, m.Name = c.line, c.byte, column+1, r.reader.header[column]
+	// Where members came from is kept of no good row; it is read again.
+	reader := newRowReader(r.m, r.header, r.cells)
+	reader.claims(r.options)
+	if column, _, found := reader.origin(at); found && column >= 0 {
+		reader.place(&m, column)
 	}
 	return m
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -156,9 +155,13 @@ func (s split) read(r *rowReader, at string) (any, bool) {
 	if !ok {
 		return nil, false
 	}
+	all := strings.Split(cell, s.separator)
+	if r.tooMany(all, at) {
+		return nil, false
+	}
 	var out []any
 	seen := make(map[string]bool)
-	for _, e := range strings.Split(cell, s.separator) {
+	for _, e := range all {
 		if e = strings.TrimSpace(e); e == "" {
 			continue
 		}
@@ -232,9 +235,13 @@ func (n items) read(r *rowReader, at string) (any, bool) {
 	if !ok {
 		return nil, false
 	}
+	all := outside(cell, n.separator)
+	if r.tooMany(all, at) {
+		return nil, false
+	}
 	var out []any
-	var seen []string
-	for _, e := range outside(cell, n.separator) {
+	seen := make(map[string]bool)
+	for _, e := range all {
 		if e = strings.TrimSpace(e); e == "" {
 			continue
 		}
@@ -251,7 +258,7 @@ func (n items) read(r *rowReader, at string) (any, bool) {
 		case !listed && m[1] == "":
 			r.bad(here, "%q does not say its list, and the map says none; want US_CCL:3A001, or list in the map", clip(e))
 			continue
-		case slices.Contains(seen, m[0]):
+		case seen[m[0]]:
 			r.bad(here, "%q stands twice", clip(e))
 			continue
 		}
@@ -259,7 +266,7 @@ func (n items) read(r *rowReader, at string) (any, bool) {
 			r.bad(here, "%v", err)
 			continue
 		}
-		seen = append(seen, m[0])
+		seen[m[0]] = true
 		item := map[string]any{"list": m[1], "entry": m[2]}
 		if m[1] == "" {
 			item["list"] = list
@@ -296,4 +303,13 @@ func outside(s, separator string) (out []string) {
 		}
 	}
 	return append(out, s[from:])
+}
+
+// tooMany refuses a cell that has more elements than a statement has room for.
+func (r *rowReader) tooMany(all []string, at string) bool {
+	if len(all) <= maxElements {
+		return false
+	}
+	r.bad(at, "has %d elements; at most %d are accepted", len(all), maxElements)
+	return true
 }

@@ -35,7 +35,7 @@ const (
 	// MaxBytes is the largest file.
 	MaxBytes = 16 << 20
 	// MaxRows and MaxColumns are the most rows and columns.
-	MaxRows    = 50_000
+	MaxRows    = 20_000
 	MaxColumns = 256
 	// MaxCell is the longest cell, in bytes.
 	MaxCell = 32 << 10

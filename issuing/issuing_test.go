@@ -294,7 +294,7 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 		{"long", "a\n" + strings.Repeat("x", issuing.MaxCell+1), "table:2:1: column 1 \"a\": has 32769 bytes; at most 32768 are accepted"},
 		{"wide", strings.Repeat("a,", issuing.MaxColumns) + "a\n", "table:1: names 257 columns; at most 256 are accepted"},
 		{"large", strings.Repeat("x", issuing.MaxBytes+1), "table:1: the file has 16777217 bytes; at most 16777216 are accepted"},
-		{"many", "a\n" + strings.Repeat("x\n", issuing.MaxRows+1), "table:50002: is one row more than the 50000 that are accepted; cut the table in two"},
+		{"many", "a\n" + strings.Repeat("x\n", issuing.MaxRows+1), "table:20002: is one row more than the 20000 that are accepted; cut the table in two"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := issuing.ReadTable([]byte(c.text), ',')
@@ -365,6 +365,8 @@ func TestWhatARowComesTo(t *testing.T) {
 		{simpleRow("1", "A", "2026-01-01", "2030-01-01", ""), "1 widened", "eligible_items widened US_CCL:3A001.a, US_CCL:3A002 (only x) > "},
 		{simpleRow("1", "A", "2026-01-01", "2029-01-01", "3A001; 3A002 (only x)"), "1 changed", "eligible_items widened US_CCL:3A001.a > US_CCL:3A001; exp narrowed 2030-01-01T00:00:00Z > 2029-01-01T00:00:00Z"},
 		{simpleRow("2", "A", "2026-01-01", "2030-01-01", "3A001.a; 3A002 (only x)"), "2 added, 1 ended", ""},
+		// Another entity in the row is another approval.
+		{"1,999900HALCYONMAR0134,A,2026-01-01,2030-01-01,3A001.a", "1 added, 1 ended", ""},
 	} {
 		changes := compare(t, simple, simpleTable(c.row), standing)
 		var details []string

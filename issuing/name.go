@@ -14,13 +14,15 @@ import (
 // keyForm is that of a key that stands in a jti as it is.
 var keyForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,48}$`)
 
+var unreadable = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
 // handle is what the key stands as in a jti: itself, or what can be read of it
 // and a digest. A handle of the latter has a dot, and so is no key.
 func handle(key string) string {
 	if keyForm.MatchString(key) {
 		return key
 	}
-	readable := strings.Trim(regexp.MustCompile(`[^A-Za-z0-9_-]+`).ReplaceAllString(key, "-"), "-")
+	readable := strings.Trim(unreadable.ReplaceAllString(key, "-"), "-")
 	return readable[:min(len(readable), 24)] + "." + digest(key)[:16]
 }
 

@@ -28,10 +28,13 @@ type Row struct {
 	// Key names it.
 	Key string
 
-	m *Map
 	// claims is what it says, with nothing that tells versions apart.
 	claims attest.Claims
-	reader *rowReader
+
+	m       *Map
+	header  []string
+	cells   row
+	options Options
 }
 
 // Subject returns the subject of what the row says.
@@ -59,7 +62,7 @@ func (m *Map) Read(t *Table, o Options) (*Reading, error) {
 	keys := make(map[string]int)
 	identifiers := make(map[string]int)
 	for _, cells := range t.rows {
-		r := &rowReader{m: m, header: t.header, row: cells, columns: make(map[string][]int), where: make(map[string]string)}
+		r := newRowReader(m, t.header, cells)
 		if len(cells.cells) != len(t.header) {
 			// The table was refused; whoever goes on all the same gets nothing of it.
 			continue
@@ -141,6 +144,10 @@ type rowReader struct {
 	silent []string
 }
 
+func newRowReader(m *Map, header []string, cells row) *rowReader {
+	return &rowReader{m: m, header: header, row: cells, columns: make(map[string][]int), where: make(map[string]string)}
+}
+
 // value returns the text of a column, or of a piece, and the number of the
 // column, from 0.
 func (r *rowReader) value(name string) (string, int) {
@@ -192,10 +199,17 @@ func (r *rowReader) columnOf(at string) int {
 	return -1
 }
 
+// maxTold bounds the mistakes that are told of one row, and maxElements what a
+// cell is split into.
+const (
+	maxTold     = 64
+	maxElements = 1000
+)
+
 // bad records a mistake of a member, at the column that it came from; a mistake
 // of what came from none is the map's.
 func (r *rowReader) bad(at, format string, args ...any) {
-	if slices.ContainsFunc(r.silent, func(s string) bool { return within(at, s) || within(s, at) }) {
+	if len(r.silent) == maxTold || slices.ContainsFunc(r.silent, func(s string) bool { return within(at, s) || within(s, at) }) {
 		return
 	}
 	r.silent = append(r.silent, at)
@@ -211,10 +225,15 @@ func (r *rowReader) tell(at, format string, args ...any) {
 	name := strings.TrimPrefix(at, "/")
 	m := Mistake{Line: r.row.line, Member: name, Message: fmt.Sprintf(format, args...)}
 	if column >= 0 {
-		c := r.row.cells[column]
-		m.Line, m.Byte, m.Column, m.Name = c.line, c.byte, column+1, r.header[column]
+		r.place(&m, column)
 	}
 	r.mistakes = append(r.mistakes, m)
+}
+
+// place says at which cell a mistake is.
+func (r *rowReader) place(m *Mistake, column int) {
+	c := r.row.cells[column]
+	m.Line, m.Byte, m.Column, m.Name = c.line, c.byte, column+1, r.header[column]
 }
 
 // origin finds where a member, or its nearest ancestor, came from: the column,
@@ -286,7 +305,7 @@ func (r *rowReader) claims(o Options) *Row {
 		r.bad("", "%v", err)
 		return nil
 	}
-	row := &Row{Line: r.row.line, Key: key, m: r.m, claims: claims, reader: r}
+	row := &Row{Line: r.row.line, Key: key, claims: claims, m: r.m, header: r.header, cells: r.row, options: o}
 	if !r.note(strictjson.UnmarshalAll(data, claims, strictjson.Form{MaxBytes: len(data)})) || !ok || !keyed {
 		return nil
 	}

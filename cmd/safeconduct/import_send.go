@@ -3,13 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/issuing"
@@ -97,26 +102,43 @@ func (im *importing) found(s *made, signers []attest.Signer) ([]byte, error) {
 	}
 	iat := h.IAT
 	h.IAT = old.IAT
-	again, err := attest.Sign(context.Background(), s.claims, signers...)
+	payload, err := attest.Payload(s.claims)
 	h.IAT = iat
 	if err != nil {
 		return nil, err
 	}
-	// Of one key there are many signatures by ECDSA: what is signed, by whom, is
-	// compared.
-	if !bytes.Equal(unsigned(data), unsigned(again)) {
-		return nil, nil
+	said, kids, err := unsigned(data)
+	if err != nil || !bytes.Equal(said, payload) || len(kids) != len(signers) {
+		return nil, err
+	}
+	for _, k := range signers {
+		if !slices.Contains(kids, k.Key().ID()) {
+			return nil, nil
+		}
 	}
 	return data, nil
 }
 
-// unsigned is a statement without its signatures: headers and payload.
-func unsigned(statement []byte) []byte {
-	var out []byte
+// unsigned returns the payload of a statement, and the keys that signed it.
+func unsigned(statement []byte) (payload []byte, kids []string, err error) {
 	for line := range bytes.SplitSeq(statement, []byte("\n")) {
-		out = append(out, line[:bytes.LastIndexByte(line, '.')+1]...)
+		parts := bytes.Split(line, []byte("."))
+		header, err := base64.RawURLEncoding.DecodeString(string(parts[0]))
+		if err != nil {
+			return nil, nil, err
+		}
+		var h struct {
+			Kid string `json:"kid"`
+		}
+		if err := json.Unmarshal(header, &h); err != nil {
+			return nil, nil, err
+		}
+		if payload, err = base64.RawURLEncoding.DecodeString(string(parts[1])); err != nil {
+			return nil, nil, err
+		}
+		kids = append(kids, h.Kid)
 	}
-	return out
+	return payload, kids, nil
 }
 
 // openAll opens all statements by the register's trust root, before the first
@@ -182,8 +204,11 @@ func (im *importing) log(ctx context.Context, all []*made) error {
 		group.Go(func() {
 			for s := range next {
 				err := im.submit(ending, s.signed)
+				if late(err) && im.stands(ending, s) {
+					err = nil
+				}
 				mu.Lock()
-				if refused, ok := errors.AsType[*client.Problem](err); ok && refused.Status < http.StatusInternalServerError {
+				if refused, ok := errors.AsType[*client.Problem](err); ok && refused.Status < http.StatusInternalServerError && !slices.Contains(passing, refused.Status) {
 					im.answer.Refused = append(im.answer.Refused, s.refused(refused)...)
 					if !im.skipBad {
 						end(errRefused)
@@ -209,6 +234,32 @@ feed:
 	close(next)
 	group.Wait()
 	return im.outcome(ctx, context.Cause(ending), len(all))
+}
+
+// late reports whether a name is taken. What an interrupted run has sent may be
+// logged after the next run has looked what stands.
+func late(err error) bool {
+	p, ok := errors.AsType[*client.Problem](err)
+	return ok && p.Status == http.StatusConflict &&
+		slices.ContainsFunc(p.Problems, func(p attest.Problem) bool { return p.Pointer == "/jti" })
+}
+
+// stands reports whether the register has the statement, but for when it was
+// written.
+func (im *importing) stands(ctx context.Context, s *made) bool {
+	if im.shown(ctx) != nil {
+		return false
+	}
+	h := s.claims.Head()
+	id, _, _ := strings.Cut(strings.TrimPrefix(h.Sub, "entity:"), "/")
+	logged, err := im.about(ctx, []string{id})
+	if err != nil {
+		return false
+	}
+	// The name has a digest of what is said.
+	return slices.ContainsFunc(logged, func(c attest.Claims) bool {
+		return c.Head().JTI == h.JTI && c.Head().Sub == h.Sub && c.Kind() == s.claims.Kind()
+	})
 }
 
 var errRefused = errors.New("the register has refused a statement")
@@ -248,6 +299,10 @@ const (
 	longWait  = time.Minute
 )
 
+// passing are the statuses of what passes: a register's own, and those of a proxy
+// before it.
+var passing = []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout}
+
 // submit sends a statement, again and again while the register is busy or out of
 // reach.
 func (im *importing) submit(ctx context.Context, statement []byte) error {
@@ -255,7 +310,7 @@ func (im *importing) submit(ctx context.Context, statement []byte) error {
 	for attempt := 1; ; attempt++ {
 		_, err := im.cl.Submit(ctx, statement)
 		busy, ok := errors.AsType[*client.Problem](err)
-		ok = ok && (busy.Status == http.StatusServiceUnavailable || busy.Status == http.StatusTooManyRequests)
+		ok = ok && slices.Contains(passing, busy.Status)
 		_, unreached := errors.AsType[*client.UnreachableError](err)
 		if err == nil || attempt == attempts || unreached && attempt == reaches || !ok && !unreached {
 			return err
