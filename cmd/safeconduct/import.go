@@ -59,7 +59,7 @@ func importCommand() *cobra.Command {
 	f.Lookup("end-missing").NoOptDefVal = string(attest.Revoke)
 	f.BoolVar(&im.skipBad, "skip-bad", false, "leave bad rows out and import the others")
 	f.BoolVar(&im.dry, "dry-run", false, "say what would be done, and do nothing")
-	f.StringVar(&im.url, "server", "", "the same as --registry")
+	serverFlag(c, &im.url)
 	jsonFlag(c, &im.json)
 	return c
 }
