@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 }
 
 // params runs scripts beside the examples, with $ADDR and $ADDR2 free to listen
-// at.
+// at, and $LATER in an hour.
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir,
@@ -48,6 +48,7 @@ func params(dir string) testscript.Params {
 				}
 				e.Setenv(name, addr)
 			}
+			e.Setenv("LATER", time.Now().UTC().Add(time.Hour).Format(time.RFC3339))
 			return os.Symlink(filepath.Join(wd, "../../examples"), filepath.Join(e.WorkDir, "examples"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -6,7 +6,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/go-json-experiment/json"
@@ -47,6 +49,9 @@ type Problem struct {
 	Detail string `json:"detail,omitzero"`
 	// Problems are the members at fault.
 	Problems []attest.Problem `json:"problems,omitzero"`
+	// RetryAfter is how long to wait before asking again, where the register
+	// says it in whole seconds, an hour at most; zero where it does not.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // Error says what was wrong, member by member where members are at fault. It
@@ -89,6 +94,9 @@ func readProblem(resp *http.Response) error {
 	}
 	// What the wire says stands, whatever the body says.
 	p.Status = resp.StatusCode
+	if n, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 32); err == nil {
+		p.RetryAfter = min(time.Duration(n)*time.Second, time.Hour)
+	}
 	if p.Title == "" && p.Detail == "" {
 		p.Type, p.Title = "about:blank", http.StatusText(resp.StatusCode)
 		p.Detail = fmt.Sprintf("%s, in an answer that is not a register's", p.Title)

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // the zones of a map are the same on every machine
+
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/issuing"
+	"github.com/safeconduct/safeconduct/registry/client"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+func importCommand() *cobra.Command {
+	im := new(importing)
+	c := &cobra.Command{
+		Use:   "import FILE.csv --map MAP.yaml [--dry-run] [--key REF]… [--out DIR] [--registry URL]",
+		Short: "Make, sign and log statements from a table",
+		Long: "Makes a statement of every row of a table, by a map that says which column goes where;\n" +
+			"examples/veu-table and examples/certified-recipients have one each. Every bad row is\n" +
+			"named by line and column, and nothing is imported of a table that has any, unless\n" +
+			"--skip-bad leaves them out.\n" +
+			"What stands already, at the register or else in DIR, is compared with the table: rows\n" +
+			"that stand as they are make nothing, those that say something else a new version, which\n" +
+			"holds from --effective. What stands and is in no row is told, and ended only with\n" +
+			"--end-missing. So a second run does nothing, and after an interruption the next one\n" +
+			"goes on where it stopped. --dry-run says what would be done and needs no key.\n" +
+			"With a trust file, what stands is taken from evidence, else from the register's word.\n" +
+			"That no other entity has anything of the series is the register's word in any case.",
+		Example: "  safeconduct import veu.csv --map map.yaml --registry http://127.0.0.1:8080 --dry-run\n" +
+			"  safeconduct import veu.csv --map map.yaml --key alice.key --key bob.key --out signed/ --registry http://127.0.0.1:8080",
+		Args: exactly("FILE.csv"),
+		RunE: func(c *cobra.Command, args []string) error {
+			im.c, im.file = c, args[0]
+			if err := im.check(); err != nil {
+				return err
+			}
+			return im.run(c.Context())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&im.mapFile, "map", "", "which column goes where")
+	f.StringArrayVar(&im.keys, "key", nil, "private key file; once for each signature")
+	f.StringVar(&im.out, "out", "", "directory of the signed statements, each JTI.jws")
+	registryFlag(c, &im.url)
+	f.StringVar(&im.trustFile, "trust", "", "trust file, to take what stands from evidence")
+	f.StringVar(&im.aud, "aud", "", "origin of the register, where the map does not say it")
+	f.StringVar(&im.iss, "iss", "", "authority, where the map does not say it")
+	f.StringVar(&im.effective, "effective", "", "when new versions begin and what is gone ends, such as 2026-12-31T00:00:00Z")
+	f.StringVar(&im.end, "end-missing", "", "end what stands and is in no row: revoke (default), or withdraw")
+	f.Lookup("end-missing").NoOptDefVal = string(attest.Revoke)
+	f.BoolVar(&im.skipBad, "skip-bad", false, "leave bad rows out and import the others")
+	f.BoolVar(&im.dry, "dry-run", false, "say what would be done, and do nothing")
+	serverFlag(c, &im.url)
+	jsonFlag(c, &im.json)
+	return c
+}
+
+// importing is an import under way.
+type importing struct {
+	c                  *cobra.Command
+	file, mapFile, out string
+	keys               []string
+	url, trustFile     string
+	aud, iss           string
+	effective, end     string
+	skipBad, dry, json bool
+
+	cl     *client.Client
+	trust  *verify.Trust
+	terms  issuing.Terms
+	m      *issuing.Map
+	rows   int
+	bar    *progress
+	answer imported
+}
+
+// imported is what import answers.
+type imported struct {
+	Rows int `json:"rows"`
+	// Bad are the mistakes of rows that were left out.
+	Bad     []issuing.Mistake      `json:"bad"`
+	Counts  map[issuing.Effect]int `json:"counts"`
+	Changes []*issuing.Change      `json:"changes"`
+	DryRun  bool                   `json:"dry_run,omitzero"`
+	// Signed, Kept and Logged count statements: signed anew, found signed, and
+	// logged; Refused are rows whose statements the register has refused.
+	Signed  int               `json:"signed"`
+	Kept    int               `json:"kept"`
+	Logged  int               `json:"logged"`
+	Refused []issuing.Mistake `json:"refused,omitzero"`
+}
+
+func (im *importing) check() (err error) {
+	refuse := func(format string, args ...any) error {
+		return usage(im.c, fmt.Errorf("import: "+format, args...))
+	}
+	switch {
+	case im.mapFile == "":
+		return refuse("--map is missing: say which column goes where")
+	case !im.dry && len(im.keys) == 0:
+		return refuse("--key is missing: say which key signs, or ask for a --dry-run")
+	case !im.dry && im.out == "" && im.url == "":
+		return refuse("--out or --registry is missing: say where the statements go")
+	case im.trustFile != "" && im.url == "":
+		return refuse("--trust goes with --registry")
+	}
+	im.terms.Now = time.Now().UTC().Truncate(time.Second)
+	if im.effective != "" {
+		if im.terms.Effective, err = time.Parse(time.RFC3339, im.effective); err != nil {
+			return refuse("--effective %q is no time: want date, time and offset, such as 2026-12-31T00:00:00Z", im.effective)
+		}
+	}
+	switch im.terms.End = attest.EventType(im.end); im.terms.End {
+	case "", attest.Revoke, attest.Withdraw:
+	default:
+		return refuse("--end-missing=%s: want revoke or withdraw", im.end)
+	}
+	if im.end != "" && im.effective == "" && !im.dry {
+		return refuse("--effective is missing: with --end-missing, say when what is gone ends")
+	}
+	if im.url != "" {
+		// As many connections as statements under way, each for the next one, too.
+		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // is what net/http has
+		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = workers, workers
+		if im.cl, err = newClientBy(im.c, im.url, transport); err != nil {
+			return err
+		}
+	}
+	if im.trustFile != "" {
+		if im.trust, err = readTrust(im.trustFile); err != nil {
+			return failed("", fmt.Errorf("import: read what to trust from %s:\n%w", im.trustFile, err))
+		}
+	}
+	return nil
+}
+
+// run imports the table. What is done before a failure is told all the same.
+func (im *importing) run(ctx context.Context) error {
+	im.bar = newProgress(im.c.ErrOrStderr(), "read")
+	defer im.bar.end()
+	reading, err := im.read()
+	if err != nil {
+		return err
+	}
+	standing, err := im.standing(ctx)
+	if err != nil {
+		return failed(reachHint(err), fmt.Errorf("import: see what stands: %w", err))
+	}
+	if im.answer.Changes, err = issuing.Compare(im.m, reading.Rows, standing, im.terms.Now); err != nil {
+		return failed("", fmt.Errorf("import %s: %w", im.file, err))
+	}
+	im.answer.Counts = make(map[issuing.Effect]int)
+	if reading.Bad > 0 {
+		// A bad row is not gone.
+		im.answer.Changes = slices.DeleteFunc(im.answer.Changes, func(c *issuing.Change) bool { return c.Effect == issuing.Ended })
+	}
+	for _, c := range im.answer.Changes {
+		im.answer.Counts[c.Effect]++
+	}
+	if im.dry {
+		im.answer.DryRun = true
+		return im.print()
+	}
+	if im.end != "" && (im.rows == 0 || reading.Bad > 0) {
+		return failed("nothing was imported", fmt.Errorf("import %s: --end-missing wants a table that has rows, all of them good: whoever is in a bad row is not gone", im.file))
+	}
+	made, err := im.make(im.answer.Changes)
+	if err != nil {
+		return err
+	}
+	if err := im.sign(ctx, made); err != nil {
+		return err
+	}
+	failure := im.log(ctx, made)
+	im.bar.end()
+	if err := im.print(); err != nil {
+		return err
+	}
+	return failure
+}
+
+// read reads map and table. Of a table with bad rows it is an error, unless they
+// are left out.
+func (im *importing) read() (*issuing.Reading, error) {
+	text, err := readFile(im.mapFile)
+	if err != nil {
+		return nil, failed("", fmt.Errorf("import: %w", err))
+	}
+	if im.m, err = issuing.ParseMap(im.mapFile, text); err != nil {
+		return nil, failed("nothing was imported; mend the map", fmt.Errorf("import: read the map:\n%w", err))
+	}
+	if im.m.Aud() == "" && im.aud == "" {
+		return nil, usage(im.c, errors.New("import: --aud is missing: the map does not say which register it is for"))
+	}
+	if im.m.Iss() == "" && im.iss == "" {
+		return nil, usage(im.c, errors.New("import: --iss is missing: the map does not say which authority it is of"))
+	}
+	if text, err = readFile(im.file); err != nil {
+		return nil, failed("", fmt.Errorf("import: %w", err))
+	}
+	const unreadable = "nothing was imported; what is no table has no rows to leave out either"
+	t, err := issuing.ReadTable(text, im.m.Delimiter())
+	if bad, ok := errors.AsType[issuing.Mistakes](err); ok {
+		return nil, im.bad(bad, unreadable)
+	}
+	if err != nil {
+		return nil, failed(unreadable, fmt.Errorf("import %s: %w", im.file, err))
+	}
+	reading, err := im.m.Read(t, issuing.Options{Now: im.terms.Now, Aud: im.aud, Iss: im.iss})
+	if err != nil {
+		return nil, failed("nothing was imported; mend the map", fmt.Errorf("import %s:\n%w", im.file, err))
+	}
+	im.rows, im.answer.Rows, im.answer.Bad = t.Len(), t.Len(), reading.Mistakes
+	if reading.Bad > 0 && !im.skipBad {
+		return nil, im.bad(reading.Mistakes, fmt.Sprintf("nothing was imported: %d of %s bad; mend them, or leave them out with --skip-bad", reading.Bad, count(t.Len(), "row")+" are"))
+	}
+	return reading, nil
+}
+
+// bad is the failure of a table with mistakes, each on a line.
+func (im *importing) bad(mistakes []issuing.Mistake, hint string) error {
+	if im.json {
+		im.answer.Bad = mistakes
+		if err := printAnswer(im.c, true, im.answer, nil); err != nil {
+			return err
+		}
+	}
+	lines := make([]string, len(mistakes))
+	for i, m := range mistakes {
+		lines[i] = fmt.Sprint(clean([]any{m.In(im.file)})...)
+	}
+	return failed(hint, fmt.Errorf("import %s:\n%s", im.file, strings.Join(lines, "\n")))
+}
+
+// A made is a statement that a change makes.
+type made struct {
+	change *issuing.Change
+	claims attest.Claims
+	signed []byte
+}
+
+// make makes the claims of changes.
+func (im *importing) make(changes []*issuing.Change) (out []*made, err error) {
+	var bad []issuing.Mistake
+	for _, c := range changes {
+		if !c.Makes() && (c.Effect != issuing.Ended || im.end == "") {
+			continue
+		}
+		claims, err := c.Claims(im.terms)
+		if mistakes, ok := errors.AsType[issuing.Mistakes](err); ok {
+			bad = append(bad, mistakes...)
+			continue
+		}
+		if err != nil {
+			return nil, failed("", fmt.Errorf("import %s: %s: %w", im.file, c.Key, err))
+		}
+		out = append(out, &made{change: c, claims: claims})
+	}
+	if len(bad) > 0 && !im.skipBad {
+		return nil, im.bad(bad, "nothing was imported; --effective says from when new versions hold")
+	}
+	im.answer.Bad = append(im.answer.Bad, bad...)
+	return out, nil
+}
+
+func (im *importing) print() error {
+	a := &im.answer
+	if a.Bad == nil {
+		a.Bad = []issuing.Mistake{}
+	}
+	err := printAnswer(im.c, im.json, a, func(p *printer) { a.print(p, im) })
+	if err != nil {
+		return failed("", err)
+	}
+	return nil
+}
+
+func (a *imported) print(p *printer, im *importing) {
+	for _, m := range slices.Concat(a.Bad, a.Refused) {
+		p.line("left out: %s", m.In(im.file))
+	}
+	rows := [][]string{{"EFFECT", "LINE", "KEY", "SUBJECT", "NAME", "WHAT"}}
+	for _, c := range a.Changes {
+		if c.Effect == issuing.Unchanged {
+			continue
+		}
+		line := ""
+		if c.Line > 0 {
+			line = fmt.Sprint(c.Line)
+		}
+		rows = append(rows, []string{string(c.Effect), line, c.Key, c.Subject, shorten(c.LegalName), what(c)})
+	}
+	if len(rows) > 1 {
+		p.table(rows...)
+		p.line("")
+	}
+	var counts []string
+	for _, e := range issuing.Effects {
+		if n := a.Counts[e]; n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, e))
+		}
+	}
+	if counts == nil {
+		counts = []string{"nothing"}
+	}
+	p.line("of %s: %s", count(a.Rows, "row"), strings.Join(counts, ", "))
+	switch {
+	case a.DryRun:
+		p.line("nothing was done: this was a dry run")
+	case a.Signed+a.Kept == 0:
+		p.line("nothing was to be done")
+	default:
+		p.line("%d signed, %d found signed, %d logged", a.Signed, a.Kept, a.Logged)
+	}
+	if a.Counts[issuing.Ended] > 0 && im.end == "" {
+		p.line("note: what has ended in the table stands on; --end-missing ends it")
+	}
+	if len(a.Bad) > 0 {
+		p.line("note: with bad rows left out, what is gone from the table is not looked for")
+	}
+}
+
+// what says in what a change differs from what stands.
+func what(c *issuing.Change) string {
+	if c.Note != "" {
+		return c.Note
+	}
+	var out []string
+	for _, d := range c.Details {
+		words := d.Member
+		if d.Before != "" {
+			words += " -" + shorten(d.Before)
+		}
+		if d.Now != "" {
+			words += " +" + shorten(d.Now)
+		}
+		out = append(out, words)
+	}
+	return strings.Join(out, "; ")
+}
+
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}
+
+// isThere reports whether a file is.
+func isThere(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}

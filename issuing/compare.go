@@ -1,0 +1,280 @@
+package issuing
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// An Effect is what a row comes to beside what stands.
+type Effect string
+
+// The effects.
+const (
+	// Added: nothing stands of the row.
+	Added Effect = "added"
+	// Narrowed and Widened: it says less, or more, than what stands; Changed:
+	// both, or something else.
+	Narrowed Effect = "narrowed"
+	Widened  Effect = "widened"
+	Changed  Effect = "changed"
+	// Ended: it stands, and no row has it any more.
+	Ended Effect = "ended"
+	// Blocked: its issuer has ended it, and not because a row was gone. A table
+	// that still has it does not bring it back.
+	Blocked Effect = "blocked"
+	// Unchanged: it stands as the row says it.
+	Unchanged Effect = "unchanged"
+)
+
+// Effects lists them in the order that people are told of them.
+var Effects = []Effect{Added, Narrowed, Widened, Changed, Ended, Blocked, Unchanged}
+
+// A Change is what a row, or one that is gone, comes to.
+type Change struct {
+	Effect Effect `json:"effect"`
+	// Line is that of the row, 0 where it is gone.
+	Line int `json:"line,omitzero"`
+	// Key is the row's; of one that is gone, what the jti has of it.
+	Key string `json:"key"`
+	// Subject is whose statement it is, LegalName the name that it has there.
+	Subject   string `json:"sub"`
+	LegalName string `json:"legal_name"`
+	// JTI is the name of the statement that it makes, Stands that of what stands.
+	JTI    string `json:"jti,omitzero"`
+	Stands string `json:"stands,omitzero"`
+	// Details are the members that say something else.
+	Details []Detail `json:"details,omitzero"`
+	// Note says what else there is to know.
+	Note string `json:"note,omitzero"`
+
+	row      *Row
+	standing *Lineage
+	series   string
+}
+
+// A Detail is a member that says something else than before.
+type Detail struct {
+	Member string `json:"member"`
+	Effect Effect `json:"effect"`
+	// Before and Now are what it says, in one line: of a list, only what is not in
+	// the other.
+	Before string `json:"before,omitzero"`
+	Now    string `json:"now,omitzero"`
+}
+
+// Makes reports whether the change makes a statement; one that ends makes one
+// where that is asked for.
+func (c *Change) Makes() bool {
+	return c.Effect == Added || c.revises()
+}
+
+func (c *Change) revises() bool {
+	return c.Effect == Narrowed || c.Effect == Widened || c.Effect == Changed
+}
+
+// Compare says what rows come to beside what stands at a time: first the rows,
+// in their order, then what is gone.
+func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change, error) {
+	type name struct{ subject, handle string }
+	by := make(map[name][]*Lineage)
+	for _, l := range standing {
+		n := name{l.Subject, l.handle}
+		by[n] = append(by[n], l)
+	}
+	out := []*Change{}
+	for _, r := range rows {
+		n := name{r.Subject(), handle(r.Key)}
+		c, err := compare(m.series, r, n.handle, by[n])
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", r.Line, err)
+		}
+		out = append(out, c)
+		delete(by, n)
+	}
+	for _, l := range standing {
+		if _, gone := by[name{l.Subject, l.handle}]; gone && l.standsAt(at) {
+			out = append(out, &Change{
+				Effect: Ended, Key: l.handle, Subject: l.Subject, LegalName: legalName(l.Newest),
+				JTI: endJTI(m.series, l.handle, l.names[0]), Stands: l.names[0], standing: l, series: m.series,
+			})
+		}
+	}
+	return out, nil
+}
+
+// compare compares a row with the lineages that were ever made of it.
+func compare(series string, r *Row, handle string, lineages []*Lineage) (*Change, error) {
+	content, err := contentOf(r.claims)
+	if err != nil {
+		return nil, err
+	}
+	c := &Change{Line: r.Line, Key: r.Key, Subject: r.Subject(), LegalName: legalName(r.claims), row: r, series: series}
+	var used, before []string
+	for _, l := range lineages {
+		used = append(used, l.names...)
+		switch {
+		case l.ended == nil:
+			c.standing = l
+		case !l.endedHere(series):
+			c.Note = fmt.Sprintf("%s of %s by %s; a row with another key grants it anew", l.ended.Event, l.names[0], l.ended.JTI)
+			before = append(before, l.names[0])
+		default:
+			before = append(before, l.names[0])
+		}
+	}
+	switch {
+	case c.standing == nil && c.Note != "":
+		c.Effect = Blocked
+	case c.standing == nil:
+		c.Effect = Added
+		c.JTI = fresh(series, handle, content, append([]string{""}, before...), used)
+	default:
+		c.Note = ""
+		c.Stands = c.standing.names[0]
+		c.against(content, handle, before)
+	}
+	return c, nil
+}
+
+// against compares the row with what stands of it.
+func (c *Change) against(content [sha256.Size]byte, handle string, before []string) {
+	if c.standing.says(c.series, content, before) {
+		c.Effect = Unchanged
+		return
+	}
+	c.Details = differences(c.standing.Newest, c.row.claims)
+	// From when a version holds is neither more nor less than what it says: up to
+	// then, the one before does.
+	if len(c.Details) > 1 {
+		c.Details = slices.DeleteFunc(c.Details, func(d Detail) bool { return d.Member == "nbf" })
+	}
+	c.Effect = Changed
+	switch effects := effectsOf(c.Details); {
+	case slices.Contains(effects, Changed):
+	case slices.Contains(effects, Narrowed) && !slices.Contains(effects, Widened):
+		c.Effect = Narrowed
+	case slices.Contains(effects, Widened) && !slices.Contains(effects, Narrowed):
+		c.Effect = Widened
+	}
+	c.JTI = jti(c.series, handle, content, c.Stands)
+}
+
+// fresh is a name that no statement has had yet: what came back says which of
+// those that ended it follows.
+func fresh(series, handle string, content [sha256.Size]byte, before, used []string) string {
+	name := ""
+	for _, b := range before {
+		if name = jti(series, handle, content, b); !slices.Contains(used, name) {
+			break
+		}
+	}
+	return name
+}
+
+func legalName(c attest.Claims) string {
+	switch c := c.(type) {
+	case *attest.Registration:
+		return c.LegalName
+	case *attest.EntityApproval:
+		return c.LegalName
+	default:
+		return ""
+	}
+}
+
+// Terms are what statements need beside the rows.
+type Terms struct {
+	// Now is when they are written.
+	Now time.Time
+	// Effective is from when what says something else holds, and when what is
+	// ended ends. Zero leaves the former to the rows, where these have a later
+	// date than before.
+	Effective time.Time
+	// End is how what is gone ends, revoke or withdraw.
+	End attest.EventType
+}
+
+// Claims returns what a change makes. Its error is a [Mistakes] of the row.
+func (c *Change) Claims(t Terms) (attest.Claims, error) {
+	if c.Effect == Ended {
+		return c.end(t)
+	}
+	claims := clone(c.row.claims)
+	h, g := claims.Head(), attest.GrantOf(claims)
+	h.JTI, h.IAT = c.JTI, attest.NumericDate(t.Now.Unix())
+	if c.standing != nil {
+		g.Supersedes = c.Stands
+		later := g.NBF > attest.GrantOf(c.standing.Newest).NBF
+		effective := attest.NumericDate(0)
+		if !t.Effective.IsZero() {
+			effective = attest.NumericDate(t.Effective.Unix())
+		}
+		if effective == 0 && !later {
+			return nil, c.row.mistake("/nbf", "is no later than that of %s, which stands: a version that says something else needs a time from which it holds", c.Stands)
+		}
+		g.NBF = max(g.NBF, effective)
+	}
+	if g.NBF.Time().Before(t.Now.Add(soon)) {
+		switch backdated := c.row.m.backdated; {
+		case backdated != "":
+			g.Retroactive, g.RetroactiveReason = true, backdated
+		case g.NBF.Time().Before(t.Now):
+			return nil, c.row.mistake("/nbf", "is %s, before the day of import; where that is meant, the map says why, with backdated", g.NBF.Time().Format(time.RFC3339))
+		}
+	}
+	if err := attest.Check(claims); err != nil {
+		found, ok := errors.AsType[attest.Problems](err)
+		if !ok {
+			return nil, err
+		}
+		var bad Mistakes
+		for _, p := range found {
+			bad = append(bad, c.row.Mistake(p.Pointer, p.Message))
+		}
+		return nil, bad
+	}
+	return claims, nil
+}
+
+// soon is how long it may take from writing a statement to logging it.
+const soon = 10 * time.Minute
+
+// end returns the event that ends what is gone.
+func (c *Change) end(t Terms) (attest.Claims, error) {
+	h := c.standing.Newest.Head()
+	e := &attest.Event{
+		Common: attest.Common{Aud: h.Aud, Iss: h.Iss, Sub: h.Sub, JTI: c.JTI, IAT: attest.NumericDate(t.Now.Unix())},
+		Event:  t.End, Target: c.Stands, EffectiveAt: attest.NumericDate(t.Effective.Unix()),
+	}
+	return e, attest.Check(e)
+}
+
+// mistake is one of a member of the row.
+func (r *Row) mistake(at, format string, args ...any) error {
+	return Mistakes{r.Mistake(at, fmt.Sprintf(format, args...))}
+}
+
+// Mistake is one that somebody else has found with a member of what the row
+// made, such as a register.
+func (r *Row) Mistake(at, message string) Mistake {
+	if within(at, "/sub") {
+		at = "/entity"
+	}
+	m := Mistake{Line: r.Line, Member: strings.TrimPrefix(at, "/"), Message: message}
+	// Where members came from is kept of no good row; it is read again.
+	reader := newRowReader(r.m, r.header, r.cells)
+	reader.claims(r.options)
+	if column, _, found := reader.origin(at); found && column >= 0 {
+		reader.place(&m, column)
+	}
+	return m
+}
+
+// Row returns the row, nil of one that is gone.
+func (c *Change) Row() *Row { return c.row }

@@ -1,0 +1,118 @@
+package issuing
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+)
+
+// A Scope is whose statements a map goes by: those of an issuer, of a kind and
+// of a series.
+type Scope struct {
+	Iss    string
+	Kind   attest.Kind
+	Series string
+}
+
+// Scope returns the map's scope; iss is for a map that names no issuer.
+func (m *Map) Scope(iss string) Scope { return Scope{given(m.iss, iss), m.kind, m.series} }
+
+// Has reports whether a statement is of the scope: a grant that was made of a
+// row, or an event by which the issuer ended one.
+func (s Scope) Has(c attest.Claims) bool {
+	if c.Head().Iss != s.Iss {
+		return false
+	}
+	if e, ok := c.(*attest.Event); ok {
+		_, of := cutJTI(s.Series, e.Target)
+		return of
+	}
+	_, of := cutJTI(s.Series, c.Head().JTI)
+	return of && c.Kind() == s.Kind
+}
+
+// A Lineage is what stands of a row: its versions, and how it ended.
+type Lineage struct {
+	// Subject is whose it is.
+	Subject string
+	// Newest is the last version.
+	Newest attest.Claims
+
+	handle string
+	// names are the jtis of its versions, oldest the first of them.
+	names []string
+	// ended is the event that ended it, nil where none did.
+	ended *attest.Event
+}
+
+// Standing returns the lineages of a scope, sorted by the jti of their newest
+// version, of statements in any order. Statements that are not of the scope are
+// passed over.
+func Standing(s Scope, statements []attest.Claims) []*Lineage {
+	type name struct{ sub, jti string }
+	grants, superseded := make(map[name]attest.Claims), make(map[name]bool)
+	var events []*attest.Event
+	for _, c := range statements {
+		switch e, isEvent := c.(*attest.Event); {
+		case !s.Has(c):
+		case isEvent:
+			if e.Event == attest.Revoke || e.Event == attest.Withdraw {
+				events = append(events, e)
+			}
+		default:
+			grants[name{c.Head().Sub, c.Head().JTI}] = c
+			if before := attest.GrantOf(c).Supersedes; before != "" {
+				superseded[name{c.Head().Sub, before}] = true
+			}
+		}
+	}
+	var out []*Lineage
+	for n, c := range grants {
+		if superseded[n] {
+			continue
+		}
+		l := &Lineage{Subject: n.sub, Newest: c}
+		l.handle, _ = cutJTI(s.Series, n.jti)
+		for c != nil && !slices.Contains(l.names, c.Head().JTI) {
+			l.names = append(l.names, c.Head().JTI)
+			c = grants[name{n.sub, attest.GrantOf(c).Supersedes}]
+		}
+		for _, e := range events {
+			if e.Sub == n.sub && slices.Contains(l.names, e.Target) && (l.ended == nil || e.EffectiveAt < l.ended.EffectiveAt) {
+				l.ended = e
+			}
+		}
+		out = append(out, l)
+	}
+	slices.SortFunc(out, func(a, b *Lineage) int {
+		return cmp.Or(strings.Compare(a.Newest.Head().JTI, b.Newest.Head().JTI), strings.Compare(a.Subject, b.Subject))
+	})
+	return out
+}
+
+// standsAt reports whether it has not ended, and does not end of itself, by then.
+func (l *Lineage) standsAt(at time.Time) bool {
+	exp := attest.GrantOf(l.Newest).EXP
+	return l.ended == nil && (exp == 0 || at.Before(exp.Time()))
+}
+
+// endedHere reports whether it was an import that ended it, and not somebody
+// who thought of it.
+func (l *Lineage) endedHere(series string) bool {
+	return l.ended != nil && l.ended.JTI == endJTI(series, l.handle, l.names[0])
+}
+
+// says reports whether the newest version is the one that is made of the
+// content: its name says so, whichever version stood before.
+func (l *Lineage) says(series string, content [sha256.Size]byte, before []string) bool {
+	for _, b := range append(slices.Clone(before), "", attest.GrantOf(l.Newest).Supersedes) {
+		if l.names[0] == jti(series, l.handle, content, b) {
+			return true
+		}
+	}
+	return false
+}
