@@ -48,7 +48,7 @@ func importCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&im.mapFile, "map", "", "which column goes where")
-	f.StringArrayVar(&im.keys, "key", nil, "private key file; once for each signature")
+	f.StringArrayVar(&im.keys, "key", nil, "reference of a key; once for each signature")
 	f.StringVar(&im.out, "out", "", "directory of the signed statements, each JTI.jws")
 	registryFlag(c, &im.url)
 	f.StringVar(&im.trustFile, "trust", "", "trust file, to take what stands from evidence")

@@ -44,7 +44,9 @@ func main() {
 	sign := args.MethodName == common.SignMessageMethodName
 	switch os.Getenv("POCKET") {
 	case "hang":
-		os.WriteFile("hanging", nil, 0o600)
+		if f := os.Getenv("POCKET_HANGS"); f != "" { // a script waits for it
+			os.WriteFile(f, nil, 0o600)
+		}
 		time.Sleep(time.Hour)
 	case "hang at sign":
 		if sign {
