@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +36,9 @@ const (
 
 // scheme begins a reference, in any case (RFC 3986 section 3.1).
 const scheme = "pkcs11:"
+
+// secret begins what may be a PIN, in any case.
+var secret = regexp.MustCompile(`(?i)pin-`)
 
 // IsReference reports whether ref is a PKCS#11 URI, good or not.
 func IsReference(ref string) bool {
@@ -61,8 +65,8 @@ func Redact(ref string) string {
 		return ref
 	}
 	path, _, query := strings.Cut(ref, "?")
-	if i := strings.Index(strings.ToLower(path), "pin-"); i >= 0 {
-		return path[:i] + "pin-…"
+	if at := secret.FindStringIndex(path); at != nil {
+		return path[:at[0]] + "pin-…"
 	}
 	if query {
 		path += "?…"

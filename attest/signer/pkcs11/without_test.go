@@ -23,6 +23,7 @@ func FuzzErrorsHaveNoPIN(f *testing.F) {
 	f.Add("?", "&pin-source=/x")
 	f.Add("object=a;slot-id=", "")
 	f.Add("object=a;type=", "%4")
+	f.Add("\xc2\xc2\xc2\xc2\xc2\xc2\xc2\xc2", "") // longer in lower case
 	f.Fuzz(func(t *testing.T, before, after string) {
 		ref := "pkcs11:" + before + "pin-value=sesame" + after
 		_, err := pkcs11.Load(t.Context(), ref)
