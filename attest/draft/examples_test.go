@@ -47,6 +47,9 @@ func TestEveryExampleDraftSignsAndEveryExampleRequestIsRead(t *testing.T) {
 		if filepath.Base(name) == "scenario.yaml" {
 			continue // played by registry/scenario
 		}
+		if filepath.Base(name) == "map.yaml" {
+			continue // read by issuing
+		}
 		h := example(t, name).Head()
 		if other := names[h.Iss+" "+h.JTI]; other != "" {
 			t.Errorf("%s and %s have the same iss and jti", name, other)

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -28,7 +29,21 @@ const Token = "hvs.test"
 // and a message with Ed25519.
 type Transit struct {
 	*httptest.Server
+	mu   sync.Mutex
 	keys map[string]transitKey
+}
+
+func (v *Transit) key(name string) (transitKey, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	k, ok := v.keys[name]
+	return k, ok
+}
+
+func (v *Transit) keep(name string, k transitKey) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.keys[name] = k
 }
 
 type transitKey struct {
@@ -64,7 +79,7 @@ func (v *Transit) Add(name string, priv crypto.Signer, public crypto.PublicKey) 
 	k := transitKey{name: "rsa-2048", signs: priv}
 	switch p := public.(type) {
 	case ed25519.PublicKey:
-		v.keys[name] = transitKey{"ed25519", base64.StdEncoding.EncodeToString(p), priv}
+		v.keep(name, transitKey{"ed25519", base64.StdEncoding.EncodeToString(p), priv})
 		return
 	case *ecdsa.PublicKey:
 		k.name = p.Params().Name
@@ -74,11 +89,11 @@ func (v *Transit) Add(name string, priv crypto.Signer, public crypto.PublicKey) 
 		panic(err)
 	}
 	k.public = string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-	v.keys[name] = k
+	v.keep(name, k)
 }
 
 func (v *Transit) read(w http.ResponseWriter, r *http.Request) {
-	k, ok := v.keys[r.PathValue("name")]
+	k, ok := v.key(r.PathValue("name"))
 	if !ok {
 		fail(w, http.StatusNotFound)
 		return
@@ -87,7 +102,7 @@ func (v *Transit) read(w http.ResponseWriter, r *http.Request) {
 }
 
 func (v *Transit) sign(w http.ResponseWriter, r *http.Request) {
-	k, ok := v.keys[r.PathValue("name")]
+	k, ok := v.key(r.PathValue("name"))
 	var in struct {
 		Input     []byte `json:"input"`
 		Prehashed bool   `json:"prehashed"`
