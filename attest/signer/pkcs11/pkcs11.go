@@ -52,14 +52,32 @@ func loadFromToken(ctx context.Context, r *reference) (attest.Signer, error) {
 // one that is finalized ends the sessions of everybody in it.
 var modules struct {
 	sync.Mutex
-	byPath map[string]*pkcs11.Ctx
+	byPath map[string]*driver
+}
+
+// A driver is started by whoever needs it first. Each has a lock of its own: one
+// that hangs holds up nobody else's.
+type driver struct {
+	sync.Mutex
+	*pkcs11.Ctx
 }
 
 func module(path string) (*pkcs11.Ctx, error) {
 	modules.Lock()
-	defer modules.Unlock()
-	if c := modules.byPath[path]; c != nil {
-		return c, nil
+	d := modules.byPath[path]
+	if d == nil {
+		d = new(driver)
+		if modules.byPath == nil {
+			modules.byPath = map[string]*driver{}
+		}
+		modules.byPath[path] = d
+	}
+	modules.Unlock()
+
+	d.Lock()
+	defer d.Unlock()
+	if d.Ctx != nil {
+		return d.Ctx, nil
 	}
 	c := pkcs11.New(path)
 	if c == nil {
@@ -68,10 +86,7 @@ func module(path string) (*pkcs11.Ctx, error) {
 	if err := c.Initialize(); err != nil && !is(err, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
-	if modules.byPath == nil {
-		modules.byPath = map[string]*pkcs11.Ctx{}
-	}
-	modules.byPath[path] = c
+	d.Ctx = c
 	return c, nil
 }
 
