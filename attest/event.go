@@ -70,6 +70,19 @@ var eventTypes = []EventType{Suspend, Lift, Revoke, Withdraw}
 // is enough.
 func (t EventType) Revokes() bool { return t == Suspend || t == Revoke || t == Withdraw }
 
+// TakesAway reports whether a statement suspends or ends what somebody has: it is
+// a suspension, revocation, withdrawal or change of control.
+func TakesAway(c Claims) bool {
+	switch c := c.(type) {
+	case *Event:
+		return c.Event.Revokes()
+	case *EntityEvent:
+		return c.Event == ChangeOfControl
+	default:
+		return false
+	}
+}
+
 // Kind returns [KindEvent].
 func (*Event) Kind() Kind { return KindEvent }
 

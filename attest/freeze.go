@@ -79,13 +79,7 @@ func (t *TrustRoot) thaw(previous *TrustRoot) {
 // checkThawed: a kid that is no key of the authority would thaw nothing.
 func (a *Authority) checkThawed(p *checker) {
 	for i, kid := range a.Thawed {
-		own := slices.ContainsFunc(a.Officers, func(o Officer) bool {
-			return slices.ContainsFunc(o.Keys, func(j JWK) bool {
-				k, err := j.Key()
-				return err == nil && k.ID() == kid
-			})
-		})
-		if !own {
+		if !slices.ContainsFunc(a.Officers, func(o Officer) bool { return o.HasKey(kid) }) {
 			p.element("/thawed", i).Add("", "is %q; want the thumbprint of a key of an officer of %s", kid, a.ID)
 		}
 	}

@@ -91,17 +91,8 @@ func officers(ss []signer) int {
 
 // threshold is how many officers must sign c.
 func (a *Authority) threshold(c Claims) int64 {
-	switch e := c.(type) {
-	case *Event:
-		if e.Event.Revokes() {
-			return a.Thresholds.Revoking
-		}
-	case *Freeze:
+	if TakesAway(c) || c.Kind() == KindFreeze {
 		return a.Thresholds.Revoking
-	case *EntityEvent:
-		if e.Event == ChangeOfControl {
-			return a.Thresholds.Revoking
-		}
 	}
 	return a.Thresholds.Granting
 }

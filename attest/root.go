@@ -44,6 +44,14 @@ type Officer struct {
 	Keys []JWK  `json:"keys"`
 }
 
+// HasKey reports whether the officer signs with the key of that id.
+func (o *Officer) HasKey(kid string) bool {
+	return slices.ContainsFunc(o.Keys, func(j JWK) bool {
+		k, err := j.Key()
+		return err == nil && k.ID() == kid
+	})
+}
+
 // A JWK is a public key (RFC 7517) with exactly the members that its type
 // needs and alg.
 type JWK struct {

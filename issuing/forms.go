@@ -42,17 +42,20 @@ func (n text) read(r *rowReader, at string) (any, bool) {
 	return s, true
 }
 
+// nodes are those below one.
+type nodes []node
+
+func (ns nodes) columns(visit func(at, name string)) {
+	for _, n := range ns {
+		n.columns(visit)
+	}
+}
+
 // object is members, those that have something.
 type object struct {
 	at    string
 	names []string
-	nodes []node
-}
-
-func (o object) columns(visit func(at, name string)) {
-	for _, n := range o.nodes {
-		n.columns(visit)
-	}
+	nodes
 }
 
 func (o object) read(r *rowReader, at string) (any, bool) {
@@ -68,14 +71,8 @@ func (o object) read(r *rowReader, at string) (any, bool) {
 
 // list is elements, those that have something.
 type list struct {
-	at    string
-	nodes []node
-}
-
-func (l list) columns(visit func(at, name string)) {
-	for _, n := range l.nodes {
-		n.columns(visit)
-	}
+	at string
+	nodes
 }
 
 func (l list) read(r *rowReader, at string) (any, bool) {
@@ -91,14 +88,8 @@ func (l list) read(r *rowReader, at string) (any, bool) {
 
 // first is the first of its nodes that has something.
 type first struct {
-	at    string
-	nodes []node
-}
-
-func (f first) columns(visit func(at, name string)) {
-	for _, n := range f.nodes {
-		n.columns(visit)
-	}
+	at string
+	nodes
 }
 
 func (f first) read(r *rowReader, at string) (any, bool) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/identifier"
+	"github.com/safeconduct/safeconduct/internal/strictjson"
 	"github.com/safeconduct/safeconduct/internal/yamldoc"
 )
 
@@ -141,7 +142,7 @@ func (p *mapParser) statement(v any, t reflect.Type) {
 		p.Add("/members", "%s", wrong(v, "members"))
 		return
 	}
-	types := memberTypes(t)
+	types := strictjson.MemberTypes(t)
 	for _, name := range own {
 		delete(types, name)
 		if _, given := members[name]; given {

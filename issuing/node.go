@@ -14,6 +14,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/controllist"
+	"github.com/safeconduct/safeconduct/internal/strictjson"
 )
 
 // A node is what goes into one member.
@@ -73,7 +74,7 @@ func (p *mapParser) node(v any, t reflect.Type, at string) node {
 	}
 	var types map[string]reflect.Type
 	if t.Kind() == reflect.Struct {
-		types = memberTypes(t)
+		types = strictjson.MemberTypes(t)
 	} else {
 		types = make(map[string]reflect.Type)
 		for name := range members {
@@ -322,18 +323,6 @@ func (f *formReader) split(elem reflect.Type) node {
 		f.Add(at, "is missing: which of the parts go where, ${1} for the first")
 	}
 	return s
-}
-
-// memberTypes returns the members that JSON has of a struct type.
-func memberTypes(t reflect.Type) map[string]reflect.Type {
-	out := make(map[string]reflect.Type)
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.Anonymous && name != "" {
-			out[name] = f.Type
-		}
-	}
-	return out
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

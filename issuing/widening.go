@@ -8,6 +8,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/controllist"
+	"github.com/safeconduct/safeconduct/internal/strictjson"
 )
 
 // differences lists the members in which a version says something else than the
@@ -17,7 +18,7 @@ func differences(before, now attest.Claims) (out []Detail) {
 	if old.Type() != fresh.Type() {
 		return nil
 	}
-	for _, name := range sorted(memberTypes(old.Type())) {
+	for _, name := range sorted(strictjson.MemberTypes(old.Type())) {
 		if slices.Contains(own, name) {
 			continue
 		}

@@ -41,16 +41,6 @@ type Change struct {
 	Change string `json:"change"`
 }
 
-// explain judges again, and notes how.
-func (j *judgement) explain(d *Decision) (*Explanation, error) {
-	j.explaining = true
-	o, err := j.judge()
-	if err != nil {
-		return nil, err
-	}
-	return &Explanation{Walk: sortTests(o.tests), Changes: changes(d.Reasons)}, nil
-}
-
 // tried notes a test: it has passed where no reason against the act was added
 // since there were n.
 func (o *outcome) tried(rule string, n int, about Test, passed string) {

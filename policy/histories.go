@@ -55,18 +55,12 @@ func (h *Histories) Decide(q *Question, at Times, lists ...*screening.List) (*De
 
 // Explain is like [Histories.Decide], with an explanation in the decision.
 func (h *Histories) Explain(q *Question, at Times, lists ...*screening.List) (*Decision, error) {
-	d, err := h.Decide(q, at, lists...)
-	if err != nil {
-		return nil, err
-	}
 	j, err := h.judgement(q, at, lists)
-	if err == nil {
-		d.Explanation, err = j.explain(d)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("explain: %w", err)
+		return nil, fmt.Errorf("decide: %w", err)
 	}
-	return d, nil
+	j.explaining = true
+	return j.decide()
 }
 
 // maxYear leaves room for the longest obligation before the last year that RFC

@@ -51,6 +51,9 @@ func (j *judgement) decide() (*Decision, error) {
 	if d.Hindsight, err = j.hindsight(d); err != nil {
 		return nil, fmt.Errorf("decide with hindsight: %w", err)
 	}
+	if j.explaining {
+		d.Explanation = &Explanation{Walk: sortTests(o.tests), Changes: changes(d.Reasons)}
+	}
 	return d, nil
 }
 

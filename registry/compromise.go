@@ -28,18 +28,6 @@ type Voided struct {
 // signature lets an approval stand again.
 func (v *Voided) Settled() bool { return !v.Takes || v.Reissued || v.Declared }
 
-// takes reports whether a statement suspends or ends an approval.
-func takes(c attest.Claims) bool {
-	switch c := c.(type) {
-	case *attest.Event:
-		return c.Event.Revokes()
-	case *attest.EntityEvent:
-		return c.Event == attest.ChangeOfControl
-	default:
-		return false
-	}
-}
-
 // voided yields what next voids of the log and stands under what is in force, in
 // log order.
 func voided(v View, next *attest.Root) iter.Seq2[*Voided, error] {
@@ -62,7 +50,7 @@ func voided(v View, next *attest.Root) iter.Seq2[*Voided, error] {
 			if now.Voids(st, index) || !then.Voids(st, index) {
 				continue
 			}
-			x := &Voided{Index: index, Statement: st, Takes: takes(st.Claims()), Declared: declaredFalse(next, st)}
+			x := &Voided{Index: index, Statement: st, Takes: attest.TakesAway(st.Claims()), Declared: declaredFalse(next, st)}
 			if x.Takes {
 				x.Reissued, err = reissued(v, then, x)
 			}

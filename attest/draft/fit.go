@@ -173,7 +173,7 @@ func (d *draft) object(v any, t reflect.Type, at string) (any, bool) {
 		d.problems.Add(at, "%s", d.wrong(v, "members"))
 		return nil, false
 	}
-	types := memberTypes(t)
+	types := strictjson.MemberTypes(t)
 	out := make(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		ptr := at + token(name)
@@ -187,18 +187,6 @@ func (d *draft) object(v any, t reflect.Type, at string) (any, bool) {
 		}
 	}
 	return out, true
-}
-
-// memberTypes returns the members that JSON has of a struct type.
-func memberTypes(t reflect.Type) map[string]reflect.Type {
-	out := make(map[string]reflect.Type)
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !f.Anonymous && name != "" {
-			out[name] = f.Type
-		}
-	}
-	return out
 }
 
 func token(name string) string { return string(jsontext.Pointer("").AppendToken(name)) }

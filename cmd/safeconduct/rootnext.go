@@ -18,6 +18,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest/rootdiff"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 func rootProposeCommand() *cobra.Command {
@@ -111,12 +112,7 @@ func rootRevokeKeyCommand() *cobra.Command {
 // compromise declares a key of an authority compromised.
 func compromise(next *attest.Root, what attest.Compromised) error {
 	has := func(os []attest.Officer) bool {
-		return slices.ContainsFunc(os, func(o attest.Officer) bool {
-			return slices.ContainsFunc(o.Keys, func(j attest.JWK) bool {
-				k, err := j.Key()
-				return err == nil && k.ID() == what.Kid
-			})
-		})
+		return slices.ContainsFunc(os, func(o attest.Officer) bool { return o.HasKey(what.Kid) })
 	}
 	if has(next.Officers) {
 		return fmt.Errorf("%s is a root officer's key: leave it out of the next version (root propose), which takes it away", what.Kid)
@@ -270,7 +266,13 @@ type walkedRoot struct {
 
 func walkRoots(files []string, trust string) (out []walkedRoot, err error) {
 	var last *attest.TrustRoot
-	pinned := trust == ""
+	var pin *verify.Trust
+	if trust != "" {
+		if pin, err = readTrust(trust); err != nil {
+			return nil, fmt.Errorf("read what to trust from %s:\n%w", trust, err)
+		}
+	}
+	pinned := pin == nil
 	for _, file := range files {
 		data, err := readFile(file)
 		if err != nil {
@@ -282,12 +284,8 @@ func walkRoots(files []string, trust string) (out []walkedRoot, err error) {
 		}
 		last = st.TrustRoot()
 		w := walkedRoot{last.Root().Version, leafHash(st), file}
-		if trust != "" {
-			tr, err := readTrust(trust)
-			if err != nil {
-				return nil, fmt.Errorf("read what to trust from %s:\n%w", trust, err)
-			}
-			if version, leaf := tr.Pin(); version == w.Version {
+		if pin != nil {
+			if version, leaf := pin.Pin(); version == w.Version {
 				if leaf != st.LeafHash() {
 					return nil, fmt.Errorf("%s: version %d is another one than the trust file pins (%v)", file, version, leaf)
 				}

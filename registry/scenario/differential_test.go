@@ -294,16 +294,7 @@ func (st *stage) say(ctx context.Context, batch []attest.Claims) error {
 func (st *stage) said(c attest.Claims) {
 	st.seen.said(c)
 	h := c.Head()
-	switch c := c.(type) {
-	case *attest.Event:
-		if !c.Event.Revokes() {
-			return
-		}
-	case *attest.EntityEvent:
-		if c.Event != attest.ChangeOfControl {
-			return
-		}
-	default:
+	if !attest.TakesAway(c) {
 		return
 	}
 	if st.taken == nil {
