@@ -101,6 +101,16 @@ func TestOpenRefusesOutsideTheJurisdiction(t *testing.T) {
 	caveat.Caveats = &attest.Limits{InScope: attest.Scope{"IN_SCOMET": {"6A001"}}}
 	exclusion := domainApproval()
 	exclusion.Caveats = &attest.Limits{Excluded: attest.Scope{"IN_SCOMET": {"6A001"}}}
+	// What a version is allowed, the next one may overstep.
+	amended := func(change func(*attest.EntityApproval)) *attest.EntityApproval {
+		c := entityApproval()
+		c.Supersedes, c.JTI = c.JTI, c.JTI+"-2"
+		change(c)
+		return c
+	}
+	amendedSandbox := domainApproval()
+	amendedSandbox.Supersedes, amendedSandbox.JTI = amendedSandbox.JTI, amendedSandbox.JTI+"-2"
+	amendedSandbox.Programme = "JCP"
 
 	for _, c := range []struct {
 		name             string
@@ -115,6 +125,12 @@ func TestOpenRefusesOutsideTheJurisdiction(t *testing.T) {
 		{"programme of a sandbox", change(domainProgramme), "/programme", `programme "JCP" is outside`},
 		{"list of a caveat", change(caveat), "/caveats/in_scope/IN_SCOMET", "is outside"},
 		{"list of a caveat's exclusion", change(exclusion), "/caveats/excluded/IN_SCOMET", "is outside"},
+		{"amending to another country", change(amended(func(c *attest.EntityApproval) { c.Country = "US" })), "/country", "is outside"},
+		{"amending to another programme", change(amended(func(c *attest.EntityApproval) { c.Programme = "JCP" })), "/programme", "is outside"},
+		{"amending to another list", change(amended(func(c *attest.EntityApproval) {
+			c.EligibleItems = append(c.EligibleItems, attest.Item{List: "IN_SCOMET", Entry: "6A001"})
+		})), "/eligible_items/2/list", "is outside"},
+		{"amending a sandbox to another programme", change(amendedSandbox), "/programme", "is outside"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := attest.Open(c.statement, w.root)

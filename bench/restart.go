@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
@@ -69,7 +71,7 @@ func restartStage(_ context.Context, in restartInput) (out restartOutput, err er
 	}
 	out.Opened = time.Since(start).Seconds()
 	reg, err := registry.New(registry.Config{
-		Log: log, Origin: registrytest.Origin, LogSigner: signer, Cosigner: registrytest.Cosigner(), Now: clock(48 * time.Hour),
+		Log: log, Origin: registrytest.Origin, LogSigners: []note.Signer{signer}, Cosigner: registrytest.Cosigner(), Now: clock(48 * time.Hour),
 	})
 	if err != nil {
 		return out, errors.Join(err, log.Close())

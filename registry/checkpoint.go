@@ -53,37 +53,6 @@ func (r *Registry) listed(root *attest.TrustRoot) error {
 	return r.publisher.listed(root)
 }
 
-// sign returns the checkpoint of the tree of that size with the log's own
-// signature. root is the trust root that must list the log's key.
-func (r *Registry) sign(size int64, hash tlog.Hash, root *attest.TrustRoot) ([]byte, error) {
-	v, ok := r.logKey(root)
-	if !ok {
-		return nil, fmt.Errorf("sign the checkpoint of size %d: %w", size, errLogKey)
-	}
-	signed, err := note.Sign(&note.Note{Text: checkpointText(r.origin, size, hash)}, r.signer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: size %d: %w", ErrSigner, size, err)
-	}
-	// A key that signs otherwise than the root says would make a checkpoint
-	// that nobody accepts.
-	if _, err := note.Open(signed, note.VerifierList(v)); err != nil {
-		return nil, fmt.Errorf("%w: size %d: the fresh signature: %w", ErrSigner, size, err)
-	}
-	return signed, nil
-}
-
-var errLogKey = errors.New("the trust root in force does not list the log signer's key")
-
-// logKey finds the log signer's key in a trust root.
-func (r *Registry) logKey(root *attest.TrustRoot) (note.Verifier, bool) {
-	for _, v := range logKeys(root) {
-		if v.Name() == r.signer.Name() && v.KeyHash() == r.signer.KeyHash() {
-			return v, true
-		}
-	}
-	return nil, false
-}
-
 // cosign adds the operator's cosignature, dated at, to a signed checkpoint.
 func (r *Registry) cosign(signed []byte, at time.Time) ([]byte, error) {
 	if r.cosigner == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // stolen drafts the root that takes in-1 away from India and gives it in-2.
@@ -75,6 +76,78 @@ func TestATakenAwayKeyGivesNothingBackUnnoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.MustSubmit(stolen(t, r, since))
+}
+
+// A thief signs approvals that claim to be older than the theft, before it is
+// discovered and after. What counts is where they stand in the log.
+func TestAStolenKeysBackdatedApprovalsAreVoid(t *testing.T) {
+	r := rt.New(t)
+	withSecondKey(t, r)
+	ask := func(entity, country string) *policy.Request {
+		return &policy.Request{
+			EffectiveAt: policy.InstantOf(rt.Start.Add(time.Hour)), Authority: rt.IN, Programme: "GAICT", Act: "export", Mode: "tangible",
+			Transferor: rt.Varuna, Transferee: entity, DestinationSite: rt.Approval("", rt.IN, entity, country).ApprovedSites[0].ID,
+			Item: &policy.Classification{List: "US_CCL", Entry: "5A001.b.1"},
+		}
+	}
+	decision := func(req *policy.Request, at policy.Times) (policy.Result, []byte) {
+		t.Helper()
+		d, evidence, err := r.Decide(t.Context(), req, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Decision, evidence
+	}
+	approved := func(jti, entity, country string, iat time.Time) *attest.EntityApproval {
+		a := rt.Approval(jti, rt.IN, entity, country)
+		a.Programme, a.IAT = "GAICT", attest.NumericDate(iat.Unix())
+		return a
+	}
+	mine, thiefs := ask(rt.Halcyon, "US"), ask(rt.Corvus, "AU")
+
+	r.Clock.Add(12 * 24 * time.Hour)
+	r.MustSubmit(approved("MINE", rt.Halcyon, "US", r.Clock.Now()))
+	// The thief's claims to be older than the rightful one, by as much as a
+	// register takes.
+	r.Clock.Add(time.Hour)
+	stolenAt := r.MustSubmit(approved("THIEFS", rt.Corvus, "AU", r.Clock.Now().Add(-13*24*time.Hour))).Index
+	r.Clock.Add(time.Hour)
+	undiscovered := thiefs.TimesNow(r.Clock.Now())
+	got, before := decision(thiefs, undiscovered)
+	if got != policy.PERMIT {
+		t.Fatalf("before the theft is discovered: %s", got)
+	}
+
+	r.MustSubmit(stolen(t, r, stolenAt))
+	r.Clock.Add(time.Hour)
+	now := thiefs.TimesNow(r.Clock.Now())
+	if got, _ := decision(thiefs, now); got != policy.DENY {
+		t.Errorf("by the stolen key: %s", got)
+	}
+	if got, _ := decision(mine, now); got != policy.PERMIT {
+		t.Errorf("logged before the theft: %s", got)
+	}
+	// What was known then stays as it was, from new evidence and from old.
+	then := undiscovered
+	then.CheckedAt = now.CheckedAt
+	if got, _ := decision(thiefs, then); got != policy.PERMIT {
+		t.Errorf("as known before the discovery: %s", got)
+	}
+	if d, err := verify.Decide(before, r.Trust, thiefs, undiscovered); err != nil || !d.Permitted() {
+		t.Errorf("evidence made before: %v, %v", d, err)
+	}
+
+	// After the discovery the register takes nothing by that key, whatever time it
+	// claims, and not beside a good one either.
+	late := approved("LATE", rt.Corvus, "AU", r.Clock.Now().Add(-13*24*time.Hour))
+	for _, signers := range [][]attest.Signer{{rt.SignerNamed("in-1")}, {rt.SignerNamed("in-1"), rt.SignerNamed("in-2")}} {
+		_, err := r.Submit(t.Context(), r.Sign(late, signers...))
+		refusal(t, err, attest.Forbidden, "is declared compromised")
+	}
+	amended := approved("MINE-2", rt.Halcyon, "US", r.Clock.Now())
+	amended.Supersedes = "MINE"
+	_, err := r.Submit(t.Context(), r.Sign(amended))
+	refusal(t, err, attest.Forbidden, "is declared compromised")
 }
 
 func TestAThiefsRevocationIsDeclaredFalse(t *testing.T) {

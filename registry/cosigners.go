@@ -99,7 +99,7 @@ func newPublisher(r *Registry, c Cosigning) (*publisher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the cosigning policy: %w", err)
 	}
-	if err := ofThisLog(policy, r.signer.Name(), r.signer.KeyHash()); err != nil {
+	if err := r.ownPolicy(policy); err != nil {
 		return nil, fmt.Errorf("the cosigning policy: %w", err)
 	}
 	for d, v := range map[*time.Duration]time.Duration{&c.Timeout: defaultTimeout, &c.WaitForMore: defaultMore, &c.Refresh: defaultRefresh} {
@@ -136,11 +136,11 @@ func newPublisher(r *Registry, c Cosigning) (*publisher, error) {
 	return p, nil
 }
 
-// ofThisLog refuses a policy whose log lines are of other logs alone.
-func ofThisLog(policy *tlogpolicy.Policy, name string, hash uint32) error {
-	ours := func(k vkey.Key) bool { return k.ID() == vkey.ID{Name: name, Hash: hash} }
+// ownPolicy refuses a policy whose log lines are of other logs alone.
+func (r *Registry) ownPolicy(policy *tlogpolicy.Policy) error {
+	ours := func(k vkey.Key) bool { _, ok := r.signerOf(k.Verifier); return ok }
 	if len(policy.Logs) > 0 && !slices.ContainsFunc(policy.Logs, ours) {
-		return fmt.Errorf("none of its log lines has the key that this register signs with, %s (%08x)", name, hash)
+		return errors.New("none of its log lines has a key that this register signs with")
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (p *publisher) confirm(ctx context.Context) bool {
 	signed, err := s.signed, error(nil)
 	if s.size == 0 {
 		// A log that is gone altogether is asked for, too.
-		signed, err = note.Sign(&note.Note{Text: checkpointText(p.r.origin, 0, emptyTree)}, p.r.signer)
+		signed, err = note.Sign(&note.Note{Text: checkpointText(p.r.origin, 0, emptyTree)}, *p.r.signers.Load()...)
 	}
 	if err != nil {
 		p.stopped(fmt.Errorf("%w: %w: size 0: %w", ErrUnconfirmed, ErrSigner, err))

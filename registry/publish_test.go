@@ -582,7 +582,7 @@ func TestACosigningPolicyHasToFit(t *testing.T) {
 			}
 			defer log.Close()
 			signer, _ := rt.LogSigner()
-			c := registry.Config{Log: log, Origin: rt.Origin, LogSigner: signer, Cosigner: rt.Cosigner(), Now: s.now, BatchInterval: -1, Cosigning: registry.Cosigning{Policy: s.policy}}
+			c := registry.Config{Log: log, Origin: rt.Origin, LogSigners: []note.Signer{signer}, Cosigner: rt.Cosigner(), Now: s.now, BatchInterval: -1, Cosigning: registry.Cosigning{Policy: s.policy}}
 			test.change(&c.Cosigning)
 			reg, err := registry.New(c)
 			if err == nil {

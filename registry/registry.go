@@ -2,7 +2,7 @@
 // puts them in order, looks them up and gives evidence.
 //
 //	log, err := badgerlog.Open(dir, logger)
-//	reg, err := registry.New(registry.Config{Log: log, Origin: …, LogSigner: …})
+//	reg, err := registry.New(registry.Config{Log: log, Origin: …, LogSigners: …})
 //	receipt, err := reg.Init(ctx, root)           // once, into an empty log
 //	receipt, err = reg.Submit(ctx, statement)
 //	evidence, err := reg.Evidence(ctx, request)
@@ -90,8 +90,9 @@ type Config struct {
 	Log Log
 	// Origin names the register in checkpoints and in every statement's aud.
 	Origin string
-	// LogSigner signs checkpoints, under a key that the trust root lists.
-	LogSigner note.Signer
+	// LogSigners sign checkpoints: of them, all whose keys the trust root in
+	// force lists. See [Registry.AddLogSigner].
+	LogSigners []note.Signer
 	// Cosigner is the operator's own; nil for none.
 	Cosigner *Cosigner
 	// Cosigning says who else cosigns, and when a checkpoint is published.
@@ -120,7 +121,8 @@ type Config struct {
 type Registry struct {
 	*Reader
 
-	signer   note.Signer
+	// signers are replaced, never changed.
+	signers  atomic.Pointer[[]note.Signer]
 	cosigner *Cosigner
 	interval time.Duration
 	logger   *slog.Logger
@@ -149,24 +151,27 @@ type Registry struct {
 
 // New starts a register on what the log holds. It returns an error where the
 // log's status map, checkpoint and trust roots do not agree, or the trust root
-// in force does not list the log signer's key or the operator's cosigner. The
-// caller closes it.
+// in force lists no log signer's key, or not the operator's cosigner. The caller
+// closes it.
 func New(c Config) (*Registry, error) {
-	if c.Log == nil || c.LogSigner == nil {
+	if c.Log == nil || len(c.LogSigners) == 0 {
 		return nil, errors.New("start the register: a log and a log signer are needed")
 	}
 	if err := attest.Origin(c.Origin); err != nil {
 		return nil, fmt.Errorf("start the register: %w", err)
 	}
-	if c.LogSigner.Name() != c.Origin {
-		return nil, fmt.Errorf("start the register: the log key is named %q; it has to be named as the origin, %q", c.LogSigner.Name(), c.Origin)
-	}
 	r := &Registry{
-		Reader: newReader(c.Log, c.Origin, c.Trust, c.Now),
-		signer: c.LogSigner, cosigner: c.Cosigner,
+		Reader:   newReader(c.Log, c.Origin, c.Trust, c.Now),
+		cosigner: c.Cosigner,
 		interval: c.BatchInterval, logger: c.Logger, done: make(chan struct{}),
 	}
 	r.refresh, r.screening = r.fresh, c.Screening
+	r.signers.Store(new([]note.Signer))
+	for _, s := range c.LogSigners {
+		if err := r.AddLogSigner(s); err != nil {
+			return nil, fmt.Errorf("start the register: %w", err)
+		}
+	}
 	if r.interval == 0 {
 		r.interval = time.Second
 	}
@@ -221,15 +226,19 @@ func (r *Registry) start() error {
 	if !s.cosigned.Before(s.at) {
 		r.covered.Store(s)
 	}
-	// That the signer signs, before anybody waits for it.
+	if key, ok := r.unheld(s.root()); ok {
+		r.logger.Warn("the trust root lists a log key that this register does not sign with; a root that leaves it out makes good for it", slog.String("key", key))
+	}
+	// That the signers sign, before anybody waits for them.
 	_, err := r.sign(s.size, s.hash, s.root())
 	return err
 }
 
 // Init logs the first trust root, which nobody but its own officers vouch for,
 // into an empty log. It refuses a root that is not version 1, is for another
-// register, or does not list the log signer's key and the operator's cosigner. Where the log begins with
-// the same statement already, it returns that one's receipt.
+// register, lists other log keys than those of the log signers, or not the
+// operator's cosigner. Where the log begins with the same statement already, it
+// returns that one's receipt.
 func (r *Registry) Init(ctx context.Context, root []byte) (Receipt, error) {
 	if r.newest().size > 0 {
 		first, err := r.leaf(0)

@@ -703,7 +703,7 @@ func TestBatchesAreDatedAfterEveryCosignature(t *testing.T) {
 func TestASignerThatFailsLogsNothing(t *testing.T) {
 	signer, _ := rt.LogSigner()
 	faulty := &faultySigner{Signer: signer}
-	r := rt.New(t, func(c *registry.Config) { c.LogSigner = faulty })
+	r := rt.New(t, func(c *registry.Config) { c.LogSigners = []note.Signer{faulty} })
 	size := sizeOf(t, r)
 	faulty.broken.Store(true)
 	if _, err := r.Submit(context.Background(), r.Sign(approvalNumber(1))); !errors.Is(err, registry.ErrSigner) {
@@ -738,13 +738,16 @@ func TestARegisterDoesNotStartUnderAnotherKeyOrName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.LogSigner, err = note.NewSigner(skey); err != nil {
+			signer, err := note.NewSigner(skey)
+			if err != nil {
 				t.Fatal(err)
 			}
+			c.LogSigners = []note.Signer{signer}
 		},
-		"another origin":         func(c *registry.Config) { c.Origin = "example.org/other" },
-		"a malformed origin":     func(c *registry.Config) { c.Origin = "https://example.org" },
-		"no log signer whatever": func(c *registry.Config) { c.LogSigner = nil },
+		"another origin":           func(c *registry.Config) { c.Origin = "example.org/other" },
+		"a malformed origin":       func(c *registry.Config) { c.Origin = "https://example.org" },
+		"a log signer that is nil": func(c *registry.Config) { c.LogSigners = append(c.LogSigners, nil) },
+		"no log signer whatever":   func(c *registry.Config) { c.LogSigners = nil },
 	} {
 		if _, _, err := rt.Serve(r.Dir, r.Clock.Now, nil, change); err == nil {
 			t.Errorf("%s: started", name)

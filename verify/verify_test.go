@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
@@ -392,7 +393,97 @@ func unplace(e *verify.Evidence) {
 	}
 }
 
-func TestEachStepRefusesWhatItIsThereFor(t *testing.T) {
+// What TUF forbids a root: to be older, to leave a version out, and to follow
+// without the thresholds of both, as a dishonest register would log it.
+var escalations = map[string]refusal{
+	"the thresholds lowered by fewer than before": escalation("1 of the 2 root officers of version 2", func(c *attest.Root) { c.Threshold = 1 }, "r1"),
+	"the thresholds lowered by a newcomer": escalation("is no root officer's key", func(c *attest.Root) {
+		c.Threshold = 1
+	}, "mallory"),
+	"a newcomer makes up the number": escalation("1 of the 2 root officers of version 2", func(c *attest.Root) {
+		c.Officers = append(c.Officers, rootOfficer("r3", "mallory"))
+	}, "mallory", "r1"),
+	"the threshold raised without its own": escalation("2 of the 3 root officers of version 3", func(c *attest.Root) {
+		c.Officers, c.Threshold = append(c.Officers, rootOfficer("r3", "r3")), 3
+	}, "r1", "r2"),
+	"all officers replaced by nobody of before": escalation("0 of the 2 root officers of version 2", func(c *attest.Root) {
+		c.Officers = []attest.Officer{rootOfficer("m1", "mallory"), rootOfficer("m2", "mallet")}
+	}, "mallory", "mallet"),
+	"an officer who left signs for the next": escalation("1 of the 2 root officers of version 3", func(c *attest.Root) {
+		c.Officers = []attest.Officer{c.Officers[0], rootOfficer("r3", "r3")}
+	}, "r1", "r2"),
+	"two keys of one officer": escalation("1 of the 2 root officers of version 3", func(c *attest.Root) {
+		c.Officers[0].Keys = append(c.Officers[0].Keys, officer("spare").jwk())
+	}, "r1", "spare"),
+	"a key moved from one officer to another": escalation("1 of the 2 root officers of version 3", func(c *attest.Root) {
+		c.Officers = []attest.Officer{{ID: "r1", Keys: []attest.JWK{officer("r1").jwk(), officer("r2").jwk()}}, rootOfficer("r3", "r3")}
+	}, "r1", "r2"),
+	"an authority's officer makes up the number": escalation("is no root officer's key", func(*attest.Root) {}, "auth-us", "r1"),
+	"an authority makes its officer one of the root": escalation("1 of the 2 root officers of version 2", func(c *attest.Root) {
+		c.Officers = append(c.Officers, rootOfficer("r3", "auth-us"))
+		c.Authorities[1].Officers = []attest.Officer{rootOfficer("o1", "auth-us-new")}
+	}, "auth-us", "r1"),
+	"the version in force again": escalation("the next version is 3", func(c *attest.Root) { c.Version, c.JTI = 2, "root-2" }, "r1", "r2"),
+	"the first version again":    escalation("the next version is 3", func(c *attest.Root) { c.Version, c.JTI, c.Previous = 1, "root-1", "" }, "r1", "r2"),
+	"a version left out":         escalation("the next version is 3", func(c *attest.Root) { c.Version, c.JTI = 4, "root-4" }, "r1", "r2"),
+	"a version far ahead":        escalation("the next version is 3", func(c *attest.Root) { c.Version, c.JTI = 1<<53-1, "root-9007199254740991" }, "r1", "r2"),
+	"a version on another past": escalation("the leaf hash of version 2", func(c *attest.Root) {
+		c.Previous = tlog.RecordHash([]byte("another")).String()
+	}, "r1", "r2"),
+	"a version on the first": escalation("the leaf hash of version 2", func(c *attest.Root) { c.Previous = rootClaims(2).Previous }, "r1", "r2"),
+	"of another register": escalation("example.com/other", func(c *attest.Root) {
+		c.Aud = "example.com/other"
+		c.LogKeys = []string{noteKey{name: c.Aud, seed: "log"}.vkey()}
+	}, "r1", "r2"),
+	"an authority that was removed comes back by its own word": {
+		step: verify.StepRoot, says: "is no root officer's key",
+		log: func(r *register) {
+			gone := rootClaims(3)
+			gone.Authorities = gone.Authorities[:1]
+			r.batch(logged, sign(gone, "r1", "r2"))
+			back := rootClaims(3)
+			back.Version, back.JTI, back.Previous = 4, "root-4", tlog.RecordHash([]byte(sign(gone, "r1", "r2"))).String()
+			r.batch(logged, sign(back, "auth-us"))
+		},
+	},
+	"an authority that was removed speaks on": {
+		step: verify.StepSignatures, says: "auth-us",
+		log: func(r *register) {
+			gone := rootClaims(3)
+			gone.Authorities = gone.Authorities[:1]
+			r.batch(logged, sign(gone, "r1", "r2"))
+			r.batch(logged, sign(approval("auth-us", varuna, "TEA-US-2", "IN", "BLR-1"), "auth-us"))
+		},
+	},
+	"an authority that joins had spoken before": {
+		step: verify.StepSignatures, says: "auth-us", log: func(r *register) {
+			c := rootClaims(3)
+			c.Authorities[1].Officers[0].Keys = []attest.JWK{officer("auth-us-new").jwk()}
+			r.batch(logged, sign(approval("auth-us", varuna, "TEA-US-2", "IN", "BLR-1"), "auth-us-new"))
+			r.batch(logged, sign(c, "r1", "r2"))
+		},
+	},
+}
+
+func rootOfficer(id, key string) attest.Officer {
+	return attest.Officer{ID: id, Keys: []attest.JWK{officer(key).jwk()}}
+}
+
+// escalation is a version 3 as change makes it, signed by some.
+func escalation(says string, change func(*attest.Root), by ...officer) refusal {
+	return refusal{step: verify.StepRoot, says: says, log: func(r *register) {
+		c := rootClaims(3)
+		change(c)
+		r.batch(logged, sign(c, by...))
+	}}
+}
+
+func TestNoRootEscalates(t *testing.T) { refusesAll(t, escalations) }
+
+func TestEachStepRefusesWhatItIsThereFor(t *testing.T) { refusesAll(t, refusals) }
+
+func refusesAll(t *testing.T, refusals map[string]refusal) {
+	t.Helper()
 	for name, c := range refusals {
 		t.Run(name, func(t *testing.T) {
 			r := story()

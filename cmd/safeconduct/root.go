@@ -28,10 +28,10 @@ func rootCommand() *cobra.Command {
 		Long:  "A trust root says who may sign what. It is the first statement of a register.",
 		Args:  exactly("a command"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return usage(c, fmt.Errorf("root: unknown command %q: want init, propose, revoke-key, sign, diff, foresee, show or verify", args[0]))
+			return usage(c, fmt.Errorf("root: unknown command %q: want init, log-key, propose, revoke-key, sign, diff, foresee, show or verify", args[0]))
 		},
 	}
-	c.AddCommand(rootInitCommand(), rootProposeCommand(), rootRevokeKeyCommand(), rootSignCommand(), rootDiffCommand(), rootForeseeCommand(), rootShowCommand(), rootVerifyCommand())
+	c.AddCommand(rootInitCommand(), rootLogKeyCommand(), rootProposeCommand(), rootRevokeKeyCommand(), rootSignCommand(), rootDiffCommand(), rootForeseeCommand(), rootShowCommand(), rootVerifyCommand())
 	return c
 }
 
@@ -98,8 +98,6 @@ func (in *initial) run(c *cobra.Command) error {
 
 // The files of a register's directory.
 const (
-	logKeyFile       = "log.key"
-	logVKeyFile      = "log.vkey"
 	cosignerKeyFile  = "cosigner.key"
 	cosignerVKeyFile = "cosigner.vkey"
 	rootFile         = "root.jws"
@@ -110,9 +108,8 @@ const (
 // makeRegisterKeys makes the key that signs checkpoints and, under a key of
 // its own, the operator's cosigner.
 func makeRegisterKeys(dir, origin string) error {
-	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
-	if err != nil {
-		return fmt.Errorf("make the log key: %w", err)
+	if err := makeLogKey(dir, origin, logKeyFile, logVKeyFile); err != nil {
+		return err
 	}
 	cskey, cv, err := note.GenerateKey(rand.Reader, origin+"/operator")
 	if err != nil {
@@ -125,7 +122,7 @@ func makeRegisterKeys(dir, origin string) error {
 	for _, f := range []struct {
 		name, text string
 		mode       os.FileMode
-	}{{logKeyFile, skey, 0o600}, {logVKeyFile, vkey, 0o644}, {cosignerKeyFile, cskey, 0o600}, {cosignerVKeyFile, cvkey, 0o644}} {
+	}{{cosignerKeyFile, cskey, 0o600}, {cosignerVKeyFile, cvkey, 0o644}} {
 		if err := durable.Create(filepath.Join(dir, f.name), []byte(f.text+"\n"), f.mode); err != nil {
 			return err
 		}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
@@ -39,7 +38,8 @@ func serveCommand() *cobra.Command {
 			"what this register's own answers trust. Ctrl-C ends it.\n" +
 			"With a policy (C2SP tlog-policy, by default DIR/" + policyFile + " where that is), the witnesses and\n" +
 			"mirrors that it names are asked to cosign, and a checkpoint is published when they make\n" +
-			"its quorum. Nothing is logged before each has confirmed that it holds no more of the log.",
+			"its quorum. Nothing is logged before each has confirmed that it holds no more of the log.\n" +
+			"On SIGHUP, the log keys in DIR are read again (root log-key).",
 		Example: "  safeconduct serve --dir register --listen 127.0.0.1:8080",
 		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -63,6 +63,7 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
+			s.meanwhile = append(s.meanwhile, takeUpLogKeys(s.reg, dir, logger))
 			if restored {
 				s.meanwhile = append(s.meanwhile, settleRestored(s.reg, dir, acceptRollback))
 			}
@@ -205,13 +206,9 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	if err != nil {
 		return nil, err
 	}
-	skey, err := readKey(dir, logKeyFile)
+	signers, err := logSigners(dir)
 	if err != nil {
 		return nil, err
-	}
-	signer, err := note.NewSigner(skey)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", logKeyFile, err)
 	}
 	cosigner, err := readCosigner(dir)
 	if err != nil {
@@ -231,7 +228,7 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 		return nil, err
 	}
 	reg, err := registry.New(registry.Config{
-		Log: store, Origin: origin, LogSigner: signer, Cosigner: cosigner, Cosigning: opt.cosigning, Trust: t, Screening: opt.screening,
+		Log: store, Origin: origin, LogSigners: signers, Cosigner: cosigner, Cosigning: opt.cosigning, Trust: t, Screening: opt.screening,
 		Now: opt.now, BatchInterval: opt.interval, Logger: opt.logger,
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -107,7 +108,7 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	}
 	signer, _ := rt.LogSigner()
 	reg, err := registry.New(registry.Config{
-		Log: log, Origin: rt.Origin, LogSigner: signer, Cosigner: rt.Cosigner(), Trust: r.Trust, Now: r.Clock.Now, BatchInterval: -1,
+		Log: log, Origin: rt.Origin, LogSigners: []note.Signer{signer}, Cosigner: rt.Cosigner(), Trust: r.Trust, Now: r.Clock.Now, BatchInterval: -1,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -58,7 +59,7 @@ func serve(dir string, table int64) (*registry.Registry, *badgerlog.Log, error) 
 	}
 	signer, _ := rt.LogSigner()
 	reg, err := registry.New(registry.Config{
-		Log: log, Origin: rt.Origin, LogSigner: signer, Cosigner: rt.Cosigner(), BatchInterval: -1,
+		Log: log, Origin: rt.Origin, LogSigners: []note.Signer{signer}, Cosigner: rt.Cosigner(), BatchInterval: -1,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, log.Close())

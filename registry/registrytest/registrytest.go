@@ -293,7 +293,7 @@ func Serve(dir string, now func() time.Time, trust *verify.Trust, config ...func
 	}
 	signer, _ := LogSigner()
 	c := registry.Config{
-		Log: log, Origin: Origin, LogSigner: signer, Cosigner: Cosigner(), Trust: trust, Now: now,
+		Log: log, Origin: Origin, LogSigners: []note.Signer{signer}, Cosigner: Cosigner(), Trust: trust, Now: now,
 		BatchInterval: -1,
 	}
 	for _, change := range config {

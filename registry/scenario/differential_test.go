@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
@@ -181,7 +182,7 @@ func (w *world) play(ctx context.Context, s *script, seed int, seen *tally) (err
 	}
 	signer, _ := registrytest.LogSigner()
 	st.reg, err = registry.New(registry.Config{
-		Log: st.log, Origin: registrytest.Origin, LogSigner: signer, Cosigner: registrytest.Cosigner(), Trust: w.trust, Screening: lists,
+		Log: st.log, Origin: registrytest.Origin, LogSigners: []note.Signer{signer}, Cosigner: registrytest.Cosigner(), Trust: w.trust, Screening: lists,
 		Now: st.clock.Now, BatchInterval: -1,
 	})
 	if err != nil {

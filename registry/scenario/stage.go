@@ -93,7 +93,7 @@ func newStage(ctx context.Context, s *scenario) (st *stage, err error) {
 		return st, err
 	}
 	st.reg, err = registry.New(registry.Config{
-		Log: memlog.New(), Origin: origin, LogSigner: signer, Cosigner: cosigner, Trust: st.trust, Screening: s.lists,
+		Log: memlog.New(), Origin: origin, LogSigners: []note.Signer{signer}, Cosigner: cosigner, Trust: st.trust, Screening: s.lists,
 		Now: func() time.Time { return *st.now.Load() }, BatchInterval: -1,
 	})
 	if err != nil {

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/safeconduct/safeconduct/internal/durable"
+	"github.com/safeconduct/safeconduct/registry"
+)
+
+// The keys that sign a register's checkpoints: log.key, and beside it those
+// that are to follow it, log-2.key and so on.
+const (
+	logKeyFile   = "log.key"
+	logVKeyFile  = "log.vkey"
+	laterLogKeys = "log-*.key"
+)
+
+// logSigners reads the log keys of a register's directory.
+func logSigners(dir string) ([]note.Signer, error) {
+	later, err := filepath.Glob(filepath.Join(dir, laterLogKeys))
+	if err != nil {
+		return nil, fmt.Errorf("read the register's keys: %w", err)
+	}
+	slices.Sort(later)
+	names := append([]string{filepath.Join(dir, logKeyFile)}, later...)
+	if _, err := os.Stat(names[0]); errors.Is(err, os.ErrNotExist) && len(later) > 0 {
+		names = later
+	}
+	var signers []note.Signer
+	for _, name := range names {
+		skey, err := readKey(filepath.Dir(name), filepath.Base(name))
+		if err != nil {
+			return nil, err
+		}
+		s, err := note.NewSigner(skey)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", filepath.Base(name), err)
+		}
+		signers = append(signers, s)
+	}
+	return signers, nil
+}
+
+// makeLogKey makes a key that signs checkpoints.
+func makeLogKey(dir, origin, keyFile, vkeyFile string) error {
+	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
+	if err != nil {
+		return fmt.Errorf("make the log key: %w", err)
+	}
+	if err := durable.Create(filepath.Join(dir, keyFile), []byte(skey+"\n"), 0o600); err != nil {
+		return err
+	}
+	return durable.Create(filepath.Join(dir, vkeyFile), []byte(vkey+"\n"), 0o644)
+}
+
+func rootLogKeyCommand() *cobra.Command {
+	var dir string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "log-key --dir DIR",
+		Short: "Make the log key that is to follow a register's own",
+		Long: "Makes one more key that signs checkpoints, beside the one that the register in DIR has.\n" +
+			"A running register takes it up on SIGHUP, and signs with both from the version of the\n" +
+			"trust root on that lists both. When the witnesses know the new key, a version that\n" +
+			"leaves the old one out ends it; its file can then go.",
+		Example: "  safeconduct root log-key --dir register",
+		Args:    exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if dir == "" {
+				return usage(c, errors.New("root log-key: --dir is missing: say where the register lies"))
+			}
+			held, err := logSigners(dir)
+			if err != nil {
+				return failed("a register's first keys are made by safeconduct root init", fmt.Errorf("root log-key: %w", err))
+			}
+			for n := 2; ; n++ {
+				key, vkey := fmt.Sprintf("log-%d.key", n), fmt.Sprintf("log-%d.vkey", n)
+				if err := makeLogKey(dir, held[0].Name(), key, vkey); errors.Is(err, os.ErrExist) {
+					continue
+				} else if err != nil {
+					return failed("", fmt.Errorf("root log-key: %w", err))
+				}
+				key, vkey = filepath.Join(dir, key), filepath.Join(dir, vkey)
+				text, err := readFile(vkey)
+				if err != nil {
+					return failed("", fmt.Errorf("root log-key: %w", err))
+				}
+				return printAnswer(c, asJSON, map[string]string{"key": key, "vkey": vkey}, func(p *printer) {
+					p.pairs("log key", key+" (keep it)", "to list", strings.TrimSpace(string(text)))
+				})
+			}
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "directory of the register")
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+// takeUpLogKeys has the register sign with the log keys that are in its
+// directory by now, whenever the process is told to look (SIGHUP).
+func takeUpLogKeys(reg *registry.Registry, dir string, logger *slog.Logger) func(context.Context) error {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGHUP)
+	return func(ctx context.Context) error {
+		defer signal.Stop(told)
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-told:
+			}
+			signers, err := logSigners(dir)
+			for _, s := range signers {
+				err = errors.Join(err, reg.AddLogSigner(s))
+			}
+			if err != nil {
+				logger.Error("the log keys could not be read again; the register signs with those that it has", slog.Any("error", err))
+				continue
+			}
+			logger.Info("the log keys were read again", slog.Int("keys", len(signers)))
+		}
+	}
+}
