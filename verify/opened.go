@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/screening"
@@ -114,6 +115,15 @@ func (e *Opened) Report() *Report {
 		return nil
 	}
 	return e.in.report()
+}
+
+// TrustRoot is the one in force at the end of the log, with all freezes: what the
+// next statement will be judged by. It is nil for the zero Opened.
+func (e *Opened) TrustRoot() *attest.TrustRoot {
+	if e == nil || e.in == nil {
+		return nil
+	}
+	return e.in.inForce(e.in.tree.N - 1)
 }
 
 // Tree is that of the checkpoint, zero for the zero Opened: whatever leads to

@@ -346,12 +346,10 @@ root:
   version: %d
   leaf_hash: %s
 max_status_age: PT24H
-# Whose cosignatures are needed (C2SP tlog-policy).
+# Whose cosignatures are needed (C2SP tlog-policy). The log's own keys are those
+# of the root in force: a log line here would end with the key that it names.
 policy: |
 `, r.Aud, r.Version, h.String())
-	for _, k := range r.LogKeys {
-		fmt.Fprintf(&b, "  log %s\n", k)
-	}
 	var names []string
 	mirrored, operator := false, false
 	for i, c := range r.Cosigners {

@@ -16,7 +16,7 @@ func statusCommand() *cobra.Command {
 	var t trusted
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "status FILE.jws [--root root.jws | --registry URL]",
+		Use:   "status FILE.jws [--root root.jws | --registry URL [--trust TRUST]]",
 		Short: "Who has signed a statement, and who is missing",
 		Long: "Says whose the signatures are by the trust root in force, how many officers this kind\n" +
 			"of statement needs, who has not signed yet, and how many it takes to revoke. Of a trust\n" +

@@ -2,20 +2,23 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A trusted is the trust root that a statement is judged by: one in a file, or
 // the newest of a register, on its word.
 type trusted struct {
-	file, url string
+	file, url, trust string
 }
 
 func (t *trusted) flags(c *cobra.Command) {
 	c.Flags().StringVar(&t.file, "root", "", "trust root in force, a root.jws, to tell who has signed")
+	c.Flags().StringVar(&t.trust, "trust", "", "trust file, to take the trust root of --registry, with all freezes, from evidence")
 	registryFlag(c, &t.url)
 	serverFlag(c, &t.url)
 }
@@ -40,22 +43,45 @@ func (t *trusted) load(c *cobra.Command) (*attest.TrustRoot, string, error) {
 		}
 		return st.TrustRoot(), t.file, nil
 	case t.url != "":
-		cl, err := newClient(c, t.url)
-		if err != nil {
-			return nil, "", err
-		}
-		data, err := cl.TrustRoot(c.Context())
-		if err != nil {
-			return nil, "", failed(reachHint(err), fmt.Errorf("fetch the trust root: %w", err))
-		}
-		st, err := attest.OpenRoot(data, nil)
-		if err != nil {
-			return nil, "", failed("", fmt.Errorf("read the trust root of %s: %w", t.url, err))
-		}
-		return st.TrustRoot(), "on the word of " + t.url, nil
+		return t.fetch(c)
+	case t.trust != "":
+		return nil, "", usage(c, fmt.Errorf("%s: --trust goes with --registry", c.Name()))
 	default:
 		return nil, "", nil
 	}
+}
+
+// fetch asks a register for its trust root. Without a trust file it is its word,
+// and what was frozen since that version is not known.
+func (t *trusted) fetch(c *cobra.Command) (*attest.TrustRoot, string, error) {
+	cl, err := newClient(c, t.url)
+	if err != nil {
+		return nil, "", err
+	}
+	if t.trust != "" {
+		trust, err := readTrust(t.trust)
+		if err != nil {
+			return nil, "", failed(trustHint, fmt.Errorf("read what to trust from %s:\n%w", t.trust, err))
+		}
+		evidence, err := cl.EvidenceOf(c.Context(), []string{attest.RootSubject})
+		if err != nil {
+			return nil, "", failed(reachHint(err), fmt.Errorf("fetch the history of root: %w", err))
+		}
+		opened, err := verify.Open(evidence, trust, time.Now())
+		if err != nil {
+			return nil, "", failed(verifyHint(err), fmt.Errorf("the history of root from %s: %w", t.url, err))
+		}
+		return opened.TrustRoot(), "proven by " + t.url, nil
+	}
+	data, err := cl.TrustRoot(c.Context())
+	if err != nil {
+		return nil, "", failed(reachHint(err), fmt.Errorf("fetch the trust root: %w", err))
+	}
+	st, err := attest.OpenRoot(data, nil)
+	if err != nil {
+		return nil, "", failed("", fmt.Errorf("read the trust root of %s: %w", t.url, err))
+	}
+	return st.TrustRoot(), "on the word of " + t.url + ", which tells of no freeze since (--trust proves it)", nil
 }
 
 // readStatement reads a signed statement.
