@@ -26,7 +26,8 @@ const (
 	// Ended: it stands, and no row has it any more.
 	Ended Effect = "ended"
 	// Blocked: its issuer has ended it, and not because a row was gone. A table
-	// that still has it does not bring it back.
+	// that still has it does not bring it back. Or of what stands beside the
+	// series, nobody can tell which the row is the next version of.
 	Blocked Effect = "blocked"
 	// Unchanged: it stands as the row says it.
 	Unchanged Effect = "unchanged"
@@ -79,18 +80,32 @@ func (c *Change) revises() bool {
 }
 
 // Compare says what rows come to beside what stands at a time: first the rows,
-// in their order, then what is gone.
+// in their order, then what is gone. Where nothing of a row's series stands, but
+// one other statement of the issuer about the same entity and programme, the row
+// is that one's next version; what it is not a row of does not end for it.
 func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change, error) {
 	type name struct{ subject, handle string }
-	by := make(map[name][]*Lineage)
+	type place struct{ subject, programme string }
+	by, beside := make(map[name][]*Lineage), make(map[place][]*Lineage)
 	for _, l := range standing {
+		if l.handle == "" {
+			if l.standsAt(at) {
+				p := place{l.Subject, programme(l.Newest)}
+				beside[p] = append(beside[p], l)
+			}
+			continue
+		}
 		n := name{l.Subject, l.handle}
 		by[n] = append(by[n], l)
 	}
+	same := make(map[place]int)
+	for _, r := range rows {
+		same[place{r.Subject(), programme(r.claims)}]++
+	}
 	out := []*Change{}
 	for _, r := range rows {
-		n := name{r.Subject(), handle(r.Key)}
-		c, err := compare(m.series, r, n.handle, by[n])
+		n, p := name{r.Subject(), handle(r.Key)}, place{r.Subject(), programme(r.claims)}
+		c, err := compare(m.series, r, n.handle, by[n], beside[p], same[p])
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", r.Line, err)
 		}
@@ -98,7 +113,7 @@ func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change,
 		delete(by, n)
 	}
 	for _, l := range standing {
-		if _, gone := by[name{l.Subject, l.handle}]; gone && l.standsAt(at) {
+		if _, gone := by[name{l.Subject, l.handle}]; gone && l.handle != "" && l.standsAt(at) {
 			out = append(out, &Change{
 				Effect: Ended, Key: l.handle, Subject: l.Subject, LegalName: legalName(l.Newest),
 				JTI: endJTI(m.series, l.handle, l.names[0]), Stands: l.names[0], standing: l, series: m.series,
@@ -108,8 +123,9 @@ func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change,
 	return out, nil
 }
 
-// compare compares a row with the lineages that were ever made of it.
-func compare(series string, r *Row, handle string, lineages []*Lineage) (*Change, error) {
+// compare compares a row with the lineages that were ever made of it, and with
+// those beside them, which same rows could be of.
+func compare(series string, r *Row, handle string, lineages, beside []*Lineage, same int) (*Change, error) {
 	content, err := contentOf(r.claims)
 	if err != nil {
 		return nil, err
@@ -128,7 +144,14 @@ func compare(series string, r *Row, handle string, lineages []*Lineage) (*Change
 			before = append(before, l.names[0])
 		}
 	}
+	adopted := c.standing == nil && len(beside) == 1 && same == 1
+	if adopted {
+		c.standing = beside[0]
+	}
 	switch {
+	case c.standing == nil && len(beside) > 0:
+		c.Effect = Blocked
+		c.Note = ambiguous(beside, same)
 	case c.standing == nil && c.Note != "":
 		c.Effect = Blocked
 	case c.standing == nil:
@@ -138,8 +161,23 @@ func compare(series string, r *Row, handle string, lineages []*Lineage) (*Change
 		c.Note = ""
 		c.Stands = c.standing.names[0]
 		c.against(content, handle, before)
+		if adopted {
+			c.Note = "stands as " + c.Stands + ", which was signed by hand"
+		}
 	}
 	return c, nil
+}
+
+// ambiguous says why a row is the next version of none of those beside.
+func ambiguous(beside []*Lineage, same int) string {
+	var names []string
+	for _, l := range beside {
+		names = append(names, l.names[0])
+	}
+	if same > 1 {
+		return fmt.Sprintf("stands as %s, signed by hand, and %d rows are about the same: end it, or leave the others out first", strings.Join(names, ", "), same)
+	}
+	return fmt.Sprintf("stands %d times, signed by hand, as %s: end all but one first", len(beside), strings.Join(names, ", "))
 }
 
 // against compares the row with what stands of it.
@@ -149,6 +187,11 @@ func (c *Change) against(content [sha256.Size]byte, handle string, before []stri
 		return
 	}
 	c.Details = differences(c.standing.Newest, c.row.claims)
+	if len(c.Details) == 0 {
+		// What somebody has signed by hand says it already.
+		c.Effect = Unchanged
+		return
+	}
 	// From when a version holds is neither more nor less than what it says: up to
 	// then, the one before does.
 	if len(c.Details) > 1 {

@@ -447,6 +447,56 @@ func TestARowThatIsGoneEndsAndMayComeBack(t *testing.T) {
 	}
 }
 
+func TestARowIsTheNextVersionOfWhatWasSignedByHand(t *testing.T) {
+	row := simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001")
+	made := issue(t, compare(t, simple, simpleTable(row), nil), issuing.Terms{Now: now})
+	byHand := *made[0].(*attest.EntityApproval) //nolint:forcetypeassert // the map makes no others
+	byHand.JTI = "BY-HAND"
+	standing := []attest.Claims{&byHand}
+	if got := effects(compare(t, simple, simpleTable(row), standing)); got != "1 unchanged" {
+		t.Errorf("says the same: %s", got)
+	}
+	changes := compare(t, simple, simpleTable(simpleRow("1", "A", "2026-01-01", "2029-01-01", "3A001")), standing)
+	if got := effects(changes); got != "1 narrowed" || changes[0].Stands != "BY-HAND" || !strings.Contains(changes[0].Note, "signed by hand") {
+		t.Fatalf("%s: %+v", got, changes[0])
+	}
+	terms := issuing.Terms{Now: now, Effective: now.Add(time.Hour), End: attest.Revoke}
+	next := issue(t, changes, terms)
+	if g := attest.GrantOf(next[0]); g.Supersedes != "BY-HAND" {
+		t.Errorf("supersedes %q", g.Supersedes)
+	}
+	standing = append(standing, next...)
+	if got := effects(compare(t, simple, simpleTable(simpleRow("1", "A", "2026-01-01", "2029-01-01", "3A001")), standing)); got != "1 unchanged" {
+		t.Errorf("again: %s", got)
+	}
+	if got := effects(compare(t, simple, simpleTable(), standing)); got != "1 ended" {
+		t.Errorf("gone after it was taken up: %s", got)
+	}
+
+	// Of another programme or entity, or ended, it is something else; of two, or for
+	// two rows, nobody can tell.
+	elsewhere, ended, second := byHand, byHand, byHand
+	elsewhere.Programme, second.JTI = "OTHER", "BY-HAND-2"
+	end := &attest.Event{Common: *ended.Head(), Event: attest.Revoke, Target: "BY-HAND", EffectiveAt: 1}
+	end.JTI = "REV-1"
+	two := simpleTable(row, simpleRow("2", "A", "2026-01-01", "2030-01-01", "3A002"))
+	for name, c := range map[string]struct {
+		table    string
+		standing []attest.Claims
+		want     string
+	}{
+		"another programme": {simpleTable(row), []attest.Claims{&elsewhere}, "1 added"},
+		"it has ended":      {simpleTable(row), []attest.Claims{&ended, end}, "1 added"},
+		"two of them":       {simpleTable(row), []attest.Claims{&byHand, &second}, "1 blocked"},
+		"two rows":          {two, []attest.Claims{&byHand}, "1 blocked, 2 blocked"},
+	} {
+		changes := compare(t, simple, c.table, c.standing)
+		if got := effects(changes); got != c.want {
+			t.Errorf("%s: %s %q, want %s", name, got, changes[0].Note, c.want)
+		}
+	}
+}
+
 func TestExamplesAreReadWhole(t *testing.T) {
 	for dir, rows := range map[string]int{"veu-table": 3, "certified-recipients": 3} {
 		mapText, err := os.ReadFile("../examples/" + dir + "/map.yaml")

@@ -21,27 +21,22 @@ type Scope struct {
 // Scope returns the map's scope; iss is for a map that names no issuer.
 func (m *Map) Scope(iss string) Scope { return Scope{given(m.iss, iss), m.kind, m.series} }
 
-// Has reports whether a statement is of the scope: a grant that was made of a
-// row, or an event by which the issuer ended one.
+// Has reports whether a statement may be of what rows are compared with: a grant
+// of the issuer and kind, or an event by which the issuer ended one.
 func (s Scope) Has(c attest.Claims) bool {
-	if c.Head().Iss != s.Iss {
-		return false
-	}
-	if e, ok := c.(*attest.Event); ok {
-		_, of := cutJTI(s.Series, e.Target)
-		return of
-	}
-	_, of := cutJTI(s.Series, c.Head().JTI)
-	return of && c.Kind() == s.Kind
+	return c.Head().Iss == s.Iss && (c.Kind() == s.Kind || c.Kind() == attest.KindEvent)
 }
 
-// A Lineage is what stands of a row: its versions, and how it ended.
+// A Lineage is what stands of a row, or what somebody has signed by hand: its
+// versions, and how it ended.
 type Lineage struct {
 	// Subject is whose it is.
 	Subject string
 	// Newest is the last version.
 	Newest attest.Claims
 
+	// handle is the row's, empty where the newest version is of no row of the
+	// series.
 	handle string
 	// names are the jtis of its versions, oldest the first of them.
 	names []string
@@ -92,6 +87,14 @@ func Standing(s Scope, statements []attest.Claims) []*Lineage {
 		return cmp.Or(strings.Compare(a.Newest.Head().JTI, b.Newest.Head().JTI), strings.Compare(a.Subject, b.Subject))
 	})
 	return out
+}
+
+// programme is that of an approval.
+func programme(c attest.Claims) string {
+	if a, ok := c.(*attest.EntityApproval); ok {
+		return a.Programme
+	}
+	return ""
 }
 
 // standsAt reports whether it has not ended, and does not end of itself, by then.

@@ -23,72 +23,107 @@ func isStatement(file string, data []byte) bool {
 	return strings.HasSuffix(file, ".jws") || bytes.HasPrefix(data, []byte("eyJ"))
 }
 
-// add adds signatures to a statement that others have signed.
-func (s *signing) add(c *cobra.Command, file string, data []byte, only attest.Kind) error {
+const nothing = "nothing was signed"
+
+// A countersigning is a statement that others have signed, and who signs it now.
+type countersigning struct {
+	file, out string
+	data      []byte
+	u         *attest.Unopened
+	signing   *attest.Signing
+	added     []attest.Signature
+}
+
+// add adds signatures to statements that others have signed, in place, or in out
+// of a single one. All are shown before anybody is asked, and none is signed
+// unless all may be.
+func (s *signing) add(c *cobra.Command, all []*countersigning, only attest.Kind) error {
 	if s.aud != "" || s.iss != "" {
-		return usage(c, fmt.Errorf("sign %s: --aud and --iss are for drafts; what is signed already says both", file))
-	}
-	out := s.out
-	if out == "" {
-		out = file
-	}
-	const nothing = "nothing was signed"
-	u, err := parseStatement(file, data)
-	if err != nil {
-		return failed(nothing, fmt.Errorf("sign: %w", err))
-	}
-	claims := u.ClaimsUnsafe()
-	if only != "" && claims.Kind() != only {
-		return failed("safeconduct sign signs other statements", fmt.Errorf("sign %s: it is a %s, not a %s", file, claims.Kind(), only))
+		return usage(c, fmt.Errorf("sign %s: --aud and --iss are for drafts; what is signed already says both", all[0].file))
 	}
 	root, _, err := s.trusted.load(c)
 	if err != nil {
 		return err
 	}
-	signing := u.Signing(root)
-	if err := mayGoOn(signing, root); err != nil {
-		return failed(nothing, fmt.Errorf("sign %s: %w", file, err))
+	for _, one := range all {
+		if err := one.read(root, only); err != nil {
+			return failed(nothing, fmt.Errorf("sign %s: %w", one.file, err))
+		}
 	}
 	signers, err := loadKeys(c.Context(), s.keys)
 	if err != nil {
-		return failed(nothing, fmt.Errorf("sign %s: %w", file, err))
-	}
-	added, err := newcomers(u, root, signers)
-	if err != nil {
-		return failed(nothing, fmt.Errorf("sign %s: %w", file, err))
-	}
-	words := prose.Of(claims)
-	if len(words) == 0 {
-		return failed(nothing, fmt.Errorf("sign %s: there are no words for a %s", file, claims.Kind()))
+		return failed(nothing, fmt.Errorf("sign %s: %w", all[0].file, err))
 	}
 	shown := &printer{w: c.OutOrStdout()}
 	if s.json {
 		shown.w = c.ErrOrStderr()
 	}
-	shown.line("%s", strings.TrimSuffix(prose.Text(words...), "\n"))
-	shown.line("")
-	shown.signatures("signed by", signing.Signatures)
-	shown.signatures("you sign with", added)
-	shown.line("")
-	if shown.err != nil {
-		return failed(nothing, shown.err)
+	for _, one := range all {
+		if err := one.show(shown, root, signers, len(all) > 1); err != nil {
+			return failed(nothing, fmt.Errorf("sign %s: %w", one.file, err))
+		}
 	}
-	if err := s.confirm(c); err != nil {
+	if err := s.confirm(c, len(all)); err != nil {
 		return err
 	}
-	st, err := u.Sign(c.Context(), signers...)
-	if err != nil {
-		return failed(nothing, fmt.Errorf("sign %s: %w", file, err))
+	for i, one := range all {
+		if err := s.sign(c, one, root, signers); err != nil {
+			if i > 0 {
+				err = failed(fmt.Sprintf("%d of the %d files are signed, up to %s; sign the rest again", i, len(all), all[i-1].out), err)
+			}
+			return err
+		}
 	}
-	if out == file && file != "-" {
-		err = replace(file, data, st)
+	return nil
+}
+
+// read reads a statement, and refuses it where nobody may sign on.
+func (one *countersigning) read(root *attest.TrustRoot, only attest.Kind) (err error) {
+	if one.u, err = attest.Parse(one.data); err != nil {
+		return err
+	}
+	if k := one.u.ClaimsUnsafe().Kind(); only != "" && k != only {
+		return fmt.Errorf("it is a %s, not a %s; safeconduct sign signs other statements", k, only)
+	}
+	one.signing = one.u.Signing(root)
+	return mayGoOn(one.signing, root)
+}
+
+// show says in words what is signed, by whom it is, and by whom it will be.
+func (one *countersigning) show(p *printer, root *attest.TrustRoot, signers []attest.Signer, named bool) (err error) {
+	if one.added, err = newcomers(one.u, root, signers); err != nil {
+		return err
+	}
+	claims := one.u.ClaimsUnsafe()
+	words := prose.Of(claims)
+	if len(words) == 0 {
+		return fmt.Errorf("there are no words for a %s", claims.Kind())
+	}
+	if named {
+		p.line("%s:", one.file)
+	}
+	p.line("%s", strings.TrimSuffix(prose.Text(words...), "\n"))
+	p.line("")
+	p.signatures("signed by", one.signing.Signatures)
+	p.signatures("you sign with", one.added)
+	p.line("")
+	return p.err
+}
+
+func (s *signing) sign(c *cobra.Command, one *countersigning, root *attest.TrustRoot, signers []attest.Signer) error {
+	st, err := one.u.Sign(c.Context(), signers...)
+	if err != nil {
+		return failed(nothing, fmt.Errorf("sign %s: %w", one.file, err))
+	}
+	if one.out == one.file && one.file != "-" {
+		err = replace(one.file, one.data, st)
 	} else {
-		err = writeNew(out, st, s.force)
+		err = writeNew(one.out, st, s.force)
 	}
 	if err != nil {
 		return failed("", err)
 	}
-	return s.added(c, st, root, out, added)
+	return s.added(c, st, root, one.out, one.added)
 }
 
 // mayGoOn refuses to sign beside a signature that the trust root refuses, and
@@ -137,14 +172,18 @@ func (p *printer) signatures(name string, of []attest.Signature) {
 }
 
 // confirm asks whoever is at the terminal, unless --yes says it.
-func (s *signing) confirm(c *cobra.Command) error {
+func (s *signing) confirm(c *cobra.Command, files int) error {
 	if s.yes {
 		return nil
 	}
 	if info, err := os.Stdin.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return failed("nothing was signed; where no one can be asked, --yes signs what is shown", errors.New("sign: nobody is at a terminal to confirm"))
 	}
-	fmt.Fprint(c.ErrOrStderr(), "Type yes to sign this: ")
+	what := "this"
+	if files > 1 {
+		what = fmt.Sprintf("these %d", files)
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "Type yes to sign %s: ", what)
 	answer, err := readAnswer(c.Context(), os.Stdin)
 	if err != nil {
 		return failed("nothing was signed", fmt.Errorf("sign: %w", err))

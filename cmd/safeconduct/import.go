@@ -331,10 +331,10 @@ func (a *imported) print(p *printer, im *importing) {
 
 // what says in what a change differs from what stands.
 func what(c *issuing.Change) string {
-	if c.Note != "" {
-		return c.Note
-	}
 	var out []string
+	if c.Note != "" {
+		out = append(out, c.Note)
+	}
 	for _, d := range c.Details {
 		words := d.Member
 		if d.Before != "" {

@@ -255,7 +255,7 @@ func rootSignCommand() *cobra.Command {
 		Long: "Reads the draft of a trust root, names every mistake in it with line and member, and\n" +
 			"signs it with each key. To one that others have signed it adds a signature.\n\n" + references,
 		Args: exactly("ROOT.yaml"),
-		RunE: func(c *cobra.Command, args []string) error { return s.run(c, args[0], attest.KindRoot) },
+		RunE: func(c *cobra.Command, args []string) error { return s.run(c, args, attest.KindRoot) },
 	}
 	s.flags(c)
 	return c

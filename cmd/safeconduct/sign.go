@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,17 +20,18 @@ import (
 func signCommand() *cobra.Command {
 	var s signing
 	c := &cobra.Command{
-		Use:   "sign FILE.yaml|FILE.jws --key REF [--key REF …] [--out FILE.jws]",
+		Use:   "sign FILE.yaml|FILE.jws… --key REF [--key REF …] [--out FILE.jws]",
 		Short: "Check and sign a statement, or sign beside others",
 		Long: "Reads the draft of a statement, names every mistake in it with line and member,\n" +
 			"and signs it with each key.\n" +
 			"Of a statement that others have signed it says in words what it says, asks, and adds a\n" +
 			"signature to the file; with --root or --registry it refuses to sign beside signatures\n" +
-			"that are not good, and with keys that may not sign.\n\n" + references,
+			"that are not good, and with keys that may not sign. Of several it says what each says,\n" +
+			"and asks once.\n\n" + references,
 		Example: "  safeconduct sign approval.yaml --key alice.key --out approval.jws\n" +
 			"  safeconduct sign approval.jws --key bob.key --root root.jws",
-		Args: exactly("FILE.yaml"),
-		RunE: func(c *cobra.Command, args []string) error { return s.run(c, args[0], "") },
+		Args: atLeastOne("FILE"),
+		RunE: func(c *cobra.Command, args []string) error { return s.run(c, args, "") },
 	}
 	s.flags(c)
 	return c
@@ -57,17 +59,32 @@ func (s *signing) flags(c *cobra.Command) {
 	jsonFlag(c, &s.json)
 }
 
-func (s *signing) run(c *cobra.Command, file string, only attest.Kind) error {
+func (s *signing) run(c *cobra.Command, files []string, only attest.Kind) error {
 	if len(s.keys) == 0 {
 		return usage(c, errors.New("sign: --key is missing: say which key signs"))
 	}
-	data, err := readFile(file)
-	if err != nil {
-		return failed("", fmt.Errorf("sign: %w", err))
+	if len(files) > 1 && s.out != "" {
+		return usage(c, errors.New("sign: --out is for one file; several are signed in place"))
 	}
-	if isStatement(file, data) {
-		return s.add(c, file, data, only)
+	var all []*countersigning
+	for _, f := range files {
+		data, err := readFile(f)
+		if err != nil {
+			return failed("", fmt.Errorf("sign: %w", err))
+		}
+		if !isStatement(f, data) {
+			if len(files) > 1 {
+				return usage(c, fmt.Errorf("sign: %s is a draft: several files at once have to be statements that others have signed", f))
+			}
+			return s.draft(c, f, data, only)
+		}
+		all = append(all, &countersigning{file: f, out: cmp.Or(s.out, f), data: data})
 	}
+	return s.add(c, all, only)
+}
+
+// draft signs a draft.
+func (s *signing) draft(c *cobra.Command, file string, data []byte, only attest.Kind) error {
 	if s.trusted != (trusted{}) {
 		return usage(c, fmt.Errorf("sign %s: --root and --registry are for statements that others have signed; safeconduct status looks at what a draft has become", file))
 	}
