@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/amend"
+	"github.com/safeconduct/safeconduct/attest/prose"
 )
 
 // An Effect is what a row comes to beside what stands.
@@ -59,14 +61,26 @@ type Change struct {
 	series   string
 }
 
-// A Detail is a member that says something else than before.
+// A Detail is one difference to what stands.
 type Detail struct {
+	// Member is the member of the statement, as a JSON pointer without its first
+	// slash.
 	Member string `json:"member"`
 	Effect Effect `json:"effect"`
-	// Before and Now are what it says, in one line: of a list, only what is not in
-	// the other.
+	// Text says in short what has changed, in ASCII, see [amend.Change].
+	Text string `json:"text"`
+	// Before and Now are the words of the member in what stands and in the row,
+	// empty where it is not there.
 	Before string `json:"before,omitzero"`
 	Now    string `json:"now,omitzero"`
+}
+
+func inOneLine(lines []prose.Line) string {
+	texts := make([]string, len(lines))
+	for i, l := range lines {
+		texts[i] = l.Text
+	}
+	return strings.Join(texts, "; ")
 }
 
 // Makes reports whether the change makes a statement; one that ends makes one
@@ -160,7 +174,9 @@ func compare(series string, r *Row, handle string, lineages, beside []*Lineage, 
 	default:
 		c.Note = ""
 		c.Stands = c.standing.names[0]
-		c.against(content, handle, before)
+		if err := c.against(content, handle, before); err != nil {
+			return nil, err
+		}
 		if adopted {
 			c.Note = "stands as " + c.Stands + ", which was signed by hand"
 		}
@@ -181,16 +197,25 @@ func ambiguous(beside []*Lineage, same int) string {
 }
 
 // against compares the row with what stands of it.
-func (c *Change) against(content [sha256.Size]byte, handle string, before []string) {
+func (c *Change) against(content [sha256.Size]byte, handle string, before []string) error {
 	if c.standing.says(c.series, content, before) {
 		c.Effect = Unchanged
-		return
+		return nil
 	}
-	c.Details = differences(c.standing.Newest, c.row.claims)
+	changes, err := amend.Diff(c.standing.Newest, c.row.claims)
+	if err != nil {
+		return err
+	}
+	for _, d := range changes {
+		// The import says itself whether and why what it makes reaches back.
+		if d.Pointer != "/retroactive" && d.Pointer != "/retroactive_reason" {
+			c.Details = append(c.Details, Detail{strings.TrimPrefix(d.Pointer, "/"), effectNames[d.Effect], d.Text, inOneLine(d.Was), inOneLine(d.Is)})
+		}
+	}
 	if len(c.Details) == 0 {
 		// What somebody has signed by hand says it already.
 		c.Effect = Unchanged
-		return
+		return nil
 	}
 	// From when a version holds is neither more nor less than what it says: up to
 	// then, the one before does.
@@ -198,15 +223,21 @@ func (c *Change) against(content [sha256.Size]byte, handle string, before []stri
 		c.Details = slices.DeleteFunc(c.Details, func(d Detail) bool { return d.Member == "nbf" })
 	}
 	c.Effect = Changed
-	switch effects := effectsOf(c.Details); {
-	case slices.Contains(effects, Changed):
-	case slices.Contains(effects, Narrowed) && !slices.Contains(effects, Widened):
+	has := func(e Effect) bool {
+		return slices.ContainsFunc(c.Details, func(d Detail) bool { return d.Effect == e })
+	}
+	switch {
+	case has(Changed):
+	case has(Narrowed) && !has(Widened):
 		c.Effect = Narrowed
-	case slices.Contains(effects, Widened) && !slices.Contains(effects, Narrowed):
+	case has(Widened) && !has(Narrowed):
 		c.Effect = Widened
 	}
 	c.JTI = jti(c.series, handle, content, c.Stands)
+	return nil
 }
+
+var effectNames = map[amend.Kind]Effect{amend.Narrowed: Narrowed, amend.Widened: Widened, amend.Changed: Changed}
 
 // fresh is a name that no statement has had yet: what came back says which of
 // those that ended it follows.

@@ -355,15 +355,15 @@ func TestWhatARowComesTo(t *testing.T) {
 	for _, c := range []struct{ row, want, details string }{
 		{row, "1 unchanged", ""},
 		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A002 (only x); 3A001.a"), "1 unchanged", ""},
-		{simpleRow("1", "B", "2026-01-01", "2030-01-01", "3A001.a; 3A002 (only x)"), "1 changed", "legal_name changed A > B"},
-		{simpleRow("1", "A", "2026-01-01", "2029-01-01", "3A001.a; 3A002 (only x)"), "1 narrowed", "exp narrowed 2030-01-01T00:00:00Z > 2029-01-01T00:00:00Z"},
-		{simpleRow("1", "A", "2026-01-01", "", "3A001.a; 3A002 (only x)"), "1 widened", "exp widened 2030-01-01T00:00:00Z > "},
-		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001; 3A002 (only x)"), "1 widened", "eligible_items widened US_CCL:3A001.a > US_CCL:3A001"},
-		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001.a.1; 3A002 (only x)"), "1 narrowed", "eligible_items narrowed US_CCL:3A001.a > US_CCL:3A001.a.1"},
-		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001.a; 3A002"), "1 widened", "eligible_items widened US_CCL:3A002 (only x) > US_CCL:3A002"},
-		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001.a; 3A002 (only y)"), "1 changed", "eligible_items changed US_CCL:3A002 (only x) > US_CCL:3A002 (only y)"},
-		{simpleRow("1", "A", "2026-01-01", "2030-01-01", ""), "1 widened", "eligible_items widened US_CCL:3A001.a, US_CCL:3A002 (only x) > "},
-		{simpleRow("1", "A", "2026-01-01", "2029-01-01", "3A001; 3A002 (only x)"), "1 changed", "eligible_items widened US_CCL:3A001.a > US_CCL:3A001; exp narrowed 2030-01-01T00:00:00Z > 2029-01-01T00:00:00Z"},
+		{simpleRow("1", "B", "2026-01-01", "2030-01-01", "3A001.a; 3A002 (only x)"), "1 changed", "legal_name changed It has another legal name"},
+		{simpleRow("1", "A", "2026-01-01", "2029-01-01", "3A001.a; 3A002 (only x)"), "1 narrowed", "exp narrowed It ends earlier"},
+		{simpleRow("1", "A", "2026-01-01", "", "3A001.a; 3A002 (only x)"), "1 widened", "exp widened It holds for longer"},
+		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001; 3A002 (only x)"), "1 widened", "eligible_items/0 widened item 3A001 of US_CCL in place of 3A001.a of US_CCL"},
+		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001.a.1; 3A002 (only x)"), "1 narrowed", "eligible_items/0 narrowed item 3A001.a.1 of US_CCL in place of 3A001.a of US_CCL"},
+		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001.a; 3A002"), "1 widened", "eligible_items/1 widened item 3A002 of US_CCL is no longer limited in words"},
+		{simpleRow("1", "A", "2026-01-01", "2030-01-01", "3A001.a; 3A002 (only y)"), "1 changed", "eligible_items/1/limitation changed item 3A002 of US_CCL is limited in other words"},
+		{simpleRow("1", "A", "2026-01-01", "2030-01-01", ""), "1 widened", "eligible_items widened No longer limited by item"},
+		{simpleRow("1", "A", "2026-01-01", "2029-01-01", "3A001; 3A002 (only x)"), "1 changed", "exp narrowed It ends earlier; eligible_items/0 widened item 3A001 of US_CCL in place of 3A001.a of US_CCL"},
 		{simpleRow("2", "A", "2026-01-01", "2030-01-01", "3A001.a; 3A002 (only x)"), "2 added, 1 ended", ""},
 		// Another entity in the row is another approval.
 		{"1,999900HALCYONMAR0134,A,2026-01-01,2030-01-01,3A001.a", "1 added, 1 ended", ""},
@@ -371,7 +371,7 @@ func TestWhatARowComesTo(t *testing.T) {
 		changes := compare(t, simple, simpleTable(c.row), standing)
 		var details []string
 		for _, d := range changes[0].Details {
-			details = append(details, fmt.Sprintf("%s %s %s > %s", d.Member, d.Effect, d.Before, d.Now))
+			details = append(details, fmt.Sprintf("%s %s %s", d.Member, d.Effect, d.Text))
 		}
 		if diff := cmp.Diff([]string{c.want, c.details}, []string{effects(changes), strings.Join(details, "; ")}); diff != "" {
 			t.Errorf("%s: %s", c.row, diff)

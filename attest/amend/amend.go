@@ -44,6 +44,9 @@ const (
 // A Change is one difference between two versions.
 type Change struct {
 	Kind Kind `json:"kind"`
+	// Effect is [Narrowed] where less is allowed than before, [Widened] where more
+	// is, and else [Changed]: an item that is added widens, an obligation narrows.
+	Effect Kind `json:"effect"`
 	// Pointer is the JSON pointer of the member: of what has ended in the older
 	// version, of all else in the newer one.
 	Pointer string `json:"pointer"`
@@ -93,9 +96,9 @@ func Diff(older, newer attest.Claims) ([]Change, error) {
 
 func (d *differ) registration(o, n *attest.Registration) {
 	d.code("/legal_name", "It has another legal name", o.LegalName, n.LegalName)
-	d.set("/former_names", "former name", o.FormerNames, n.FormerNames, Added, Ended)
+	d.set("/former_names", "former name", o.FormerNames, n.FormerNames, descriptions)
 	d.code("/country", "It is established elsewhere", o.Country, n.Country)
-	d.set("/identifiers", "identifier", o.Identifiers, n.Identifiers, Added, Ended)
+	d.set("/identifiers", "identifier", o.Identifiers, n.Identifiers, descriptions)
 	d.grant(&o.Grant, &n.Grant)
 	d.sites("/sites", o.Sites, n.Sites)
 }
@@ -104,7 +107,7 @@ func (d *differ) entityApproval(o, n *attest.EntityApproval) {
 	d.code("/vct", "It is another type of credential", o.VCT, n.VCT)
 	d.code("/legal_name", "It has another legal name", o.LegalName, n.LegalName)
 	d.code("/country", "It is established elsewhere", o.Country, n.Country)
-	d.set("/identifiers", "identifier", o.Identifiers, n.Identifiers, Added, Ended)
+	d.set("/identifiers", "identifier", o.Identifiers, n.Identifiers, descriptions)
 	d.effect(o.LegalEffect, n.LegalEffect)
 	d.code("/programme", "It is given under another programme", o.Programme, n.Programme)
 	d.grant(&o.Grant, &n.Grant)
@@ -123,7 +126,7 @@ func (d *differ) domainApproval(o, n *attest.DomainApproval) {
 	d.code("/programme", "It is given under another programme", o.Programme, n.Programme)
 	d.grant(&o.Grant, &n.Grant)
 	const fixed = ", which the first approval of a sandbox has fixed: a register refuses it"
-	d.set("/terms/authorities", "authority"+fixed, o.Terms.Authorities, n.Terms.Authorities, Added, Ended)
+	d.set("/terms/authorities", "authority"+fixed, o.Terms.Authorities, n.Terms.Authorities, descriptions)
 	if o.Terms.Concurrence != n.Terms.Concurrence {
 		d.add(Changed, "/terms/concurrence", "/terms/concurrence", "How many authorities have to concur"+fixed)
 	}

@@ -18,10 +18,28 @@ type differ struct {
 	changes []Change
 }
 
+// A worth says what an element that is added or has ended does.
+type worth struct{ added, ended, addedEffect, endedEffect Kind }
+
+// The worths: descriptions say neither more nor less, with each permission more is
+// allowed, with each prohibition less, and with each duty less, too.
+var (
+	descriptions = worth{Added, Ended, Changed, Changed}
+	permissions  = worth{Added, Ended, Widened, Narrowed}
+	prohibitions = worth{Narrowed, Widened, Narrowed, Widened}
+	duties       = worth{Added, Ended, Narrowed, Widened}
+)
+
 // add records a change of the member at was in the older version, "" for none,
 // and at is in the newer one.
-func (d *differ) add(k Kind, was, is, text string) {
-	c := Change{Kind: k, Pointer: is, Text: text}
+func (d *differ) add(k Kind, was, is, text string) { d.record(k, k, was, is, text) }
+
+func (d *differ) added(w worth, is, text string) { d.record(w.added, w.addedEffect, "", is, text) }
+
+func (d *differ) ended(w worth, was, text string) { d.record(w.ended, w.endedEffect, was, "", text) }
+
+func (d *differ) record(k, effect Kind, was, is, text string) {
+	c := Change{Kind: k, Effect: effect, Pointer: is, Text: text}
 	if is == "" {
 		c.Pointer = was
 	}
@@ -77,15 +95,15 @@ func at(pointer string, i int) string { return pointer + "/" + strconv.Itoa(i) }
 
 // set compares lists whose elements are there or not; each stands in a line of
 // its own, or in that of the list.
-func (d *differ) set(pointer, noun string, o, n []string, added, ended Kind) {
+func (d *differ) set(pointer, noun string, o, n []string, w worth) {
 	for i, e := range n {
 		if !slices.Contains(o, e) {
-			d.add(added, "", at(pointer, i), element(noun, e))
+			d.added(w, at(pointer, i), element(noun, e))
 		}
 	}
 	for i, e := range o {
 		if !slices.Contains(n, e) {
-			d.add(ended, at(pointer, i), "", element(noun, e))
+			d.ended(w, at(pointer, i), element(noun, e))
 		}
 	}
 }
@@ -112,23 +130,23 @@ func (d *differ) limited(pointer, noun string, o, n []string) {
 	case len(n) == 0:
 		d.add(Widened, pointer, pointer, "No longer limited by "+noun)
 	default:
-		d.set(pointer, noun, o, n, Added, Ended)
+		d.set(pointer, noun, o, n, permissions)
 	}
 }
 
-// keyed compares lists whose elements are told apart by a key.
+// keyed compares lists of permissions whose elements are told apart by a key.
 func keyed[T any](d *differ, pointer, noun string, o, n []T, key func(T) string, both func(was, is string, o, n T)) {
 	index := func(list []T, k string) int { return slices.IndexFunc(list, func(e T) bool { return key(e) == k }) }
 	for i, e := range n {
 		if j := index(o, key(e)); j >= 0 {
 			both(at(pointer, j), at(pointer, i), o[j], e)
 		} else {
-			d.add(Added, "", at(pointer, i), noun+" "+prose.Code(key(e)))
+			d.added(permissions, at(pointer, i), noun+" "+prose.Code(key(e)))
 		}
 	}
 	for i, e := range o {
 		if index(n, key(e)) < 0 {
-			d.add(Ended, at(pointer, i), "", noun+" "+prose.Code(key(e)))
+			d.ended(permissions, at(pointer, i), noun+" "+prose.Code(key(e)))
 		}
 	}
 }
@@ -214,9 +232,9 @@ func entriesOf[T any](list []T, name func(T) entry) []entry {
 // entries compares entries of control lists, each of which takes in all below
 // it. Of exclusions, more is less.
 func (d *differ) entries(o, n []entry, pointer func(int) string, excluded bool) {
-	noun, added, ended, narrowed, widened := "item ", Added, Ended, Narrowed, Widened
+	noun, w, narrowed, widened := "item ", permissions, Narrowed, Widened
 	if excluded {
-		noun, added, ended, narrowed, widened = "exclusion of ", Narrowed, Widened, Widened, Narrowed
+		noun, w, narrowed, widened = "exclusion of ", prohibitions, Widened, Narrowed
 	}
 	// told are those of the older version that a change has told of.
 	told := make([]bool, len(o))
@@ -244,7 +262,7 @@ func (d *differ) entries(o, n []entry, pointer func(int) string, excluded bool) 
 		case wider != "":
 			d.add(widened, "", pointer(i), noun+e.String()+" in place of "+wider)
 		default:
-			d.add(added, "", pointer(i), noun+e.String())
+			d.added(w, pointer(i), noun+e.String())
 		}
 	}
 	for j, e := range o {
@@ -255,7 +273,7 @@ func (d *differ) entries(o, n []entry, pointer func(int) string, excluded bool) 
 			d.add(Changed, pointer(j), "", noun+e.String()+" is no longer named beside one that takes it in")
 			continue
 		}
-		d.add(ended, pointer(j), "", noun+e.String())
+		d.ended(w, pointer(j), noun+e.String())
 	}
 }
 
@@ -337,7 +355,7 @@ func (d *differ) nationality(pointer string, o, n *attest.Nationality) {
 		n = new(attest.Nationality)
 	}
 	d.limited(pointer+"/permitted", "permitted nationality", o.Permitted, n.Permitted)
-	d.set(pointer+"/prohibited", "prohibited nationality", o.Prohibited, n.Prohibited, Narrowed, Widened)
+	d.set(pointer+"/prohibited", "prohibited nationality", o.Prohibited, n.Prohibited, prohibitions)
 }
 
 func (d *differ) value(pointer string, o, n *attest.ValueCeiling) {
@@ -435,12 +453,12 @@ func moved[T comparable](o, n []T) (less, more bool) {
 func (d *differ) obligations(o, n []attest.Obligation) {
 	for i, e := range n {
 		if !slices.Contains(o, e) {
-			d.add(Added, "", at("/obligations", i), "obligation "+prose.Code(string(e.Kind)))
+			d.added(duties, at("/obligations", i), "obligation "+prose.Code(string(e.Kind)))
 		}
 	}
 	for i, e := range o {
 		if !slices.Contains(n, e) {
-			d.add(Ended, at("/obligations", i), "", "obligation "+prose.Code(string(e.Kind)))
+			d.ended(duties, at("/obligations", i), "obligation "+prose.Code(string(e.Kind)))
 		}
 	}
 }

@@ -336,12 +336,9 @@ func what(c *issuing.Change) string {
 		out = append(out, c.Note)
 	}
 	for _, d := range c.Details {
-		words := d.Member
-		if d.Before != "" {
-			words += " -" + shorten(d.Before)
-		}
-		if d.Now != "" {
-			words += " +" + shorten(d.Now)
+		words := d.Text
+		if d.Before != "" && d.Now != "" {
+			words += " (" + shorten(d.Now) + ")"
 		}
 		out = append(out, words)
 	}
