@@ -8,8 +8,7 @@ import (
 
 // A Freeze takes an authority's own key out of use at once: from its log index
 // on no statement that the key has signed is admitted. It voids nothing that was
-// logged before, and it stands until a trust root declares the key compromised
-// or thaws it. It needs the authority's revoking threshold, and the key itself may
+// logged before, and it stands until a trust root thaws it. It needs the authority's revoking threshold, and the key itself may
 // be among those that sign it. It stands in the history of root, which all
 // evidence has.
 type Freeze struct {
@@ -48,22 +47,25 @@ func (u *Unopened) openFreeze(f *Freeze, root *TrustRoot) (*Statement, error) {
 	switch h, ok := root.keys[f.Kid]; {
 	case !ok || h.authority != f.Iss:
 		return nil, Refuse(Forbidden, Problems{{Pointer: "/kid", Message: fmt.Sprintf("is no key of authority %s, which freezes none but its own", f.Iss)}})
-	case root.frozen[f.Kid]:
+	case root.Frozen(f.Kid):
 		return nil, Refuse(Conflict, Problems{{Pointer: "/kid", Message: "is frozen already"}})
 	}
 	next := *root
 	next.frozen = maps.Clone(root.frozen)
 	if next.frozen == nil {
-		next.frozen = make(map[string]bool)
+		next.frozen = make(map[string]*Statement)
 	}
-	next.frozen[f.Kid] = true
+	next.frozen[f.Kid] = s
 	s.trust = &next
 	return s, nil
 }
 
 // Frozen reports whether a key is frozen: new signatures by it do not count,
 // old ones do.
-func (t *TrustRoot) Frozen(kid string) bool { return t.frozen[kid] }
+func (t *TrustRoot) Frozen(kid string) bool { return t.frozen[kid] != nil }
+
+// Freezes returns the freeze by which a key is frozen, nil where it is not.
+func (t *TrustRoot) Freezes(kid string) *Statement { return t.frozen[kid] }
 
 // thaw takes over the freezes of the version before, without those that this
 // version undoes.

@@ -57,7 +57,7 @@ func (u *Unopened) open(root *TrustRoot) (*Statement, error) {
 		if _, compromised := root.CompromisedSince(l.kid); compromised {
 			return nil, forbidden("key %s of authority %s is declared compromised", l.kid, h.Iss)
 		}
-		if root.frozen[l.kid] {
+		if root.Frozen(l.kid) {
 			return nil, forbidden("key %s of authority %s is frozen; sign with another key, or have a trust root thaw it", l.kid, h.Iss)
 		}
 		if err := l.verify(k.key, u.claims.Kind().typ()); err != nil {

@@ -111,6 +111,8 @@ func TestOpenRefusesOutsideTheJurisdiction(t *testing.T) {
 	amendedSandbox := domainApproval()
 	amendedSandbox.Supersedes, amendedSandbox.JTI = amendedSandbox.JTI, amendedSandbox.JTI+"-2"
 	amendedSandbox.Programme = "JCP"
+	otherSandbox := domainApproval()
+	otherSandbox.Sub, otherSandbox.Supersedes, otherSandbox.JTI = "sandbox:SBX-OTHER", otherSandbox.JTI, otherSandbox.JTI+"-2"
 
 	for _, c := range []struct {
 		name             string
@@ -130,6 +132,7 @@ func TestOpenRefusesOutsideTheJurisdiction(t *testing.T) {
 		{"amending to another list", change(amended(func(c *attest.EntityApproval) {
 			c.EligibleItems = append(c.EligibleItems, attest.Item{List: "IN_SCOMET", Entry: "6A001"})
 		})), "/eligible_items/2/list", "is outside"},
+		{"amending to another sandbox", change(otherSandbox), "/sub", `sandbox "SBX-OTHER" is outside`},
 		{"amending a sandbox to another programme", change(amendedSandbox), "/programme", "is outside"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -359,8 +359,8 @@ type TrustRoot struct {
 	st   *Statement
 	keys keyring
 	Distrust
-	// frozen are the keys that are frozen.
-	frozen map[string]bool
+	// frozen are the keys that are frozen, and by what.
+	frozen map[string]*Statement
 }
 
 // OpenRoot opens what stands in the history of root: a trust root or, with what
@@ -422,15 +422,20 @@ func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 		return nil, forbidden("%d of the %d root officers of version %d have signed; %d missing", n, s.threshold, r.Version, s.threshold-n)
 	}
 	if previous.root != nil {
-		if err := previous.precedes(r, officers(old)); err != nil {
+		if err := previous.Precedes(r); err != nil {
 			return nil, err
+		}
+		if n, want := officers(old), int(previous.root.Threshold); n < want {
+			return nil, forbidden("%d of the %d root officers of version %d have signed; %d missing", n, want, previous.root.Version, want-n)
 		}
 	}
 	return s, nil
 }
 
-// precedes checks that next, signed by n of t's officers, follows t.
-func (t *TrustRoot) precedes(next *Root, n int) error {
+// Precedes returns nil where next is the version that may follow t: of the same
+// register, the next one, and on t's very statement. Whether enough have signed it
+// is for [OpenRoot]. It returns a *[Refusal].
+func (t *TrustRoot) Precedes(next *Root) error {
 	if next.Aud != t.root.Aud {
 		return Refuse(Forbidden, Problems{{Pointer: "/aud", Message: fmt.Sprintf("is addressed to the register %q; this one is %q", next.Aud, t.root.Aud)}})
 	}
@@ -439,9 +444,6 @@ func (t *TrustRoot) precedes(next *Root, n int) error {
 	}
 	if h := t.st.LeafHash(); next.Previous != h.String() {
 		return Refuse(Conflict, Problems{{Pointer: "/previous", Message: fmt.Sprintf("is %q; the leaf hash of version %d is %q", next.Previous, t.root.Version, h.String())}})
-	}
-	if want := int(t.root.Threshold); n < want {
-		return forbidden("%d of the %d root officers of version %d have signed; %d missing", n, want, t.root.Version, want-n)
 	}
 	return nil
 }

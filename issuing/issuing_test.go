@@ -289,9 +289,7 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 		{"Latin-1", "a,b\nc,caf\xe9\n", `table:2:6: the file is not UTF-8 text: save it as "CSV UTF-8"`},
 		{"UTF-16", "\xff\xfea\x00", `table:1:1: the file is not UTF-8 text: save it as "CSV UTF-8"`},
 		{"no name", "a,,a\n", "table:1:3: column 2 \"\": has no name; the first row names every column\ntable:1:4: column 3 \"a\": is the name of column 1, too"},
-		{"cells", "a,b\n1\n1,2,3\n", "table:2: has 1 cells; the header names 2: a cell with a comma or a line end in it stands in quotes\ntable:3: has 3 cells; the header names 2: a cell with a comma or a line end in it stands in quotes"},
 		{"quotes", "a,b\nx\"y,1\n\"z\"z,1\n\"open,1\n", "table:2:2: has a quote in a cell that does not begin with one; such a cell stands in quotes, and each quote in it twice"},
-		{"long", "a\n" + strings.Repeat("x", issuing.MaxCell+1), "table:2:1: column 1 \"a\": has 32769 bytes; at most 32768 are accepted"},
 		{"wide", strings.Repeat("a,", issuing.MaxColumns) + "a\n", "table:1: names 257 columns; at most 256 are accepted"},
 		{"large", strings.Repeat("x", issuing.MaxBytes+1), "table:1: the file has 16777217 bytes; at most 16777216 are accepted"},
 		{"many", "a\n" + strings.Repeat("x\n", issuing.MaxRows+1), "table:20002: is one row more than the 20000 that are accepted; cut the table in two"},
@@ -302,6 +300,32 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 				t.Errorf("got %v\nwant %s", err, c.want)
 			}
 		})
+	}
+}
+
+// A row with too few or too many cells is bad like every other one: the others
+// are read, and their mistakes told.
+func TestARowThatCannotBeReadIsABadOne(t *testing.T) {
+	r := read(t, simple, simpleTable(
+		simpleRow("1", "A", "2026-01-01", "", "3A001"),
+		"2,"+varuna,
+		simpleRow("3", "A", "2026-13-01", "", "3A001"),
+		simpleRow("4", "A", "2026-01-01", "", "3A001")+",more",
+		simpleRow("5", strings.Repeat("x", issuing.MaxCell+1), "2026-01-01", "", "3A001"),
+	))
+	got := mistakes(r.Mistakes)
+	for _, want := range []string{
+		"t:3: has 2 cells; the header names 6: a cell with a comma or a line end in it stands in quotes",
+		`t:4:26: column 4 "From": nbf: `,
+		"t:5: has 7 cells; the header names 6",
+		`t:6:24: column 3 "Name": has 32769 bytes; at most 32768 are accepted`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("not told: %s\n%s", want, got)
+		}
+	}
+	if len(r.Rows) != 1 || r.Bad != 4 {
+		t.Errorf("%d rows, %d bad", len(r.Rows), r.Bad)
 	}
 }
 

@@ -57,16 +57,12 @@ func (m *Map) Read(t *Table, o Options) (*Reading, error) {
 	if err := m.fits(t); err != nil {
 		return nil, err
 	}
-	out := new(Reading)
+	out := &Reading{Mistakes: slices.Clone(t.bad), Bad: t.badRows}
 	var own problems
 	keys := make(map[string]int)
 	identifiers := make(map[string]int)
 	for _, cells := range t.rows {
 		r := newRowReader(m, t.header, cells)
-		if len(cells.cells) != len(t.header) {
-			// The table was refused; whoever goes on all the same gets nothing of it.
-			continue
-		}
 		row := r.claims(o)
 		if row != nil {
 			r.unique(row, keys, identifiers)
@@ -81,6 +77,7 @@ func (m *Map) Read(t *Table, o Options) (*Reading, error) {
 			out.Rows = append(out.Rows, row)
 		}
 	}
+	slices.SortStableFunc(out.Mistakes, func(a, b Mistake) int { return a.Line - b.Line })
 	return out, m.doc.Explain(m.file, own)
 }
 

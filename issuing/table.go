@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,6 +15,9 @@ import (
 type Table struct {
 	header []string
 	rows   []row
+	// bad are the mistakes of rows that cannot be read, of which there are so many.
+	bad     Mistakes
+	badRows int
 }
 
 // A row is one row of a table.
@@ -31,15 +35,17 @@ type cell struct {
 // Columns returns the names of the columns.
 func (t *Table) Columns() []string { return t.header }
 
-// Len returns how many rows there are.
-func (t *Table) Len() int { return len(t.rows) }
+// Len returns how many rows there are, with those that [Map.Read] will find bad.
+func (t *Table) Len() int { return len(t.rows) + t.badRows }
 
 // maxMistakes bounds what is told of a file that is no table at all.
 const maxMistakes = 1000
 
 // ReadTable reads a CSV file: UTF-8 with or without a byte order mark, lines
 // ended by LF or CRLF, the first row naming the columns. A row without anything
-// in it is passed over. It returns [Mistakes] where it is no table.
+// in it is passed over. It returns [Mistakes] where it is no table. A row with
+// other cells than the header has names for is a bad one, which [Map.Read] tells
+// of.
 func ReadTable(data []byte, delimiter rune) (*Table, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if err := readable(data); err != nil {
@@ -67,15 +73,24 @@ func ReadTable(data []byte, delimiter rune) (*Table, error) {
 		case t.header == nil:
 			bad = append(bad, t.name(row)...)
 		case row.blank():
-		case len(t.rows) == MaxRows:
+		case t.Len() == MaxRows:
 			return nil, append(bad, Mistake{Line: row.line, Message: fmt.Sprintf("is one row more than the %d that are accepted; cut the table in two", MaxRows)})
 		default:
-			bad = append(bad, row.check(t.header)...)
+			if mistakes := row.check(t.header); mistakes != nil {
+				t.bad = append(t.bad, mistakes...)
+				t.badRows++
+				continue
+			}
 			t.rows = append(t.rows, row)
 		}
 	}
 	if t.header == nil && bad == nil {
 		bad = Mistakes{{Line: 1, Message: "the file is empty; its first row names the columns"}}
+	}
+	if len(bad) > 0 {
+		// Whoever mends the file mends them all.
+		bad = append(bad, t.bad...)
+		slices.SortStableFunc(bad, func(a, b Mistake) int { return a.Line - b.Line })
 	}
 	return t, bad.err()
 }

@@ -131,13 +131,12 @@ func (k *knowledge) everything() bool { return !k.by.Before(k.set.Fresh) }
 
 func (k *knowledge) seen(e proven.Entry) bool { return k.everything() || !e.Time.After(k.by) }
 
-// void is R20: too few signatures are left by keys that are to be trusted. What
-// changes trust is not concerned.
+// void is R20: too few signatures are left by keys that are to be trusted.
 func (k *knowledge) void(e proven.Entry) bool {
-	if e.Statement.TrustRoot() != nil {
-		return false
+	if k.distrust == nil {
+		return e.Statement.TrustRoot() == nil
 	}
-	return k.distrust == nil || k.distrust.Voids(e.Statement, e.Index)
+	return k.distrust.Voids(e.Statement, e.Index)
 }
 
 // distrusts reports whether a key's signatures at a log index are disregarded.

@@ -190,7 +190,7 @@ func (v *view) rootStanding(e proven.Entry, r *attest.Root) Standing {
 
 // frozen: so is a freeze, until a version of the trust root undoes it.
 func (v *view) frozen(e proven.Entry, f *attest.Freeze) Standing {
-	if v.root != nil && v.root.Frozen(f.Kid) {
+	if v.root != nil && v.root.Freezes(f.Kid) != nil && v.root.Freezes(f.Kid).LeafHash() == e.Statement.LeafHash() {
 		return Standing{State: InForce, Since: e.Time}
 	}
 	return Standing{State: Ended}

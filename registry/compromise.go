@@ -78,14 +78,19 @@ func newlyDistrusted(now attest.Distrust, next *attest.Root) (kids []string, fro
 	return kids, from
 }
 
+// declaredFalse: of the very key that has signed it.
 func declaredFalse(next *attest.Root, st *attest.Statement) bool {
 	h := st.Claims().Head()
 	return slices.ContainsFunc(next.Authorities, func(a attest.Authority) bool {
-		return a.ID == h.Iss && slices.ContainsFunc(a.Compromised, func(c attest.Compromised) bool { return slices.Contains(c.False, h.JTI) })
+		return a.ID == h.Iss && slices.ContainsFunc(a.Compromised, func(c attest.Compromised) bool {
+			return slices.Contains(c.False, h.JTI) && slices.Contains(st.Signers(), c.Kid)
+		})
 	})
 }
 
 // reissued finds a statement in the same history that says the same and stands.
+// What can be lifted has to be made again after it: one before may have been
+// lifted since.
 func reissued(v View, then attest.Distrust, x *Voided) (bool, error) {
 	c := x.Statement.Claims()
 	same, err := act(c)
@@ -97,7 +102,7 @@ func reissued(v View, then attest.Distrust, x *Voided) (bool, error) {
 		return false, err
 	}
 	for _, e := range entries {
-		if e.Index == x.Index {
+		if e.Index == x.Index || e.Index < x.Index && liftable(c) {
 			continue
 		}
 		st, err := v.Statement(e.Index)
@@ -117,6 +122,18 @@ func reissued(v View, then attest.Distrust, x *Voided) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// liftable reports whether a lift may end it.
+func liftable(c attest.Claims) bool {
+	switch c := c.(type) {
+	case *attest.Event:
+		return c.Event == attest.Suspend
+	case *attest.EntityEvent:
+		return c.Event == attest.ChangeOfControl
+	default:
+		return false
+	}
 }
 
 // act is what an event does, whatever it is called, and whenever it was written.

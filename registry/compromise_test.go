@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,51 @@ func TestAStolenKeysBackdatedApprovalsAreVoid(t *testing.T) {
 	refusal(t, err, attest.Forbidden, "is declared compromised")
 }
 
+// A suspension that was lifted since is not what a later one says again.
+func TestASuspensionIsMadeAgainAfterTheOneThatBecomesVoid(t *testing.T) {
+	r := rt.New(t)
+	withSecondKey(t, r)
+	submit := func(c attest.Claims, by string) int64 {
+		t.Helper()
+		receipt, err := r.Submit(t.Context(), r.Sign(c, rt.SignerNamed(by)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return receipt.Index
+	}
+	sub := attest.ApprovalSubject(rt.Halcyon, rt.IN)
+	submit(rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US"), "in-2")
+	submit(rt.Event("SUS-1", rt.IN, sub, "TEA-IN", attest.Suspend, rt.Start.Add(time.Hour)), "in-2")
+	lift := rt.Event("LIFT-1", rt.IN, sub, "TEA-IN", attest.Lift, rt.Start.Add(2*time.Hour))
+	lift.Ends = []attest.Suspension{attest.BySuspension}
+	submit(lift, "in-2")
+	since := submit(rt.Event("SUS-2", rt.IN, sub, "TEA-IN", attest.Suspend, rt.Start.Add(time.Hour)), "in-1")
+	_, err := r.Submit(t.Context(), r.Sign(stolen(t, r, since)))
+	refusal(t, err, attest.Conflict, "would void the suspend SUS-2")
+	submit(rt.Event("SUS-3", rt.IN, sub, "TEA-IN", attest.Suspend, rt.Start.Add(time.Hour)), "in-2")
+	r.MustSubmit(stolen(t, r, since))
+}
+
+// A key that has frozen itself is declared compromised: its freeze goes on.
+func TestAFreezeDoesNotBecomeVoid(t *testing.T) {
+	r := rt.New(t)
+	withSecondKey(t, r)
+	kid := rt.SignerNamed("in-1").Key().ID()
+	since := r.MustSubmit(rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US")).Index
+	r.MustSubmit(&attest.Freeze{Common: attest.Common{Iss: rt.IN, Sub: attest.RootSubject, JTI: "FRZ-1"}, Kid: kid})
+	f, err := r.Foresee(t.Context(), stolen(t, r, since), nil, r.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Voided) != 1 || f.Voided[0].JTI != "TEA-IN" {
+		t.Errorf("voided: %+v", f.Voided)
+	}
+	r.MustSubmit(stolen(t, r, since))
+	if !r.Root().Frozen(kid) {
+		t.Error("the key is not frozen any more")
+	}
+}
+
 func TestAThiefsRevocationIsDeclaredFalse(t *testing.T) {
 	r := rt.New(t)
 	withSecondKey(t, r)
@@ -169,7 +215,13 @@ func TestAThiefsRevocationIsDeclaredFalse(t *testing.T) {
 func TestWhatGrantsMayBeVoidedAtOnce(t *testing.T) {
 	r := rt.New(t)
 	since := r.MustSubmit(rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US")).Index
-	// Two keys have signed it, and one is enough.
+	f, err := r.Foresee(t.Context(), stolen(t, r, since), nil, r.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Voided) != 1 || f.Voided[0].JTI != "TEA-IN" || !f.Voided[0].Settled() {
+		t.Errorf("voided: %+v", f.Voided)
+	}
 	r.MustSubmit(stolen(t, r, since))
 }
 
@@ -200,13 +252,26 @@ func TestARegisterTakesNothingThatAFrozenKeyHasSigned(t *testing.T) {
 		t.Errorf("the approval from before is at %d, want %d", again.Index, before.Index)
 	}
 	// Evidence of before and after shows the freeze, and is good.
-	for _, statement := range []string{"TEA-IN", "TEA-IN-3"} {
-		req := &policy.Request{
-			EffectiveAt: policy.InstantOf(rt.Start), Authority: rt.IN, Programme: "GAICT", Act: "export",
-			Transferee: rt.Halcyon, DestinationSite: "NPT-1", Reference: statement,
+	for statement, entity := range map[string]string{"TEA-IN": rt.Halcyon, "TEA-IN-3": rt.Corvus} {
+		evidence, err := r.EvidenceOf(ctx, []string{attest.ApprovalSubject(entity, rt.IN)})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, _, err := r.Decide(ctx, req, req.TimesNow(r.Clock.Now())); err != nil {
-			t.Errorf("evidence with a freeze: %v", err)
+		opened, err := verify.Open(evidence, r.Trust, r.Clock.Now())
+		if err != nil {
+			t.Fatalf("evidence with a freeze: %v", err)
+		}
+		for subject, want := range map[string]string{attest.RootSubject: "FRZ-1", attest.ApprovalSubject(entity, rt.IN): statement} {
+			history, err := opened.History(subject, time.Time{}, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(history, func(h policy.Recorded) bool { return h.Statement.Claims().Head().JTI == want && !h.Void }) {
+				t.Errorf("%s does not show %s", subject, want)
+			}
+		}
+		if !opened.TrustRoot().Frozen(freeze.Kid) {
+			t.Error("the trust root at the end of the evidence does not have the key frozen")
 		}
 	}
 	thaw := successor(t, r)

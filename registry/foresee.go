@@ -20,7 +20,12 @@ type Foresight struct {
 	// Changed are those of the requests asked about whose decision would be
 	// another.
 	Changed []ForeseenDecision `json:"changed"`
+	// More says that it would void more than are told.
+	More bool `json:"more,omitzero"`
 }
+
+// maxForeseen is how many voided statements are told.
+const maxForeseen = 10_000
 
 // A VoidedStatement is a [Voided] one, for people.
 type VoidedStatement struct {
@@ -51,21 +56,30 @@ type ForeseenDecision struct {
 
 // Foresee tells what a next version of the trust root, which nobody need have
 // signed, would do at the newest checkpoint: which statements it would void, and
-// how it would change the decisions of requests at a time. It returns
-// [attest.Problems] where the root is none that could follow.
+// how it would change the decisions of requests at a time. It returns a
+// *[attest.Refusal] where the root is none that could follow, and ErrOverloaded
+// where another one is looked at: for a key that is newly distrusted, all of the
+// log is read.
 func (r *Reader) Foresee(ctx context.Context, next *attest.Root, requests []*policy.Request, now time.Time) (*Foresight, error) {
 	s := r.shown()
 	root := s.root()
 	if root == nil {
 		return nil, ErrNoRoot
 	}
-	if want := root.Root().Version + 1; next.Version != want {
-		return nil, conflict("/version", "is %d; the next version is %d", next.Version, want)
+	if err := root.Precedes(next); err != nil {
+		return nil, err
 	}
+	if !r.foreseeing.TryLock() {
+		return nil, ErrOverloaded
+	}
+	defer r.foreseeing.Unlock()
 	out := &Foresight{Voided: []VoidedStatement{}, Changed: []ForeseenDecision{}}
 	for v, err := range voided(shownView{ctx, r, s}, next) {
 		if err != nil {
 			return nil, fmt.Errorf("foresee: %w", err)
+		}
+		if out.More = len(out.Voided) == maxForeseen; out.More {
+			break
 		}
 		h := v.Statement.Claims().Head()
 		out.Voided = append(out.Voided, VoidedStatement{

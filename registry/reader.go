@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,8 @@ type Reader struct {
 	screening []*screening.List
 	now       func() time.Time
 	opened    openedCache
+	// foreseeing is held by whoever reads all of the log to foresee.
+	foreseeing sync.Mutex
 	// accounts are the writer's.
 	accounts accounts
 	// cosigners are verifier keys whose cosignatures count beside those that

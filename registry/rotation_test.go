@@ -240,6 +240,43 @@ func mustOpenRoot(t *testing.T, statement []byte, previous *attest.TrustRoot) *a
 	return st
 }
 
+// An authority that joins speaks from its version on, and one that leaves no more.
+func TestAuthoritiesJoinAndLeave(t *testing.T) {
+	r := rt.New(t)
+	const au = "auth-au"
+	register := func(jti string) error {
+		_, err := r.Submit(t.Context(), r.Sign(rt.Registration(jti, au, rt.Corvus, "AU"), rt.SignerNamed("au-1")))
+		return err
+	}
+	wantRefusal(t, register("REG-0"), attest.Forbidden, "/iss")
+	joins := successor(t, r)
+	joins.Authorities = append(joins.Authorities, attest.Authority{
+		ID: au, Name: "Export authority of AU (fictional)", Countries: []string{"AU"},
+		Officers: []attest.Officer{rt.SignerNamed("au-1").Officer()}, Thresholds: attest.Thresholds{Granting: 1, Revoking: 1},
+	})
+	r.MustSubmit(joins)
+	if err := register("REG-1"); err != nil {
+		t.Fatal(err)
+	}
+	leaves := successor(t, r)
+	leaves.Authorities = slices.DeleteFunc(leaves.Authorities, func(a attest.Authority) bool { return a.ID == au })
+	r.MustSubmit(leaves)
+	wantRefusal(t, register("REG-2"), attest.Forbidden, "/iss")
+	// What it has said stands.
+	evidence, err := r.EvidenceOf(t.Context(), []string{attest.EntitySubject(rt.Corvus)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := verify.Open(evidence, r.Trust, r.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := opened.History(attest.EntitySubject(rt.Corvus), time.Time{}, r.Clock.Now())
+	if err != nil || len(history) != 1 || history[0].Void {
+		t.Errorf("history: %+v, %v", history, err)
+	}
+}
+
 // One of two listed keys is lost: the other signs on, and a root leaves the lost
 // one out.
 func TestALostLogKeyIsLeftOut(t *testing.T) {

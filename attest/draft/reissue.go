@@ -18,19 +18,21 @@ func Successor(root *attest.TrustRoot) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return Root(next), nil
+	return Root(next, fmt.Sprintf("It says what version %d does", next.Version-1)), nil
 }
 
 // Root returns a draft that says what a trust root says, but for its iat, which
-// is the time of signing.
-func Root(r *attest.Root) string {
+// is the time of signing. says are the words of a remark that tell the reader
+// what it comes to.
+func Root(r *attest.Root, says string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `# The trust root of %s, version %d. It says what version %d does; change what is to be
-# another. Then: safeconduct root diff shows what you have changed; safeconduct
-# root sign signs it, and what it writes goes from officer to officer: each signs that
-# file. The threshold of version %d and that of this one have to sign.
+	fmt.Fprintf(&b, `# The trust root of %s, version %d.
+# %s;
+# change what is to be another. Then: safeconduct root diff shows what you have changed;
+# safeconduct root sign signs it, and what it writes goes from officer to officer: each signs
+# that file. The threshold of version %d and that of this one have to sign.
 kind: root
-`, r.Aud, r.Version, r.Version-1, r.Version-1)
+`, r.Aud, r.Version, says, r.Version-1)
 	object(&b, "", skip(r, "iat", "iss", "sub", "jti"))
 	return b.String()
 }
@@ -74,7 +76,7 @@ func Reissue(c attest.Claims, now time.Time) (string, error) {
 		return "", fmt.Errorf("reissue %s: %w", before, err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s of %s again, for another key to sign: read it as if it were new.\nkind: %s\n", before, h.Iss, d.Kind())
+	fmt.Fprintf(&b, "# %s of %s again, for another key to sign: read it as if it were new.\n# Where its jti is taken, choose another.\nkind: %s\n", before, h.Iss, d.Kind())
 	object(&b, "", skip(d, "iat"))
 	return b.String(), nil
 }

@@ -66,7 +66,7 @@ func (w *writer) authority(a attest.Authority) {
 		w.text("/name", "Name", a.Name)
 		w.ids("/countries", "Registers the entities of", a.Countries, "no country")
 		w.say("/thresholds/granting", "To grant, and to lift: %d of %d officers sign", a.Thresholds.Granting, len(a.Officers))
-		w.say("/thresholds/revoking", "To suspend, revoke or withdraw: %d of %d officers sign", a.Thresholds.Revoking, len(a.Officers))
+		w.say("/thresholds/revoking", "To take away, freeze or report a change of control: %d of %d officers sign", a.Thresholds.Revoking, len(a.Officers))
 		each(w, "/officers", "Officers", a.Officers, "none", w.officer)
 		w.in("/jurisdiction", func() {
 			w.depth--

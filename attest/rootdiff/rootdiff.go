@@ -1,12 +1,15 @@
 // Package rootdiff says in words what a new version of a trust root changes, for
 // the officers who are to sign it.
 //
+//	if err := old.Precedes(next); err != nil {
+//		// next cannot follow old, whatever it says.
+//	}
 //	for _, c := range rootdiff.Of(old, next) {
 //		fmt.Println(c.Weight, c.Text)
 //	}
 //
-// Everything that the two versions say is compared: what is not named is the
-// same. Functions are pure and may be used concurrently.
+// Everything that the two versions say of who may sign what is compared: what is
+// not named is the same. Functions are pure and may be used concurrently.
 package rootdiff
 
 import (
@@ -32,27 +35,25 @@ const (
 	Widens
 )
 
+// MarshalText writes the weight as String does.
+func (w Weight) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
 // String returns plain, narrows or widens.
 func (w Weight) String() string { return [...]string{"plain", "narrows", "widens"}[w] }
 
 // A Change is one thing that the new version says otherwise.
 type Change struct {
-	Weight Weight
+	Weight Weight `json:"weight"`
 	// Text is a sentence for people. Names in it come from the roots: print it
 	// with control characters taken out.
-	Text string
+	Text string `json:"text"`
 }
 
-// Of lists what next changes, in the order of the document. A version that may
-// not follow old at all is compared all the same.
-func Of(old, next *attest.Root) []Change {
-	d := new(differ)
-	if old.Aud != next.Aud {
-		d.add(Widens, "It is for another register: %s, not %s.", next.Aud, old.Aud)
-	}
-	if next.Version != old.Version+1 {
-		d.add(Widens, "It is version %d, which does not follow version %d.", next.Version, old.Version)
-	}
+// Of lists what next changes of the version in force, in the order of the
+// document. Whether it may follow that is for [attest.TrustRoot.Precedes].
+func Of(inForce *attest.TrustRoot, next *attest.Root) []Change {
+	d := &differ{before: inForce, after: inForce.After(next)}
+	old := inForce.Root()
 	d.threshold("root officers who sign a trust root", "", old.Threshold, next.Threshold)
 	d.officers("", old.Officers, next.Officers)
 	d.set("Checkpoints may be signed by the log key", "", old.LogKeys, next.LogKeys)
@@ -73,7 +74,11 @@ func Of(old, next *attest.Root) []Change {
 	return d.changes
 }
 
-type differ struct{ changes []Change }
+type differ struct {
+	changes []Change
+	before  *attest.TrustRoot
+	after   attest.Distrust
+}
 
 func (d *differ) add(w Weight, format string, args ...any) {
 	d.changes = append(d.changes, Change{w, fmt.Sprintf(format, args...)})
@@ -104,18 +109,19 @@ func (d *differ) threshold(what, authority string, old, next int64) {
 	}
 }
 
+func kids(o attest.Officer) (out []string) {
+	for _, j := range o.Keys {
+		if k, err := j.Key(); err == nil {
+			out = append(out, k.ID())
+		}
+	}
+	return out
+}
+
 func (d *differ) officers(authority string, old, next []attest.Officer) {
 	who := "officer"
 	if authority == "" {
 		who = "root officer"
-	}
-	keys := func(o attest.Officer) (kids []string) {
-		for _, j := range o.Keys {
-			if k, err := j.Key(); err == nil {
-				kids = append(kids, k.ID())
-			}
-		}
-		return kids
 	}
 	byID := func(os []attest.Officer, id string) (attest.Officer, bool) {
 		i := slices.IndexFunc(os, func(o attest.Officer) bool { return o.ID == id })
@@ -132,16 +138,16 @@ func (d *differ) officers(authority string, old, next []attest.Officer) {
 	for _, o := range next {
 		was, had := byID(old, o.ID)
 		if !had {
-			d.add(Widens, "The %s %s%s comes, with the key %s.", who, o.ID, of(authority), strings.Join(keys(o), ", "))
+			d.add(Widens, "The %s %s%s comes, with the key %s.", who, o.ID, of(authority), strings.Join(kids(o), ", "))
 			continue
 		}
-		for _, kid := range keys(was) {
-			if !slices.Contains(keys(o), kid) {
+		for _, kid := range kids(was) {
+			if !slices.Contains(kids(o), kid) {
 				d.add(Narrows, "The %s %s%s no longer signs with the key %s.", who, o.ID, of(authority), kid)
 			}
 		}
-		for _, kid := range keys(o) {
-			if !slices.Contains(keys(was), kid) {
+		for _, kid := range kids(o) {
+			if !slices.Contains(kids(was), kid) {
 				d.add(Widens, "The %s %s%s may sign with the key %s.", who, o.ID, of(authority), kid)
 			}
 		}
@@ -191,6 +197,13 @@ func (d *differ) joins(a *attest.Authority) {
 		}
 	}
 	d.keys(new(attest.Authority), a)
+	for _, o := range a.Officers {
+		for _, kid := range kids(o) {
+			if since, compromised := d.before.CompromisedSince(kid); compromised {
+				d.add(Plain, "The key %s of officer %s was declared compromised since log index %d before %s left, and stays so.", kid, o.ID, since, a.ID)
+			}
+		}
+	}
 }
 
 func (d *differ) authority(old, next *attest.Authority) {
@@ -205,6 +218,16 @@ func (d *differ) authority(old, next *attest.Authority) {
 		d.bound(next.ID, b)
 	}
 	d.keys(old, next)
+	// What was declared before it left and came back stands in neither document.
+	for _, o := range next.Officers {
+		for _, kid := range kids(o) {
+			since, was := d.before.CompromisedSince(kid)
+			_, still := d.after.CompromisedSince(kid)
+			if listed := slices.ContainsFunc(old.Compromised, func(c attest.Compromised) bool { return c.Kid == kid }); was && !still && !listed {
+				d.add(Widens, "The key %s%s is trusted again: what it signed since log index %d is no longer void.", kid, of(next.ID), since)
+			}
+		}
+	}
 }
 
 // A bound is one of a jurisdiction; nil is no limit.

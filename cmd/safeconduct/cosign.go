@@ -67,14 +67,14 @@ func (s *signing) add(c *cobra.Command, all []*countersigning, only attest.Kind)
 		return err
 	}
 	for i, one := range all {
-		if err := s.sign(c, one, root, signers); err != nil {
+		if err := s.sign(c.Context(), one, signers); err != nil {
 			if i > 0 {
 				err = failed(fmt.Sprintf("%d of the %d files are signed, up to %s; sign the rest again", i, len(all), all[i-1].out), err)
 			}
 			return err
 		}
 	}
-	return nil
+	return s.answer(c, all, root)
 }
 
 // read reads a statement, and refuses it where nobody may sign on.
@@ -83,7 +83,7 @@ func (one *countersigning) read(root *attest.TrustRoot, only attest.Kind) (err e
 		return err
 	}
 	if k := one.u.ClaimsUnsafe().Kind(); only != "" && k != only {
-		return fmt.Errorf("it is a %s, not a %s; safeconduct sign signs other statements", k, only)
+		return fmt.Errorf("it is of kind %s, not %s; safeconduct sign signs other statements", k, only)
 	}
 	one.signing = one.u.Signing(root)
 	return mayGoOn(one.signing, root)
@@ -110,8 +110,8 @@ func (one *countersigning) show(p *printer, root *attest.TrustRoot, signers []at
 	return p.err
 }
 
-func (s *signing) sign(c *cobra.Command, one *countersigning, root *attest.TrustRoot, signers []attest.Signer) error {
-	st, err := one.u.Sign(c.Context(), signers...)
+func (s *signing) sign(ctx context.Context, one *countersigning, signers []attest.Signer) error {
+	st, err := one.u.Sign(ctx, signers...)
 	if err != nil {
 		return failed(nothing, fmt.Errorf("sign %s: %w", one.file, err))
 	}
@@ -123,7 +123,8 @@ func (s *signing) sign(c *cobra.Command, one *countersigning, root *attest.Trust
 	if err != nil {
 		return failed("", err)
 	}
-	return s.added(c, st, root, one.out, one.added)
+	one.u, err = attest.Parse(st)
+	return err
 }
 
 // mayGoOn refuses to sign beside a signature that the trust root refuses, and
@@ -230,35 +231,58 @@ func replace(file string, was, st []byte) error {
 	return writeFile(file, st)
 }
 
-// added answers what was done, and what is still missing.
-func (s *signing) added(c *cobra.Command, st []byte, root *attest.TrustRoot, out string, added []attest.Signature) error {
-	u, err := attest.Parse(st)
-	if err != nil {
-		return failed("", err)
-	}
-	claims, signing := u.ClaimsUnsafe(), u.Signing(root)
+// An added is what was done with a statement, and what is still missing.
+type added struct {
+	Kind       attest.Kind `json:"kind"`
+	Iss        string      `json:"iss"`
+	Sub        string      `json:"sub"`
+	JTI        string      `json:"jti"`
+	Aud        string      `json:"aud"`
+	SignedBy   []string    `json:"signed_by"`
+	Signatures int         `json:"signatures"`
+	Out        string      `json:"out"`
+	// Missing is there where it is known who has to sign.
+	Missing *int `json:"missing,omitzero"`
+
+	still string
+	notes []string
+}
+
+func (one *countersigning) answer(root *attest.TrustRoot) *added {
+	claims, signing := one.u.ClaimsUnsafe(), one.u.Signing(root)
 	h := claims.Head()
-	kids := make([]string, len(added))
-	for i, a := range added {
-		kids[i] = a.Kid
-	}
-	answer := map[string]any{
-		"kind": claims.Kind(), "iss": h.Iss, "sub": h.Sub, "jti": h.JTI, "aud": h.Aud, "signed_by": kids, "signatures": len(u.Signers()), "out": out,
-	}
-	still := ""
-	if known(claims, root) {
-		answer["missing"] = signing.Missing()
-		still = missing(signing)
-	}
-	return printAnswer(c, s.json, answer, func(p *printer) {
-		p.pairs("signed", fmt.Sprintf("%s %s of %s", claims.Kind(), h.JTI, h.Iss), "by key", strings.Join(kids, ", "),
-			"signatures", fmt.Sprint(len(u.Signers())), "file", out)
-		if still != "" {
-			p.line("%s", still)
+	a := &added{Kind: claims.Kind(), Iss: h.Iss, Sub: h.Sub, JTI: h.JTI, Aud: h.Aud, Signatures: len(one.u.Signers()), Out: one.out}
+	for _, sig := range one.added {
+		a.SignedBy = append(a.SignedBy, sig.Kid)
+		if n := keysOf(signing, sig); sig.Officer != "" && n > 1 {
+			a.notes = append(a.notes, fmt.Sprintf("note: %s has signed with %d keys, and counts once", sig.Officer, n))
 		}
-		for _, sig := range added {
-			if n := keysOf(signing, sig); sig.Officer != "" && n > 1 {
-				p.line("note: %s has signed with %d keys, and counts once", sig.Officer, n)
+	}
+	if known(claims, root) {
+		n := signing.Missing()
+		a.Missing, a.still = &n, missing(signing)
+	}
+	return a
+}
+
+// answer says what was done: of one file an object, of several an array.
+func (s *signing) answer(c *cobra.Command, all []*countersigning, root *attest.TrustRoot) error {
+	var out []*added
+	for _, one := range all {
+		out = append(out, one.answer(root))
+	}
+	var doc any = out
+	if len(out) == 1 {
+		doc = out[0]
+	}
+	return printAnswer(c, s.json, doc, func(p *printer) {
+		for _, a := range out {
+			p.pairs("signed", fmt.Sprintf("%s %s of %s", a.Kind, a.JTI, a.Iss), "by key", strings.Join(a.SignedBy, ", "),
+				"signatures", fmt.Sprint(a.Signatures), "file", a.Out)
+			for _, line := range slices.Concat([]string{a.still}, a.notes) {
+				if line != "" {
+					p.line("%s", line)
+				}
 			}
 		}
 	})

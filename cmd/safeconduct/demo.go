@@ -212,7 +212,7 @@ func (d *demo) start(ctx context.Context, in initial) error {
 	if err := makeRegisterKeys(in.dir, in.origin); err != nil {
 		return err
 	}
-	text, err := in.draft()
+	text, err := in.draft(ctx)
 	if err != nil {
 		return err
 	}

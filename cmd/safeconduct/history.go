@@ -138,6 +138,10 @@ type history struct {
 	Subjects   []string       `json:"subjects"`
 	NotShown   []string       `json:"not_shown,omitempty"`
 	Statements []trail.Record `json:"statements"`
+
+	// names are the issuers and jtis of all statements that are proven, be they
+	// logged after what is shown.
+	names map[[2]string]bool
 }
 
 // evidenceOf gives the checked evidence of subjects, or of what it has.
@@ -251,8 +255,7 @@ func (h *historian) online(ctx context.Context, s *source) (*history, []byte, er
 // named makes sure that a statement which was asked for by its name is there: in
 // which history it stands was the register's word.
 func (h *historian) named(a *history) error {
-	is := func(r trail.Record) bool { return r.Issuer == h.what.iss && r.JTI == h.what.jti }
-	if h.what.jti == "" || !h.known.IsZero() || slices.ContainsFunc(a.Statements, is) {
+	if h.what.jti == "" || a.names[[2]string{h.what.iss, h.what.jti}] {
 		return nil
 	}
 	return fmt.Errorf("the register says that %s of %s stands in the history of %s, where it does not", h.what.jti, h.what.iss, strings.Join(a.Subjects, ", "))
@@ -324,7 +327,7 @@ func (h *historian) read(e *verify.Opened, subject string, more bool) (*history,
 	report := e.Report()
 	a := &history{
 		About: trail.About{Register: report.Origin, Size: report.Size, Warnings: report.Warnings},
-		Asked: h.what.text, ProvenUntil: policy.InstantOf(report.ProvenUntil), Statements: []trail.Record{},
+		Asked: h.what.text, ProvenUntil: policy.InstantOf(report.ProvenUntil), Statements: []trail.Record{}, names: make(map[[2]string]bool),
 	}
 	if !h.at.IsZero() {
 		a.At = policy.InstantOf(h.at)
@@ -353,6 +356,14 @@ func (a *history) add(e *verify.Opened, subject string, known, at time.Time) err
 	list, err := e.History(subject, known, at)
 	if err != nil {
 		return err
+	}
+	all, err := e.History(subject, time.Time{}, time.Time{})
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		h := r.Statement.Claims().Head()
+		a.names[[2]string{h.Iss, h.JTI}] = true
 	}
 	a.Subjects = append(a.Subjects, subject)
 	for _, r := range list {

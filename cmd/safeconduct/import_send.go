@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/issuing"
@@ -52,7 +49,7 @@ func (im *importing) sign(ctx context.Context, all []*made) error {
 		}
 		im.bar.show(int64(i+1), int64(len(all)))
 	}
-	if err := im.openAll(ctx, all); err != nil {
+	if err := im.openAll(all); err != nil {
 		return err
 	}
 	im.answer.Signed, im.answer.Kept = len(anew), len(all)-len(anew)
@@ -107,7 +104,8 @@ func (im *importing) found(s *made, signers []attest.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	said, kids, err := unsigned(data)
+	said, err := attest.Payload(u.ClaimsUnsafe())
+	kids := u.Signers()
 	if err != nil || !bytes.Equal(said, payload) || len(kids) != len(signers) {
 		return nil, err
 	}
@@ -119,46 +117,21 @@ func (im *importing) found(s *made, signers []attest.Signer) ([]byte, error) {
 	return data, nil
 }
 
-// unsigned returns the payload of a statement, and the keys that signed it.
-func unsigned(statement []byte) (payload []byte, kids []string, err error) {
-	for line := range bytes.SplitSeq(statement, []byte("\n")) {
-		parts := bytes.Split(line, []byte("."))
-		header, err := base64.RawURLEncoding.DecodeString(string(parts[0]))
-		if err != nil {
-			return nil, nil, err
-		}
-		var h struct {
-			Kid string `json:"kid"`
-		}
-		if err := json.Unmarshal(header, &h); err != nil {
-			return nil, nil, err
-		}
-		if payload, err = base64.RawURLEncoding.DecodeString(string(parts[1])); err != nil {
-			return nil, nil, err
-		}
-		kids = append(kids, h.Kid)
-	}
-	return payload, kids, nil
-}
-
 // openAll opens all statements by the register's trust root, before the first
 // is sent: what it would refuse for its signers or its jurisdiction keeps all
 // back.
-func (im *importing) openAll(ctx context.Context, all []*made) error {
+func (im *importing) openAll(all []*made) error {
 	if im.cl == nil || len(all) == 0 {
 		return nil
 	}
-	data, err := im.cl.TrustRoot(ctx)
+	known := trusted{url: im.url, trust: im.trustFile}
+	root, _, err := known.load(im.c)
 	if err != nil {
-		return failed(reachHint(err), fmt.Errorf("import: %w", err))
-	}
-	root, err := attest.OpenRoot(data, nil)
-	if err != nil {
-		return failed("", fmt.Errorf("import: the register's trust root: %w", err))
+		return err
 	}
 	var bad []issuing.Mistake
 	for _, s := range all {
-		if _, err := attest.Open(s.signed, root.TrustRoot()); err != nil {
+		if _, err := attest.Open(s.signed, root); err != nil {
 			p, ok := errors.AsType[attest.Problems](err)
 			if !ok {
 				return failed("nothing was imported", fmt.Errorf("import %s: %s: %w", im.file, s.change.Key, err))

@@ -54,16 +54,20 @@ func logSigners(dir string) ([]note.Signer, error) {
 	return signers, nil
 }
 
-// makeLogKey makes a key that signs checkpoints.
+// makeLogKey makes a key that signs checkpoints. The verifier key is written
+// first: a private key never stands beside another's.
 func makeLogKey(dir, origin, keyFile, vkeyFile string) error {
 	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
 	if err != nil {
 		return fmt.Errorf("make the log key: %w", err)
 	}
-	if err := durable.Create(filepath.Join(dir, keyFile), []byte(skey+"\n"), 0o600); err != nil {
+	if err := durable.Create(filepath.Join(dir, vkeyFile), []byte(vkey+"\n"), 0o644); err != nil {
 		return err
 	}
-	return durable.Create(filepath.Join(dir, vkeyFile), []byte(vkey+"\n"), 0o644)
+	if err := durable.Create(filepath.Join(dir, keyFile), []byte(skey+"\n"), 0o600); err != nil {
+		return errors.Join(err, os.Remove(filepath.Join(dir, vkeyFile)))
+	}
+	return nil
 }
 
 func rootLogKeyCommand() *cobra.Command {
@@ -88,9 +92,10 @@ func rootLogKeyCommand() *cobra.Command {
 			}
 			for n := 2; ; n++ {
 				key, vkey := fmt.Sprintf("log-%d.key", n), fmt.Sprintf("log-%d.vkey", n)
-				if err := makeLogKey(dir, held[0].Name(), key, vkey); errors.Is(err, os.ErrExist) {
+				if isThere(filepath.Join(dir, key)) || isThere(filepath.Join(dir, vkey)) {
 					continue
-				} else if err != nil {
+				}
+				if err := makeLogKey(dir, held[0].Name(), key, vkey); err != nil {
 					return failed("", fmt.Errorf("root log-key: %w", err))
 				}
 				key, vkey = filepath.Join(dir, key), filepath.Join(dir, vkey)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/identifier"
 	"github.com/safeconduct/safeconduct/attest/isocode"
+	"github.com/safeconduct/safeconduct/attest/signer"
+	"github.com/safeconduct/safeconduct/attest/signer/keyref"
 	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -51,7 +54,7 @@ func rootInitCommand() *cobra.Command {
 		Short: "Make the register's own keys and a draft of its trust root",
 		Long: "Makes in DIR the key that signs checkpoints and the operator's own cosigner, and\n" +
 			"writes DIR/root.yaml, a draft for the root officers to complete and sign.\n" +
-			"Every officer counts once; --officer, --authority and --authority-officer may be repeated.",
+			"Every officer counts once; --officer, --authority and --authority-officer may be repeated.\n\n" + references,
 		Example: "  safeconduct root init --dir register --origin example.org/register --officer alice=alice.key.pub.jwk \\\n" +
 			"    --authority us-bis=US --authority-officer us-bis/bob=bob.key.pub.jwk",
 		Args: exactly(),
@@ -59,9 +62,9 @@ func rootInitCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&in.dir, "dir", "", "directory of the register")
 	c.Flags().StringVar(&in.origin, "origin", "", "name of the register, a URL without scheme")
-	c.Flags().StringArrayVar(&in.officers, "officer", nil, "root officer: NAME=FILE.pub.jwk")
+	c.Flags().StringArrayVar(&in.officers, "officer", nil, "root officer: NAME=FILE.pub.jwk, or NAME= and the reference of a key")
 	c.Flags().StringArrayVar(&in.authorities, "authority", nil, "authority: ID=COUNTRY or ID=COUNTRY,NAME")
-	c.Flags().StringArrayVar(&in.keys, "authority-officer", nil, "officer of an authority: ID/NAME=FILE.pub.jwk")
+	c.Flags().StringArrayVar(&in.keys, "authority-officer", nil, "officer of an authority: ID/NAME=FILE.pub.jwk, or a reference")
 	jsonFlag(c, &in.json)
 	return c
 }
@@ -73,7 +76,7 @@ func (in *initial) run(c *cobra.Command) error {
 	if err := attest.Origin(in.origin); err != nil {
 		return usage(c, fmt.Errorf("root init: --origin: %w", err))
 	}
-	text, err := in.draft()
+	text, err := in.draft(c.Context())
 	if err != nil {
 		return usage(c, fmt.Errorf("root init: %w", err))
 	}
@@ -131,7 +134,7 @@ func makeRegisterKeys(dir, origin string) error {
 }
 
 // draft writes root.yaml.
-func (in *initial) draft() (string, error) {
+func (in *initial) draft(ctx context.Context) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# The trust root of %s: who may sign what.
 # Complete it, then: safeconduct root sign %s --key ROOT-OFFICER.key
@@ -145,7 +148,7 @@ threshold: %d
 officers:
 `, in.origin, filepath.Join(in.dir, "root.yaml"), in.origin, len(in.officers))
 	for _, o := range in.officers {
-		if err := in.officer(&b, "  ", o); err != nil {
+		if err := in.officer(ctx, &b, "  ", o); err != nil {
 			return "", fmt.Errorf("--officer: %w", err)
 		}
 	}
@@ -162,7 +165,7 @@ authorities:
 		return "", err
 	}
 	for _, a := range in.authorities {
-		if err := in.authority(&b, a); err != nil {
+		if err := in.authority(ctx, &b, a); err != nil {
 			return "", err
 		}
 	}
@@ -184,7 +187,7 @@ func (in *initial) owners() error {
 	return nil
 }
 
-func (in *initial) authority(b *strings.Builder, a string) error {
+func (in *initial) authority(ctx context.Context, b *strings.Builder, a string) error {
 	id, country, ok := strings.Cut(a, "=")
 	if !ok || id == "" || country == "" {
 		return fmt.Errorf("--authority %q: want ID=COUNTRY, such as us-bis=US", a)
@@ -218,7 +221,7 @@ func (in *initial) authority(b *strings.Builder, a string) error {
 			continue
 		}
 		found = true
-		if err := in.officer(b, "      ", rest); err != nil {
+		if err := in.officer(ctx, b, "      ", rest); err != nil {
 			return fmt.Errorf("--authority-officer: %w", err)
 		}
 	}
@@ -228,23 +231,40 @@ func (in *initial) authority(b *strings.Builder, a string) error {
 	return nil
 }
 
-func (in *initial) officer(b *strings.Builder, indent, o string) error {
+func (in *initial) officer(ctx context.Context, b *strings.Builder, indent, o string) error {
 	name, file, ok := strings.Cut(o, "=")
 	if !ok || name == "" || file == "" {
-		return fmt.Errorf("%q: want NAME=FILE.pub.jwk", o)
+		return fmt.Errorf("%q: want NAME=FILE.pub.jwk, or NAME= and the reference of a key", o)
 	}
 	if err := identifier.JTI(name); err != nil {
 		return fmt.Errorf("the officer's name: %w", err)
 	}
-	data, err := readFile(file)
+	data, err := publicKey(ctx, file)
 	if err != nil {
 		return err
 	}
-	if _, err := attest.ParseKey(data); err != nil {
-		return fmt.Errorf("%s is no public key (keygen writes one beside the private key): %w", file, err)
-	}
 	fmt.Fprintf(b, "%s- id: %s\n%s  keys:\n%s    - %s\n", indent, name, indent, indent, strings.TrimSpace(string(data)))
 	return nil
+}
+
+// publicKey reads the JWK of a file, or asks whoever keeps the key that a
+// reference names.
+func publicKey(ctx context.Context, ref string) ([]byte, error) {
+	if keyref.IsFile(ref) {
+		data, err := readFile(ref)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := attest.ParseKey(data); err != nil {
+			return nil, fmt.Errorf("%s is no public key (keygen writes one beside the private key): %w", ref, err)
+		}
+		return data, nil
+	}
+	key, err := keyref.Load(ctx, ref, password)
+	if err != nil {
+		return nil, err
+	}
+	return signer.PublicJWK(key.Key())
 }
 
 func rootSignCommand() *cobra.Command {

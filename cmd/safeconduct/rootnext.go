@@ -99,7 +99,7 @@ func rootRevokeKeyCommand() *cobra.Command {
 			if err := compromise(next, attest.Compromised{Kid: args[0], Since: since, False: falsely}); err != nil {
 				return failed("", fmt.Errorf("root revoke-key: %w", err))
 			}
-			return writeDraft(c, out, draft.Root(next))
+			return writeDraft(c, out, draft.Root(next, fmt.Sprintf("It declares the key %s compromised since log index %d, and says else what version %d does", args[0], since, next.Version-1)))
 		},
 	}
 	t.flags(c)
@@ -121,7 +121,16 @@ func compromise(next *attest.Root, what attest.Compromised) error {
 		a := &next.Authorities[i]
 		same := func(c attest.Compromised) bool { return c.Kid == what.Kid }
 		if j := slices.IndexFunc(a.Compromised, same); j >= 0 {
-			a.Compromised[j] = what
+			old := &a.Compromised[j]
+			if what.Since > old.Since {
+				return fmt.Errorf("%s is declared compromised since log index %d already; to trust it for longer is for a draft by hand (root propose)", what.Kid, old.Since)
+			}
+			old.Since = what.Since
+			for _, jti := range what.False {
+				if !slices.Contains(old.False, jti) {
+					old.False = append(old.False, jti)
+				}
+			}
 			return nil
 		}
 		if has(a.Officers) {
@@ -151,7 +160,13 @@ func rootDiffCommand() *cobra.Command {
 			if err != nil {
 				return failed("", fmt.Errorf("root diff: %w", err))
 			}
-			d := rootChanges{Changes: rootdiff.Worst(rootdiff.Of(old.TrustRoot().Root(), next)), next: next, u: u, old: old.TrustRoot()}
+			if err := old.TrustRoot().Precedes(next); err != nil {
+				return failed("a version follows the one that it names; safeconduct root propose drafts one from the version in force", fmt.Errorf("root diff: %s cannot follow %s: %w", args[1], args[0], err))
+			}
+			d := rootChanges{
+				Version: next.Version, Register: next.Aud, Changes: rootdiff.Worst(rootdiff.Of(old.TrustRoot(), next)),
+				Quorums: quorums(rootSigning(u, old.TrustRoot(), next)), drafted: u == nil,
+			}
 			if err := printAnswer(c, asJSON, d, d.print); err != nil {
 				return err
 			}
@@ -171,14 +186,32 @@ const exitWidens = 3
 
 // rootChanges is what root diff answers.
 type rootChanges struct {
-	Changes []rootdiff.Change `json:"changes"`
-	next    *attest.Root
-	u       *attest.Unopened
-	old     *attest.TrustRoot
+	Version  int64             `json:"version"`
+	Register string            `json:"register"`
+	Changes  []rootdiff.Change `json:"changes"`
+	// Quorums are the root officers who have to sign, of both versions.
+	Quorums []quorum `json:"quorums"`
+	drafted bool
+}
+
+// rootSigning says who has to sign a version, and who has; of a draft, nobody.
+func rootSigning(u *attest.Unopened, old *attest.TrustRoot, next *attest.Root) []attest.Quorum {
+	if u != nil {
+		return u.Signing(old).Quorums
+	}
+	var out []attest.Quorum
+	for _, r := range []*attest.Root{next, old.Root()} {
+		q := attest.Quorum{Authority: "root", Version: r.Version, Needed: int(r.Threshold)}
+		for _, o := range r.Officers {
+			q.Absent = append(q.Absent, o.ID)
+		}
+		out = append(out, q)
+	}
+	return out
 }
 
 func (d *rootChanges) print(p *printer) {
-	p.line("Version %d of the trust root of %s, beside version %d:", d.next.Version, d.next.Aud, d.old.Root().Version)
+	p.line("Version %d of the trust root of %s, beside version %d:", d.Version, d.Register, d.Version-1)
 	if len(d.Changes) == 0 {
 		p.line("  It changes nothing.")
 	}
@@ -186,14 +219,12 @@ func (d *rootChanges) print(p *printer) {
 		p.line("  %-7s  %s", c.Weight.String(), c.Text)
 	}
 	p.line("")
-	if d.u == nil {
-		p.line("Nobody has signed it. It needs %d of the %d root officers of version %d, and %d of its own %d.",
-			d.old.Root().Threshold, len(d.old.Root().Officers), d.old.Root().Version, d.next.Threshold, len(d.next.Officers))
-		return
+	if d.drafted {
+		p.line("Nobody has signed it yet.")
 	}
-	for _, q := range d.u.Signing(d.old).Quorums {
+	for _, q := range d.Quorums {
 		p.line("Of version %d, %d root officers are needed: signed %s; missing %d (%s).",
-			q.Version, q.Needed, listOr(q.Signed, "nobody"), q.Missing(), listOr(q.Absent, "nobody is left"))
+			q.Version, q.Needed, listOr(q.Signed, "nobody"), q.Missing, listOr(q.Absent, "nobody is left"))
 	}
 }
 
@@ -309,7 +340,7 @@ func rootForeseeCommand() *cobra.Command {
 		Short: "What a next trust root would void and change, before anybody signs it",
 		Long: "Asks a register which statements the next version would void, which of them have to be\n" +
 			"made again first or declared false, and how it would change the decisions on standing\n" +
-			"requests.\n" +
+			"requests. The answer is the register's word.\n" +
 			"Exit status: 0 the register would take it, 1 something has to be settled first, 2 wrong\n" +
 			"usage, 4 not answered.",
 		Example: "  safeconduct root foresee root-2.yaml --registry http://127.0.0.1:8080 --requests partners/",
@@ -409,7 +440,8 @@ func reissueCommand() *cobra.Command {
 		Short: "Draft again what a next trust root would void, for another key to sign",
 		Long: "Writes into DIR a draft of each statement that the version would void and that took\n" +
 			"something away, but for those that it declares false or that have been made again; with\n" +
-			"--all of every one. Read each before signing it: the thief may have made it.",
+			"--all of every one; a draft that is there already stays. Which these are is the register's\n" +
+			"word. Read each before signing it: the thief may have made it.",
 		Example: "  safeconduct reissue root-2.yaml --registry http://127.0.0.1:8080 --out again",
 		Args:    exactly("ROOT.yaml"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -460,12 +492,20 @@ func reissue(ctx context.Context, url string, f *registry.Foresight, dir string,
 		if err != nil {
 			return files, fmt.Errorf("read the statement at index %d: %w", v.Index, err)
 		}
+		h := u.ClaimsUnsafe().Head()
+		if h.Iss != v.Issuer || h.JTI != v.JTI {
+			return files, fmt.Errorf("the register says that %s of %s is at index %d; there is %s of %s", v.JTI, v.Issuer, v.Index, h.JTI, h.Iss)
+		}
 		text, err := draft.Reissue(u.ClaimsUnsafe(), time.Now())
 		if err != nil {
 			return files, err
 		}
-		file := filepath.Join(dir, fmt.Sprintf("%s-%s.yaml", v.Issuer, v.JTI))
-		if err := writeNew(file, []byte(text), false); err != nil {
+		// Its form is checked, so that it is no path.
+		file := filepath.Join(dir, h.Iss+"-"+h.JTI+".yaml")
+		if err := writeNew(file, []byte(text), false); errors.Is(err, os.ErrExist) {
+			// An earlier run has drafted it, and somebody may have gone on with it.
+			continue
+		} else if err != nil {
 			return files, err
 		}
 		files = append(files, file)

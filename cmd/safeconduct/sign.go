@@ -96,7 +96,7 @@ func (s *signing) draft(c *cobra.Command, file string, data []byte, only attest.
 		return failed("nothing was signed; mend the draft and sign again", fmt.Errorf("sign %s:\n%w", file, err))
 	}
 	if only != "" && claims.Kind() != only {
-		return failed("safeconduct sign signs other statements", fmt.Errorf("sign %s: it is a %s, not a %s", file, claims.Kind(), only))
+		return failed("safeconduct sign signs other statements", fmt.Errorf("sign %s: it is of kind %s, not %s", file, claims.Kind(), only))
 	}
 	signers, err := loadKeys(c.Context(), s.keys)
 	if err != nil {

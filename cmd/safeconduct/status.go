@@ -115,9 +115,7 @@ func newStanding(u *attest.Unopened, root *attest.TrustRoot, from string) *stand
 		}
 		s.Signatures = append(s.Signatures, out)
 	}
-	for _, q := range s.signing.Quorums {
-		s.Quorums = append(s.Quorums, quorum{quorumName(q), q.Version, q.Needed, q.Missing(), q.Signed, q.Absent})
-	}
+	s.Quorums = quorums(s.signing.Quorums)
 	if s.Known {
 		s.Enough = s.signing.Err == nil
 		s.Problems = s.signing.Problems
@@ -131,6 +129,13 @@ func newStanding(u *attest.Unopened, root *attest.TrustRoot, from string) *stand
 		}
 	}
 	return s
+}
+
+func quorums(of []attest.Quorum) (out []quorum) {
+	for _, q := range of {
+		out = append(out, quorum{quorumName(q), q.Version, q.Needed, q.Missing(), q.Signed, q.Absent})
+	}
+	return out
 }
 
 func quorumName(q attest.Quorum) string {

@@ -36,6 +36,8 @@ func (t *trusted) load(c *cobra.Command) (*attest.TrustRoot, string, error) {
 	switch {
 	case t.file != "" && t.url != "":
 		return nil, "", usage(c, fmt.Errorf("%s: --root and --registry: give one of them", c.Name()))
+	case t.file != "" && t.trust != "":
+		return nil, "", usage(c, fmt.Errorf("%s: --trust goes with --registry; --root is taken as it is", c.Name()))
 	case t.file != "":
 		st, err := openRoot(t.file)
 		if err != nil {

@@ -280,7 +280,11 @@ export function openRoot(st, before, strangers = false) {
   if (signers(st.lines, own) < c.threshold) forbidden('its own threshold');
   if (before && signers(st.lines, old) < before.claims.threshold) forbidden('the threshold before');
   const declared = new Map(before?.declared ?? []);
-  for (const a of c.authorities) declared.set(a.id, (a.compromised ?? []).map((x) => x.kid));
+  const stayed = new Set((before?.claims.authorities ?? []).map((a) => a.id));
+  for (const a of c.authorities) {
+    const own = (a.compromised ?? []).map((x) => x.kid);
+    declared.set(a.id, stayed.has(a.id) ? own : [...own, ...(declared.get(a.id) ?? [])]);
+  }
   const frozen = new Set(before?.frozen ?? []);
   for (const a of c.authorities) for (const kid of a.thawed ?? []) frozen.delete(kid);
   return { ...st, declared, compromised: new Set([...declared.values()].flat()), frozen };

@@ -196,6 +196,11 @@ func (c *Client) Foresee(ctx context.Context, root []byte, requests ...[]byte) (
 	if err := json.Unmarshal(body, f); err != nil {
 		return nil, fmt.Errorf("read what would change: %w", err)
 	}
+	for _, d := range f.Changed {
+		if d.Request < 0 || d.Request >= len(requests) {
+			return nil, fmt.Errorf("read what would change: the register tells of request %d; it was asked about %d", d.Request, len(requests))
+		}
+	}
 	return f, nil
 }
 

@@ -19,6 +19,9 @@ import (
 	"github.com/safeconduct/safeconduct/attest/signer/pkcs11"
 )
 
+// IsFile reports whether a reference names a file.
+func IsFile(ref string) bool { return !pkcs11.IsReference(ref) && !kms.IsReference(ref) }
+
 // Load loads the key that ref names. password is that of key files, see
 // signer.Load. An error has no PIN.
 func Load(ctx context.Context, ref string, password func(confirm bool) ([]byte, error)) (attest.Signer, error) {
