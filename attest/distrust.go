@@ -8,14 +8,9 @@ import (
 // A Distrust says which keys are declared compromised, and since which log index:
 // what was declared for an authority by the newest version of the trust root that
 // lists it, so that to remove an authority does not make its stolen keys good
-// again. Nor does it to have it back: what was declared before it left goes on
-// until a version that follows one with it says otherwise. The zero Distrust
-// trusts all.
-type Distrust struct {
-	compromised map[string][]Compromised
-	// listed are the authorities of the version.
-	listed map[string]bool
-}
+// again. A version that has it back repeats what was declared (see
+// [TrustRoot.Precedes]). The zero Distrust trusts all.
+type Distrust struct{ compromised map[string][]Compromised }
 
 // CompromisedSince returns the log index since which a key is declared compromised.
 func (d Distrust) CompromisedSince(kid string) (index int64, compromised bool) {
@@ -46,15 +41,21 @@ func (d Distrust) Distrusts(kid string, index int64) bool {
 // is in force. Nobody need have signed it: it says what would become void, and
 // opens nothing.
 func (d Distrust) After(next *Root) Distrust {
-	out := Distrust{make(map[string][]Compromised), make(map[string]bool)}
+	out := Distrust{make(map[string][]Compromised)}
 	maps.Copy(out.compromised, d.compromised)
 	for _, a := range next.Authorities {
-		out.listed[a.ID] = true
-		if d.listed[a.ID] {
-			out.compromised[a.ID] = a.Compromised
-		} else {
-			out.compromised[a.ID] = slices.Concat(a.Compromised, d.compromised[a.ID])
-		}
+		out.compromised[a.ID] = a.Compromised
 	}
 	return out
+}
+
+// forgotten is a declaration of an authority that comes back in next, and that
+// next does not repeat.
+func (d Distrust) forgotten(a *Authority) (c Compromised, ok bool) {
+	for _, c := range d.compromised[a.ID] {
+		if !slices.ContainsFunc(a.Compromised, func(now Compromised) bool { return now.Kid == c.Kid && now.Since <= c.Since }) {
+			return c, true
+		}
+	}
+	return Compromised{}, false
 }

@@ -161,10 +161,13 @@ type Jurisdiction struct {
 type Compromised struct {
 	Kid   string `json:"kid"`
 	Since int64  `json:"since,omitzero"`
-	// False are the jtis of those suspensions, revocations, withdrawals and changes of control
-	// that become void by it and that the authority declares false: that it never
-	// made them, and does not make them again by another key.
-	False []string `json:"false,omitzero"`
+	// False are the jtis of those suspensions, revocations, withdrawals, changes of
+	// control and newer versions, signed by the key, that become void by it and that
+	// the authority declares false: that it never made them, and does not make them
+	// again by another key. AllFalse declares all of them false that are not made
+	// again.
+	False    []string `json:"false,omitzero"`
+	AllFalse bool     `json:"all_false,omitzero"`
 }
 
 // Kind returns [KindRoot].
@@ -433,8 +436,10 @@ func OpenRoot(statement []byte, previous *TrustRoot) (*Statement, error) {
 }
 
 // Precedes returns nil where next is the version that may follow t: of the same
-// register, the next one, and on t's very statement. Whether enough have signed it
-// is for [OpenRoot]. It returns a *[Refusal].
+// register, the next one, and on t's very statement; of an authority that t does
+// not list it repeats which keys were declared compromised before it left, which a
+// later version may withdraw in so many words. Whether enough have signed it is for
+// [OpenRoot]. It returns a *[Refusal].
 func (t *TrustRoot) Precedes(next *Root) error {
 	if next.Aud != t.root.Aud {
 		return Refuse(Forbidden, Problems{{Pointer: "/aud", Message: fmt.Sprintf("is addressed to the register %q; this one is %q", next.Aud, t.root.Aud)}})
@@ -444,6 +449,18 @@ func (t *TrustRoot) Precedes(next *Root) error {
 	}
 	if h := t.st.LeafHash(); next.Previous != h.String() {
 		return Refuse(Conflict, Problems{{Pointer: "/previous", Message: fmt.Sprintf("is %q; the leaf hash of version %d is %q", next.Previous, t.root.Version, h.String())}})
+	}
+	for i := range next.Authorities {
+		a := &next.Authorities[i]
+		if _, stays := t.Authority(a.ID); stays {
+			continue
+		}
+		if c, ok := t.forgotten(a); ok {
+			return Refuse(Conflict, Problems{{
+				Pointer: fmt.Sprintf("/authorities/%d/compromised", i),
+				Message: fmt.Sprintf("does not repeat that key %s was declared compromised since log index %d before %s left; repeat it, and let a later version withdraw it", c.Kid, c.Since, a.ID),
+			}})
+		}
 	}
 	return nil
 }

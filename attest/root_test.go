@@ -388,4 +388,25 @@ func TestARemovedAuthoritysStolenKeyStaysCompromised(t *testing.T) {
 	if since, ok := removed.CompromisedSince(kid); !ok || since != 3 {
 		t.Errorf("compromised since %d, %v", since, ok)
 	}
+
+	// It does not come back with a clean slate.
+	back := func(cs ...attest.Compromised) *attest.Root {
+		again, err := removed.Successor()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := w.claims.Authorities[0]
+		a.Compromised = cs
+		again.Authorities = append(again.Authorities, a)
+		return again
+	}
+	lost := w.claims.Authorities[0].Compromised[0]
+	for _, cs := range [][]attest.Compromised{nil, {lost}, {lost, {Kid: kid, Since: 4}}} {
+		_, err = attest.OpenRoot(sign(t, back(cs...), w.chief1, w.chief2), removed)
+		wantRefusal(t, err, attest.Conflict, "was declared compromised since log index 3 before us-bis left")
+	}
+	returned := openRoot(t, sign(t, back(lost, attest.Compromised{Kid: kid, Since: 2}), w.chief1, w.chief2), removed)
+	if since, ok := returned.CompromisedSince(kid); !ok || since != 2 {
+		t.Errorf("compromised since %d, %v", since, ok)
+	}
 }

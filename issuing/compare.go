@@ -96,14 +96,16 @@ func (c *Change) revises() bool {
 // Compare says what rows come to beside what stands at a time: first the rows,
 // in their order, then what is gone. Where nothing of a row's series stands, but
 // one other statement of the issuer about the same entity and programme, the row
-// is that one's next version; what it is not a row of does not end for it.
-func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change, error) {
+// is that one's next version; what it is not a row of does not end for it. A row
+// that would allow more than what was signed by hand is blocked, unless the terms
+// say that the table goes before.
+func Compare(m *Map, rows []*Row, standing []*Lineage, terms Terms) ([]*Change, error) {
 	type name struct{ subject, handle string }
 	type place struct{ subject, programme string }
 	by, beside := make(map[name][]*Lineage), make(map[place][]*Lineage)
 	for _, l := range standing {
 		if l.handle == "" {
-			if l.standsAt(at) {
+			if l.standsAt(terms.Now) {
 				p := place{l.Subject, programme(l.Newest)}
 				beside[p] = append(beside[p], l)
 			}
@@ -119,7 +121,7 @@ func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change,
 	out := []*Change{}
 	for _, r := range rows {
 		n, p := name{r.Subject(), handle(r.Key)}, place{r.Subject(), programme(r.claims)}
-		c, err := compare(m.series, r, n.handle, by[n], beside[p], same[p])
+		c, err := compare(m.series, r, n.handle, by[n], beside[p], same[p], terms.Adopt)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", r.Line, err)
 		}
@@ -127,7 +129,7 @@ func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change,
 		delete(by, n)
 	}
 	for _, l := range standing {
-		if _, gone := by[name{l.Subject, l.handle}]; gone && l.handle != "" && l.standsAt(at) {
+		if _, gone := by[name{l.Subject, l.handle}]; gone && l.handle != "" && l.standsAt(terms.Now) {
 			out = append(out, &Change{
 				Effect: Ended, Key: l.handle, Subject: l.Subject, LegalName: legalName(l.Newest),
 				JTI: endJTI(m.series, l.handle, l.names[0]), Stands: l.names[0], standing: l, series: m.series,
@@ -139,7 +141,7 @@ func Compare(m *Map, rows []*Row, standing []*Lineage, at time.Time) ([]*Change,
 
 // compare compares a row with the lineages that were ever made of it, and with
 // those beside them, which same rows could be of.
-func compare(series string, r *Row, handle string, lineages, beside []*Lineage, same int) (*Change, error) {
+func compare(series string, r *Row, handle string, lineages, beside []*Lineage, same int, adopt bool) (*Change, error) {
 	content, err := contentOf(r.claims)
 	if err != nil {
 		return nil, err
@@ -179,6 +181,10 @@ func compare(series string, r *Row, handle string, lineages, beside []*Lineage, 
 		}
 		if adopted {
 			c.Note = "stands as " + c.Stands + ", which was signed by hand"
+			if !adopt && (c.Effect == Widened || c.Effect == Changed) {
+				c.Note += " and allows less, or something else"
+				c.Effect, c.JTI = Blocked, ""
+			}
 		}
 	}
 	return c, nil
@@ -202,6 +208,11 @@ func (c *Change) against(content [sha256.Size]byte, handle string, before []stri
 		c.Effect = Unchanged
 		return nil
 	}
+	c.JTI = jti(c.series, handle, content, c.Stands)
+	if c.standing.Newest == nil {
+		c.Effect, c.Note = Added, c.Stands+" is void, and is made again"
+		return nil
+	}
 	changes, err := amend.Diff(c.standing.Newest, c.row.claims)
 	if err != nil {
 		return err
@@ -213,8 +224,9 @@ func (c *Change) against(content [sha256.Size]byte, handle string, before []stri
 		}
 	}
 	if len(c.Details) == 0 {
-		// What somebody has signed by hand says it already.
-		c.Effect = Unchanged
+		// What somebody has signed by hand says it already; so does the version before
+		// one that is void.
+		c.Effect, c.JTI = Unchanged, ""
 		return nil
 	}
 	// From when a version holds is neither more nor less than what it says: up to
@@ -233,7 +245,6 @@ func (c *Change) against(content [sha256.Size]byte, handle string, before []stri
 	case has(Widened) && !has(Narrowed):
 		c.Effect = Widened
 	}
-	c.JTI = jti(c.series, handle, content, c.Stands)
 	return nil
 }
 
@@ -272,6 +283,8 @@ type Terms struct {
 	Effective time.Time
 	// End is how what is gone ends, revoke or withdraw.
 	End attest.EventType
+	// Adopt lets the table go before what was signed by hand.
+	Adopt bool
 }
 
 // Claims returns what a change makes. Its error is a [Mistakes] of the row.
@@ -284,7 +297,7 @@ func (c *Change) Claims(t Terms) (attest.Claims, error) {
 	h.JTI, h.IAT = c.JTI, attest.NumericDate(t.Now.Unix())
 	if c.standing != nil {
 		g.Supersedes = c.Stands
-		later := g.NBF > attest.GrantOf(c.standing.Newest).NBF
+		later := c.standing.Newest == nil || g.NBF > attest.GrantOf(c.standing.Newest).NBF
 		effective := attest.NumericDate(0)
 		if !t.Effective.IsZero() {
 			effective = attest.NumericDate(t.Effective.Unix())

@@ -4,7 +4,7 @@
 //	m, err := issuing.ParseMap("map.yaml", mapYAML)
 //	t, err := issuing.ReadTable(csv, m.Delimiter())
 //	reading, err := m.Read(t, issuing.Options{Now: now})
-//	changes, err := issuing.Compare(m, reading.Rows, issuing.Standing(m.Scope(""), statements), now)
+//	changes, err := issuing.Compare(m, reading.Rows, issuing.Standing(m.Scope(""), statements), issuing.Terms{Now: now})
 //	claims, err := changes[0].Claims(issuing.Terms{Now: now})
 //
 // A row has a key, which the map makes of its columns and which stays when the

@@ -78,9 +78,14 @@ func approval(t testing.TB, mapText, tableText string) *attest.EntityApproval {
 
 func compare(t testing.TB, mapText, tableText string, statements []attest.Claims) []*issuing.Change {
 	t.Helper()
+	return compareWith(t, mapText, tableText, statements, false)
+}
+
+func compareWith(t testing.TB, mapText, tableText string, statements []attest.Claims, adopt bool) []*issuing.Change {
+	t.Helper()
 	m := parseMap(t, mapText)
 	r := read(t, mapText, tableText)
-	changes, err := issuing.Compare(m, r.Rows, issuing.Standing(m.Scope(""), statements), now)
+	changes, err := issuing.Compare(m, r.Rows, issuing.Standing(m.Scope(""), statements), issuing.Terms{Now: now, Adopt: adopt})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -497,6 +502,15 @@ func TestARowIsTheNextVersionOfWhatWasSignedByHand(t *testing.T) {
 		t.Errorf("gone after it was taken up: %s", got)
 	}
 
+	// What was narrowed by hand is not made wide again by a table that nobody asked.
+	wider := simpleTable(simpleRow("1", "A", "2026-01-01", "", "3A001"))
+	if got := effects(compare(t, simple, wider, standing[:1])); got != "1 blocked" {
+		t.Errorf("allows more: %s", got)
+	}
+	if got := effects(compareWith(t, simple, wider, standing[:1], true)); got != "1 widened" {
+		t.Errorf("adopted: %s", got)
+	}
+
 	// Of another programme or entity, or ended, it is something else; of two, or for
 	// two rows, nobody can tell.
 	elsewhere, ended, second := byHand, byHand, byHand
@@ -650,7 +664,7 @@ func FuzzReadTable(f *testing.F) {
 				t.Fatalf("at no place of the table: %s", x.In("t"))
 			}
 		}
-		changes, err := issuing.Compare(m, r.Rows, nil, now)
+		changes, err := issuing.Compare(m, r.Rows, nil, issuing.Terms{Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -660,7 +674,7 @@ func FuzzReadTable(f *testing.F) {
 				t.Fatalf("a good row makes a bad statement: %v", err)
 			}
 		}
-		changes, err = issuing.Compare(m, r.Rows, issuing.Standing(m.Scope(""), made), now)
+		changes, err = issuing.Compare(m, r.Rows, issuing.Standing(m.Scope(""), made), issuing.Terms{Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}

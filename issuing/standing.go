@@ -32,7 +32,7 @@ func (s Scope) Has(c attest.Claims) bool {
 type Lineage struct {
 	// Subject is whose it is.
 	Subject string
-	// Newest is the last version.
+	// Newest is the last version that is not void, nil where all are.
 	Newest attest.Claims
 
 	// handle is the row's, empty where the newest version is of no row of the
@@ -42,24 +42,31 @@ type Lineage struct {
 	names []string
 	// ended is the event that ended it, nil where none did.
 	ended *attest.Event
+	// void says that the last version is.
+	void bool
 }
 
 // Standing returns the lineages of a scope, sorted by the jti of their newest
 // version, of statements in any order. Statements that are not of the scope are
-// passed over.
-func Standing(s Scope, statements []attest.Claims) []*Lineage {
+// passed over. void are others, which a trust root has made void: they say nothing,
+// and keep their names and places.
+func Standing(s Scope, statements []attest.Claims, void ...attest.Claims) []*Lineage {
 	type name struct{ sub, jti string }
 	grants, superseded := make(map[name]attest.Claims), make(map[name]bool)
+	nothing := make(map[name]bool)
 	var events []*attest.Event
-	for _, c := range statements {
+	for i, c := range slices.Concat(statements, void) {
+		isVoid := i >= len(statements)
 		switch e, isEvent := c.(*attest.Event); {
 		case !s.Has(c):
+		case isEvent && isVoid:
 		case isEvent:
 			if e.Event == attest.Revoke || e.Event == attest.Withdraw {
 				events = append(events, e)
 			}
 		default:
 			grants[name{c.Head().Sub, c.Head().JTI}] = c
+			nothing[name{c.Head().Sub, c.Head().JTI}] = isVoid
 			if before := attest.GrantOf(c).Supersedes; before != "" {
 				superseded[name{c.Head().Sub, before}] = true
 			}
@@ -70,10 +77,13 @@ func Standing(s Scope, statements []attest.Claims) []*Lineage {
 		if superseded[n] {
 			continue
 		}
-		l := &Lineage{Subject: n.sub, Newest: c}
+		l := &Lineage{Subject: n.sub, void: nothing[n]}
 		l.handle, _ = cutJTI(s.Series, n.jti)
 		for c != nil && !slices.Contains(l.names, c.Head().JTI) {
 			l.names = append(l.names, c.Head().JTI)
+			if l.Newest == nil && !nothing[name{n.sub, c.Head().JTI}] {
+				l.Newest = c
+			}
 			c = grants[name{n.sub, attest.GrantOf(c).Supersedes}]
 		}
 		for _, e := range events {
@@ -84,7 +94,7 @@ func Standing(s Scope, statements []attest.Claims) []*Lineage {
 		out = append(out, l)
 	}
 	slices.SortFunc(out, func(a, b *Lineage) int {
-		return cmp.Or(strings.Compare(a.Newest.Head().JTI, b.Newest.Head().JTI), strings.Compare(a.Subject, b.Subject))
+		return cmp.Or(strings.Compare(a.names[0], b.names[0]), strings.Compare(a.Subject, b.Subject))
 	})
 	return out
 }
@@ -99,6 +109,9 @@ func programme(c attest.Claims) string {
 
 // standsAt reports whether it has not ended, and does not end of itself, by then.
 func (l *Lineage) standsAt(at time.Time) bool {
+	if l.Newest == nil {
+		return false
+	}
 	exp := attest.GrantOf(l.Newest).EXP
 	return l.ended == nil && (exp == 0 || at.Before(exp.Time()))
 }
@@ -112,6 +125,9 @@ func (l *Lineage) endedHere(series string) bool {
 // says reports whether the newest version is the one that is made of the
 // content: its name says so, whichever version stood before.
 func (l *Lineage) says(series string, content [sha256.Size]byte, before []string) bool {
+	if l.void {
+		return false
+	}
 	for _, b := range append(slices.Clone(before), "", attest.GrantOf(l.Newest).Supersedes) {
 		if l.names[0] == jti(series, l.handle, content, b) {
 			return true

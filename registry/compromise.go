@@ -1,7 +1,7 @@
 package registry
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"iter"
 	"slices"
@@ -14,10 +14,12 @@ import (
 type Voided struct {
 	Index     int64
 	Statement *attest.Statement
-	// Takes says that it suspends or ends what somebody else holds: what would
-	// stand again without it.
+	// Takes says that it suspends or ends what somebody holds, or is a version in
+	// place of another one, which may have allowed more: what would stand again
+	// without it.
 	Takes bool
-	// Reissued says that another statement says the same and stands.
+	// Reissued says that another statement says the same and stands, or that a
+	// later version does, or that the lineage has ended.
 	Reissued bool
 	// Declared says that the version declares it false.
 	Declared bool
@@ -25,7 +27,7 @@ type Voided struct {
 
 // Settled reports whether the version may void the statement: what takes away has
 // to be made again by another key, or declared false, before its thief's
-// signature lets an approval stand again.
+// signature lets something stand again.
 func (v *Voided) Settled() bool { return !v.Takes || v.Reissued || v.Declared }
 
 // voided yields what next voids of the log and stands under what is in force, in
@@ -34,6 +36,7 @@ func voided(v View, next *attest.Root) iter.Seq2[*Voided, error] {
 	return func(yield func(*Voided, error) bool) {
 		now := v.Root().Distrust
 		then := now.After(next)
+		left := remainder{v, then, make(map[string]*leftOver)}
 		kids, from := newlyDistrusted(now, next)
 		if len(kids) == 0 {
 			return
@@ -50,9 +53,12 @@ func voided(v View, next *attest.Root) iter.Seq2[*Voided, error] {
 			if now.Voids(st, index) || !then.Voids(st, index) {
 				continue
 			}
-			x := &Voided{Index: index, Statement: st, Takes: attest.TakesAway(st.Claims()), Declared: declaredFalse(next, st)}
-			if x.Takes {
-				x.Reissued, err = reissued(v, then, x)
+			c := st.Claims()
+			g := attest.GrantOf(c)
+			x := &Voided{Index: index, Statement: st, Declared: declaredFalse(next, st)}
+			x.Takes = attest.TakesAway(c) || g != nil && g.Supersedes != ""
+			if x.Takes && !x.Declared {
+				x.Reissued, err = left.settle(x)
 			}
 			if !yield(x, err) || err != nil {
 				return
@@ -83,45 +89,88 @@ func declaredFalse(next *attest.Root, st *attest.Statement) bool {
 	h := st.Claims().Head()
 	return slices.ContainsFunc(next.Authorities, func(a attest.Authority) bool {
 		return a.ID == h.Iss && slices.ContainsFunc(a.Compromised, func(c attest.Compromised) bool {
-			return slices.Contains(c.False, h.JTI) && slices.Contains(st.Signers(), c.Kid)
+			return (c.AllFalse || slices.Contains(c.False, h.JTI)) && slices.Contains(st.Signers(), c.Kid)
 		})
 	})
 }
 
-// reissued finds a statement in the same history that says the same and stands.
-// What can be lifted has to be made again after it: one before may have been
-// lifted since.
-func reissued(v View, then attest.Distrust, x *Voided) (bool, error) {
+// A remainder is what of the histories stands with another version in force. Each
+// history is read once, whatever it has that becomes void.
+type remainder struct {
+	View
+	then attest.Distrust
+	by   map[string]*leftOver
+}
+
+// A leftOver is what stands of one subject.
+type leftOver struct {
+	// acts are the last indexes of what takes away, by what it does; ever those of
+	// all.
+	acts map[string]int64
+	// versions are the last indexes of versions by lineage, ended the lineages
+	// that a revocation or withdrawal is on; tags are the lineages of all entries.
+	versions map[attest.Tag]int64
+	ended    map[attest.Tag]bool
+	tags     map[int64]attest.Tag
+}
+
+// settle reports whether what x took away stays taken without it.
+func (r *remainder) settle(x *Voided) (bool, error) {
 	c := x.Statement.Claims()
+	left, err := r.of(c.Head().Sub)
+	if err != nil {
+		return false, err
+	}
+	if attest.GrantOf(c) != nil {
+		tag := left.tags[x.Index]
+		return left.ended[tag] || left.versions[tag] > x.Index, nil
+	}
 	same, err := act(c)
 	if err != nil {
 		return false, err
 	}
-	entries, err := v.History(c.Head().Sub)
+	last, ok := left.acts[same]
+	// What can be lifted has to be made again after it: one before may have been
+	// lifted since.
+	return ok && (last > x.Index || !liftable(c)), nil
+}
+
+func (r *remainder) of(subject string) (*leftOver, error) {
+	if left, ok := r.by[subject]; ok {
+		return left, nil
+	}
+	entries, err := r.History(subject)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	left := &leftOver{make(map[string]int64), make(map[attest.Tag]int64), make(map[attest.Tag]bool), make(map[int64]attest.Tag)}
 	for _, e := range entries {
-		if e.Index == x.Index || e.Index < x.Index && liftable(c) {
+		left.tags[e.Index] = e.Tag
+		st, err := r.Statement(e.Index)
+		if err != nil {
+			return nil, err
+		}
+		if r.then.Voids(st, e.Index) {
 			continue
 		}
-		st, err := v.Statement(e.Index)
-		if err != nil {
-			return false, err
+		c := st.Claims()
+		if attest.GrantOf(c) != nil {
+			left.versions[e.Tag] = e.Index
 		}
-		other := st.Claims()
-		if other.Kind() != c.Kind() || other.Head().Iss != c.Head().Iss || then.Voids(st, e.Index) {
+		if ev, ok := c.(*attest.Event); ok && (ev.Event == attest.Revoke || ev.Event == attest.Withdraw) {
+			left.ended[e.Tag] = true
+		}
+		if !attest.TakesAway(c) {
 			continue
 		}
-		says, err := act(other)
+		does, err := act(c)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		if bytes.Equal(says, same) {
-			return true, nil
-		}
+		left.acts[does] = e.Index
 	}
-	return false, nil
+	r.by[subject] = left
+	return left, nil
 }
 
 // liftable reports whether a lift may end it.
@@ -136,27 +185,32 @@ func liftable(c attest.Claims) bool {
 	}
 }
 
-// act is what an event does, whatever it is called, and whenever it was written.
-func act(c attest.Claims) ([]byte, error) {
+// act is what an event does, and who says so, whatever it is called and whenever
+// it was written.
+func act(c attest.Claims) (string, error) {
+	var payload []byte
+	var err error
 	switch c := c.(type) {
 	case *attest.Event:
 		e := *c
 		e.JTI, e.IAT = "any", 1
 		e.Cause, e.CauseText, e.LegalBasis, e.Publication = "", "", "", nil
-		return attest.Payload(&e)
+		payload, err = attest.Payload(&e)
 	case *attest.EntityEvent:
 		e := *c
 		e.JTI, e.IAT = "any", 1
 		e.Cause, e.CauseText, e.LegalBasis, e.Publication = "", "", "", nil
-		return attest.Payload(&e)
+		payload, err = attest.Payload(&e)
 	default:
-		return nil, fmt.Errorf("a %s does nothing to an approval", c.Kind())
+		err = fmt.Errorf("a %s does nothing to an approval", c.Kind())
 	}
+	sum := sha256.Sum256(payload)
+	return string(c.Kind()) + string(sum[:]), err
 }
 
 // admitCompromise: a version of the trust root voids no suspension, revocation,
-// withdrawal or change of control that another key has not made again, unless it
-// declares it false: to take a stolen key away must not give back what its
+// withdrawal, change of control or newer version that another key has not made
+// again, unless it declares it false: to take a stolen key away must not give back what its
 // rightful holder took away with it.
 func admitCompromise(v View, next *attest.Root) error {
 	var p attest.Problems
@@ -168,7 +222,7 @@ func admitCompromise(v View, next *attest.Root) error {
 			continue
 		}
 		h := x.Statement.Claims().Head()
-		p.Add(pointerTo(next, h.Iss), "would void the %s %s of %s (log index %d), and what it took away would stand again: have another key make it again first (safeconduct reissue), or list it in false",
+		p.Add(pointerTo(next, h.Iss), "would void the %s %s of %s (log index %d), and what it took away would stand again: have another key make it again first (safeconduct reissue), or declare it false (false, all_false)",
 			what(x.Statement.Claims()), h.JTI, h.Iss, x.Index)
 		if len(p) == maxUnsettled {
 			break
@@ -190,6 +244,9 @@ func what(c attest.Claims) string {
 	case *attest.EntityEvent:
 		return string(c.Event)
 	default:
+		if g := attest.GrantOf(c); g != nil && g.Supersedes != "" {
+			return "version"
+		}
 		return string(c.Kind())
 	}
 }

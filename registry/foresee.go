@@ -31,12 +31,14 @@ const maxForeseen = 10_000
 type VoidedStatement struct {
 	policy.Ref
 	Kind attest.Kind `json:"kind"`
-	// What is what an event does, the kind of all else.
+	// What is what an event does, "version" for what supersedes another one, and
+	// the kind of all else.
 	What string `json:"what"`
 	// Subject is whose history it stands in.
 	Subject string `json:"subject"`
-	// Takes says that it suspends or ends an approval: the version is refused
-	// unless it is Reissued, by another key, or Declared false.
+	// Takes says that it suspends or ends an approval, or stands in another one's
+	// place: the version is refused unless it is Reissued, by another key, or
+	// Declared false.
 	Takes    bool `json:"takes,omitzero"`
 	Reissued bool `json:"reissued,omitzero"`
 	Declared bool `json:"declared_false,omitzero"`

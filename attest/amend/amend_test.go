@@ -161,6 +161,30 @@ func TestDiffSaysWhatAVersionAddsNarrowsWidensAndEnds(t *testing.T) {
 	}
 }
 
+// The part of an item that a version names in its place had the item's limits.
+func TestAPartOfAnItemWithoutTheItemsLimitsIsWidened(t *testing.T) {
+	older, newer := entity(), entity()
+	older.EligibleItems = []attest.Item{{List: "US_CCL", Entry: "3A001", Limitation: "not above 10 GHz", Sites: []string{"B-1"}}}
+	part := attest.Item{List: "US_CCL", Entry: "3A001.a"}
+	for name, items := range map[string][]attest.Item{"in its place": {part}, "beside it": {older.EligibleItems[0], part}} {
+		newer.EligibleItems = items
+		changes, err := amend.Diff(older, newer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var widened []string
+		for _, c := range changes {
+			if c.Effect == amend.Widened {
+				widened = append(widened, c.Text)
+			}
+		}
+		want := []string{"item 3A001.a of US_CCL is no longer limited in words", "item 3A001.a of US_CCL is approved at more sites"}
+		if diff := cmp.Diff(want, widened); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 func TestAChangeHasTheWordsOfBothVersions(t *testing.T) {
 	newer := entity()
 	newer.ApprovedSites[1].Name = "x\u202ey"

@@ -175,8 +175,11 @@ func (d *differ) items(o, n []attest.Item) {
 	name := func(it attest.Item) entry { return entry{it.List, it.Entry} }
 	d.entries(entriesOf(o, name), entriesOf(n, name), func(i int) string { return at(pointer, i) }, false)
 	for i, it := range n {
+		same := func(was attest.Item) bool { return name(was) == name(it) }
+		named := slices.ContainsFunc(o, same)
 		for j, was := range o {
-			if name(was) == name(it) {
+			// Of one that was not named, the one that took it in had its limits.
+			if same(was) || !named && (name(was).covers(name(it)) || name(it).covers(name(was))) {
 				d.item(at(pointer, j), at(pointer, i), was, it)
 			}
 		}

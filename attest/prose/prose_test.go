@@ -282,7 +282,7 @@ func wantQuoted(t *testing.T, line string) {
 	}
 }
 
-func TestTextIsAtMost92ColumnsWide(t *testing.T) {
+func TestTextIsAtMost79ColumnsWide(t *testing.T) {
 	long := prose.Line{Depth: 3, Text: "Details: " + prose.Quote(strings.Repeat("word ", 40)+strings.Repeat("x", 200)+strings.Repeat("界", 100))}
 	got := prose.Text(long)
 	if strings.Count(got, "\n") < 5 {
@@ -297,7 +297,7 @@ func TestTextIsAtMost92ColumnsWide(t *testing.T) {
 				n++
 			}
 		}
-		if n > 92 {
+		if n > 79 {
 			t.Errorf("%d columns: %s", n, line)
 		}
 		if i > 0 && !strings.HasPrefix(line, "        | ") {

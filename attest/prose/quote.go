@@ -62,7 +62,8 @@ const maxMarks = 4
 func hidden(r rune) bool {
 	return r != ' ' && !unicode.IsPrint(r) ||
 		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) ||
-		r == 0x2800 // a braille cell without dots
+		// A braille cell without dots, a null notehead, and hieroglyphic blanks.
+		r == 0x2800 || r == 0x1d159 || r == 0x13441 || r == 0x13442
 }
 
 func escape(b *strings.Builder, r rune) {
@@ -95,10 +96,11 @@ func idents(list []string) string {
 	return strings.Join(out, ", ")
 }
 
-// width is how wide Text makes its lines.
-const width = 92
+// width is how wide Text makes its lines: what a terminal of 80 columns breaks
+// anew, somebody else's words could begin a line.
+const width = 79
 
-// Text lays lines out for a terminal: indented by depth, at most 92 columns
+// Text lays lines out for a terminal: indented by depth, at most 79 columns
 // wide. What does not fit goes on in lines that begin with a bar, so that
 // nothing in a long text can pass for a line of its own.
 func Text(lines ...Line) string {

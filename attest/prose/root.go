@@ -81,6 +81,9 @@ func (w *writer) authority(a attest.Authority) {
 			w.in("", func() {
 				w.say("/since", "For whatever is logged at: index %d and after", c.Since)
 				w.ids("/false", "What it took away and the authority never made", c.False, "")
+				if c.AllFalse {
+					w.say("/all_false", "All that it took away, and that is not made again, the authority never made")
+				}
 			})
 		})
 		w.ids("/thawed", "Keys whose freeze this version ends", a.Thawed, "")

@@ -52,7 +52,7 @@ type Change struct {
 // Of lists what next changes of the version in force, in the order of the
 // document. Whether it may follow that is for [attest.TrustRoot.Precedes].
 func Of(inForce *attest.TrustRoot, next *attest.Root) []Change {
-	d := &differ{before: inForce, after: inForce.After(next)}
+	d := new(differ)
 	old := inForce.Root()
 	d.threshold("root officers who sign a trust root", "", old.Threshold, next.Threshold)
 	d.officers("", old.Officers, next.Officers)
@@ -74,11 +74,7 @@ func Of(inForce *attest.TrustRoot, next *attest.Root) []Change {
 	return d.changes
 }
 
-type differ struct {
-	changes []Change
-	before  *attest.TrustRoot
-	after   attest.Distrust
-}
+type differ struct{ changes []Change }
 
 func (d *differ) add(w Weight, format string, args ...any) {
 	d.changes = append(d.changes, Change{w, fmt.Sprintf(format, args...)})
@@ -175,16 +171,26 @@ func (d *differ) cosigners(old, next []attest.Cosigner) {
 		}
 		return fmt.Sprintf("%s, %s", c.Role, c.VKey)
 	}
+	// A key that is not listed counts as a witness of its own: to list one as a
+	// mirror lets it vouch for more, and not to list the operator's makes it
+	// somebody else's.
 	for _, c := range old {
 		if !slices.Contains(next, c) {
-			d.add(Plain, "No cosigner any more: %s.", says(c))
+			d.add(weigh(c.Operator), "No cosigner any more: %s.", says(c))
 		}
 	}
 	for _, c := range next {
 		if !slices.Contains(old, c) {
-			d.add(Plain, "A cosigner: %s.", says(c))
+			d.add(weigh(c.Role == attest.Mirror), "A cosigner: %s.", says(c))
 		}
 	}
+}
+
+func weigh(widens bool) Weight {
+	if widens {
+		return Widens
+	}
+	return Plain
 }
 
 func (d *differ) joins(a *attest.Authority) {
@@ -197,13 +203,6 @@ func (d *differ) joins(a *attest.Authority) {
 		}
 	}
 	d.keys(new(attest.Authority), a)
-	for _, o := range a.Officers {
-		for _, kid := range kids(o) {
-			if since, compromised := d.before.CompromisedSince(kid); compromised {
-				d.add(Plain, "The key %s of officer %s was declared compromised since log index %d before %s left, and stays so.", kid, o.ID, since, a.ID)
-			}
-		}
-	}
 }
 
 func (d *differ) authority(old, next *attest.Authority) {
@@ -218,16 +217,6 @@ func (d *differ) authority(old, next *attest.Authority) {
 		d.bound(next.ID, b)
 	}
 	d.keys(old, next)
-	// What was declared before it left and came back stands in neither document.
-	for _, o := range next.Officers {
-		for _, kid := range kids(o) {
-			since, was := d.before.CompromisedSince(kid)
-			_, still := d.after.CompromisedSince(kid)
-			if listed := slices.ContainsFunc(old.Compromised, func(c attest.Compromised) bool { return c.Kid == kid }); was && !still && !listed {
-				d.add(Widens, "The key %s%s is trusted again: what it signed since log index %d is no longer void.", kid, of(next.ID), since)
-			}
-		}
-	}
 }
 
 // A bound is one of a jurisdiction; nil is no limit.
@@ -283,6 +272,12 @@ func (d *differ) keys(old, next *attest.Authority) {
 			d.add(Narrows, "The key %s%s is declared compromised since log index %d, where it was %d: more is void.", c.Kid, of(next.ID), c.Since, was.Since)
 		case c.Since > was.Since:
 			d.add(Widens, "The key %s%s is declared compromised since log index %d, where it was %d: less is void.", c.Kid, of(next.ID), c.Since, was.Since)
+		}
+		switch {
+		case c.AllFalse && !was.AllFalse:
+			d.add(Widens, "%s declares that all that the key %s took away, and that is not made again, is false.", next.ID, c.Kid)
+		case had && was.AllFalse && !c.AllFalse:
+			d.add(Plain, "%s no longer says that all that the key %s took away is false.", next.ID, c.Kid)
 		}
 		for _, jti := range c.False {
 			if !slices.Contains(was.False, jti) {

@@ -8,13 +8,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/lockedfile"
 	"github.com/spf13/cobra"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/prose"
+	"github.com/safeconduct/safeconduct/internal/durable"
 )
 
 // isStatement tells a signed statement from a draft: no draft begins like a
@@ -219,16 +223,42 @@ func readAnswer(ctx context.Context, r io.Reader) (string, error) {
 }
 
 // replace writes a statement in place of one that is still what was read: two
-// who sign at once do not undo each other.
+// who sign at once do not undo each other. Where the file is a link, what it
+// leads to is replaced.
 func replace(file string, was, st []byte) error {
-	now, err := readFile(file)
+	fail := func(err error) error { return fmt.Errorf("write %s: %w", file, err) }
+	changed := errors.New("somebody has changed it meanwhile; sign again")
+	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", file, err)
+		return fail(err)
+	}
+	locked, err := lockedfile.Edit(target)
+	if err != nil {
+		return fail(err)
+	}
+	defer locked.Close()
+	info, err := locked.Stat()
+	if err != nil {
+		return fail(err)
+	}
+	// Who waited for the lock may hold that of a file which is replaced already.
+	if there, err := os.Stat(target); err != nil || !os.SameFile(info, there) {
+		return fail(errors.Join(changed, err))
+	}
+	now, err := io.ReadAll(io.LimitReader(locked, maxFile))
+	if err != nil {
+		return fail(err)
 	}
 	if !bytes.Equal(now, was) {
-		return fmt.Errorf("write %s: somebody has changed it meanwhile; sign again", file)
+		return fail(changed)
 	}
-	return writeFile(file, st)
+	if runtime.GOOS == "windows" {
+		// There an open file is not replaced.
+		if err := locked.Close(); err != nil {
+			return fail(err)
+		}
+	}
+	return durable.WriteFile(target, st, info.Mode().Perm())
 }
 
 // An added is what was done with a statement, and what is still missing.

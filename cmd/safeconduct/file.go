@@ -49,9 +49,17 @@ func writeNew(name string, data []byte, force bool) error {
 // replaceable returns an error where a file may not be written under that name,
 // see writeNew.
 func replaceable(name string, force bool) error {
-	f, err := os.Open(name)
+	// To open a named pipe waits for whoever writes into it.
+	info, err := os.Stat(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.Open(name)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

@@ -57,6 +57,7 @@ func importCommand() *cobra.Command {
 	f.StringVar(&im.effective, "effective", "", "when new versions begin and what is gone ends, such as 2026-12-31T00:00:00Z")
 	f.StringVar(&im.end, "end-missing", "", "end what stands and is in no row: revoke (default), or withdraw")
 	f.Lookup("end-missing").NoOptDefVal = string(attest.Revoke)
+	f.BoolVar(&im.terms.Adopt, "adopt", false, "let the table go before what was signed by hand, also where it allows more")
 	f.BoolVar(&im.skipBad, "skip-bad", false, "leave bad rows out and import the others")
 	f.BoolVar(&im.dry, "dry-run", false, "say what would be done, and do nothing")
 	serverFlag(c, &im.url)
@@ -151,11 +152,11 @@ func (im *importing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	standing, err := im.standing(ctx)
+	standing, err := im.standing(ctx, reading.Rows)
 	if err != nil {
 		return failed(reachHint(err), fmt.Errorf("import: see what stands: %w", err))
 	}
-	if im.answer.Changes, err = issuing.Compare(im.m, reading.Rows, standing, im.terms.Now); err != nil {
+	if im.answer.Changes, err = issuing.Compare(im.m, reading.Rows, standing, im.terms); err != nil {
 		return failed("", fmt.Errorf("import %s: %w", im.file, err))
 	}
 	im.answer.Counts = make(map[issuing.Effect]int)

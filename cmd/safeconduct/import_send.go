@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -224,8 +223,7 @@ func (im *importing) stands(ctx context.Context, s *made) bool {
 		return false
 	}
 	h := s.claims.Head()
-	id, _, _ := strings.Cut(strings.TrimPrefix(h.Sub, "entity:"), "/")
-	logged, err := im.about(ctx, []string{id})
+	logged, _, err := im.about(ctx, []string{h.Sub})
 	if err != nil {
 		return false
 	}

@@ -9,29 +9,25 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/issuing"
-	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry/client"
-	"github.com/safeconduct/safeconduct/verify"
 )
 
 // standing returns what stands of the map's scope: at the register, or, where
 // none is named, in the directory of signed statements.
-func (im *importing) standing(ctx context.Context) ([]*issuing.Lineage, error) {
-	var statements []attest.Claims
+func (im *importing) standing(ctx context.Context, rows []*issuing.Row) ([]*issuing.Lineage, error) {
+	var statements, void []attest.Claims
 	var err error
 	if im.cl != nil {
-		statements, err = im.logged(ctx)
+		statements, void, err = im.logged(ctx, rows)
 	} else {
 		statements, err = im.kept()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return issuing.Standing(im.m.Scope(im.iss), statements), nil
+	return issuing.Standing(im.m.Scope(im.iss), statements, void...), nil
 }
 
 // kept are the statements in the directory.
@@ -60,40 +56,53 @@ func (im *importing) kept() (out []attest.Claims, err error) {
 	return out, nil
 }
 
-// How many entities one evidence is asked for, at most; and how long to wait for
+// How many subjects one evidence is asked for, at most; and how long to wait for
 // what is logged to be shown.
 const (
 	atOnce   = 60
 	patience = 2 * time.Minute
 )
 
-// logged are the statements of the register that are of any entity there.
-func (im *importing) logged(ctx context.Context) ([]attest.Claims, error) {
+// logged are the statements of the register that are of any entity there, or of a
+// row: a register that leaves an entity out of its list hides nothing of it.
+func (im *importing) logged(ctx context.Context, rows []*issuing.Row) (statements, void []attest.Claims, err error) {
 	if err := im.shown(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var ids []string
+	scope := im.m.Scope(im.iss)
+	var subjects []string
+	for _, r := range rows {
+		subjects = append(subjects, r.Subject())
+	}
 	for after := ""; ; {
 		page, next, err := im.cl.Entities(ctx, after)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if ids = append(ids, page...); next == "" {
+		for _, id := range page {
+			if scope.Kind == attest.KindEntityApproval {
+				subjects = append(subjects, attest.ApprovalSubject(id, scope.Iss))
+			} else {
+				subjects = append(subjects, attest.EntitySubject(id))
+			}
+		}
+		if next == "" {
 			break
 		}
 		after = next
 	}
-	var out []attest.Claims
+	slices.Sort(subjects)
+	subjects = slices.Compact(subjects)
 	im.bar.next("looked up")
-	for done, some := range chunks(ids, atOnce) {
-		claims, err := im.about(ctx, some)
+	for done, some := range chunks(subjects, atOnce) {
+		said, nothing, err := im.about(ctx, some)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out = append(out, claims...)
-		im.bar.show(int64(done+len(some)), int64(len(ids)))
+		statements, void = append(statements, said...), append(void, nothing...)
+		im.bar.show(int64(done+len(some)), int64(len(subjects)))
 	}
-	return out, nil
+	return statements, void, nil
 }
 
 func chunks[T any](all []T, size int) func(func(int, []T) bool) {
@@ -140,71 +149,42 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// about returns what the issuer has had logged of entities, from one evidence,
-// or from several where that would be too large.
-func (im *importing) about(ctx context.Context, ids []string) ([]attest.Claims, error) {
+// about returns what the issuer has had logged of subjects, and what of that is
+// void, from one evidence, or from several where that would be too large.
+func (im *importing) about(ctx context.Context, subjects []string) (statements, void []attest.Claims, err error) {
+	evidence, err := im.cl.EvidenceOf(ctx, subjects)
+	if p, ok := errors.AsType[*client.Problem](err); ok && p.Type == "urn:safeconduct:problem:undecided" && len(subjects) > 1 {
+		for some := range slices.Chunk(subjects, (len(subjects)+1)/2) {
+			said, nothing, err := im.about(ctx, some)
+			if err != nil {
+				return nil, nil, err
+			}
+			statements, void = append(statements, said...), append(void, nothing...)
+		}
+		return statements, void, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	opened, err := openEvidence(evidence, im.trust)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the register's evidence does not stand: %w", err)
+	}
 	scope := im.m.Scope(im.iss)
-	// Nobody acts: it is asked for the histories of these parties.
-	req := &policy.Request{
-		EffectiveAt: policy.InstantOf(im.terms.Now), Authority: scope.Iss, Programme: "IMPORT", Act: "export",
-		Transferor: ids[0], Via: ids[1:],
-	}
-	doc, err := json.Marshal(req)
-	if err != nil {
-		return nil, err
-	}
-	evidence, err := im.cl.Evidence(ctx, doc)
-	if p, ok := errors.AsType[*client.Problem](err); ok && p.Type == "urn:safeconduct:problem:undecided" && len(ids) > 1 {
-		half := len(ids) / 2
-		a, err := im.about(ctx, ids[:half])
+	for _, subject := range subjects {
+		history, err := opened.History(subject, time.Time{}, time.Time{})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		b, err := im.about(ctx, ids[half:])
-		return append(a, b...), err
-	}
-	if err != nil {
-		return nil, err
-	}
-	if im.trust != nil {
-		if _, err := verify.Check(evidence, im.trust, time.Now()); err != nil {
-			return nil, fmt.Errorf("the register's evidence does not stand: %w", err)
-		}
-	}
-	return claimsIn(evidence, ids, scope)
-}
-
-// claimsIn are the statements of a scope in evidence, whose histories of the
-// entities have to be there, and whole.
-func claimsIn(evidence []byte, ids []string, scope issuing.Scope) (out []attest.Claims, err error) {
-	e, err := verify.Parse(evidence)
-	if err != nil {
-		return nil, err
-	}
-	shown := make(map[string]bool)
-	for _, h := range e.Histories {
-		if len(h.Stubs) > 0 {
-			return nil, fmt.Errorf("the register's evidence does not show all of the history of %s", h.Subject)
-		}
-		shown[h.Subject] = true
-	}
-	for _, id := range ids {
-		subject := attest.EntitySubject(id)
-		if scope.Kind == attest.KindEntityApproval {
-			subject = attest.ApprovalSubject(id, scope.Iss)
-		}
-		if !shown[subject] {
-			return nil, fmt.Errorf("the register's evidence does not have the history of %s", subject)
+		for _, r := range history {
+			switch c := r.Statement.Claims(); {
+			case !scope.Has(c):
+			case r.Void:
+				void = append(void, c)
+			default:
+				statements = append(statements, c)
+			}
 		}
 	}
-	for _, s := range e.Statements {
-		u, err := attest.Parse([]byte(s.Statement))
-		if err != nil {
-			return nil, fmt.Errorf("the statement at log index %d: %w", s.Index, err)
-		}
-		if scope.Has(u.ClaimsUnsafe()) {
-			out = append(out, u.ClaimsUnsafe())
-		}
-	}
-	return out, nil
+	return statements, void, nil
 }

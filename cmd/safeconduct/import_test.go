@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -276,6 +278,83 @@ func TestWhatTheIssuerRevokedDoesNotComeBackByItself(t *testing.T) {
 	o.must("sign", o.file("revoke.yaml"), "--aud", "example.org/register", "--key", o.file("in.key"), "--out", o.file("revoke.jws"))
 	o.must("submit", o.file("revoke.jws"), "--registry", o.url)
 	has(t, o.must(o.command()...), "blocked  2     1", "revoke of "+jti+" by REV-1", "1 blocked, 1 unchanged", "nothing was to be done")
+}
+
+// A register that does not list an entity hides nothing of it from whoever asks
+// about it.
+func TestWhatARegisterDoesNotListIsCompared(t *testing.T) {
+	o := newOffice(t)
+	o.table(3)
+	o.must(o.command()...)
+	hide := func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/v1/entities" {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"entities":[]}`)
+		return true
+	}
+	o.before.Store(&hide)
+	has(t, o.must(o.command()...), "3 unchanged")
+}
+
+// After a theft a table is imported again by another key: what became void is
+// made again.
+func TestWhatBecameVoidIsImportedAgain(t *testing.T) {
+	o := newOffice(t)
+	o.table(2)
+	o.must(o.command()...)
+	var key struct {
+		Kid string `json:"kid"`
+	}
+	if err := json.Unmarshal([]byte(o.must("key", "show", o.file("in.key"), "--json")), &key); err != nil {
+		t.Fatal(err)
+	}
+	o.must("keygen", "--out", o.file("new.key"))
+	o.must("root", "revoke-key", key.Kid, "--since", "2", "--registry", o.url, "--out", o.file("root-2.yaml"))
+	draft, err := os.ReadFile(o.file("root-2.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.write("root-2.yaml", strings.Replace(string(draft), "    thresholds:", "          - new.key.pub.jwk\n    thresholds:", 1))
+	o.must("root", "sign", o.file("root-2.yaml"), "--key", o.file("root.key"), "--out", o.file("root-2.jws"))
+	o.must("submit", o.file("root-2.jws"), "--registry", o.url)
+	again := []string{"import", o.file("table.csv"), "--map", o.file("map.yaml"), "--key", o.file("new.key"), "--registry", o.url}
+	has(t, o.must(again...), "is void, and is made again", "2 added", "2 logged")
+	has(t, o.must(again...), "2 unchanged")
+}
+
+// Of two who sign one file at once, one is told to sign again, or both have.
+func TestTwoWhoSignAtOnceDoNotUndoEachOther(t *testing.T) {
+	o := &office{t: t, dir: t.TempDir()}
+	for _, name := range []string{"a", "b", "c"} {
+		o.must("keygen", "--out", o.file(name+".key"))
+	}
+	o.write("e.yaml", "kind: event\niss: auth-in\njti: REV-1\nentity: in-auth:W-1\non: registration\ntarget: X-1\nevent: revoke\neffective_at: 2026-06-01T00:00:00Z\n")
+	for range 20 {
+		o.must("sign", o.file("e.yaml"), "--aud", "example.org/register", "--key", o.file("a.key"), "--out", o.file("e.jws"), "--force")
+		var codes [2]int
+		var both sync.WaitGroup
+		for i, name := range []string{"b", "c"} {
+			both.Go(func() {
+				codes[i], _, _ = o.run(t.Context(), "sign", o.file("e.jws"), "--key", o.file(name+".key"), "--yes")
+			})
+		}
+		both.Wait()
+		signed, err := os.ReadFile(o.file("e.jws"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 1
+		for _, c := range codes {
+			if c == 0 {
+				want++
+			}
+		}
+		if got := bytes.Count(signed, []byte("\n")) + 1; got != want || want == 1 {
+			t.Fatalf("ended with %v, and %d signatures are there", codes, got)
+		}
+	}
 }
 
 func TestTwoThousandRowsAreImportedInReasonableTime(t *testing.T) {

@@ -75,13 +75,14 @@ func rootRevokeKeyCommand() *cobra.Command {
 	var out string
 	var since int64
 	var falsely []string
+	var allFalse bool
 	c := &cobra.Command{
 		Use:   "revoke-key KID --since INDEX [--root root.jws | --registry URL] --out ROOT.yaml",
 		Short: "Draft the version of a trust root that declares a key compromised",
 		Long: "Writes the draft of the next version, in which an authority's key is declared compromised\n" +
 			"since a log index: what it signed from there on is void, whatever time it claims. What\n" +
 			"it took away has to be made again by another key before (reissue), or is declared false\n" +
-			"with --false. root foresee says what becomes void, before anybody signs.",
+			"with --false or --all-false. root foresee says what becomes void, before anybody signs.",
 		Example: "  safeconduct root revoke-key NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs --since 120 --root root.jws --out root-2.yaml",
 		Args:    exactly("KID"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -96,7 +97,7 @@ func rootRevokeKeyCommand() *cobra.Command {
 			if err != nil {
 				return failed("", fmt.Errorf("root revoke-key: %w", err))
 			}
-			if err := compromise(next, attest.Compromised{Kid: args[0], Since: since, False: falsely}); err != nil {
+			if err := compromise(next, attest.Compromised{Kid: args[0], Since: since, False: falsely, AllFalse: allFalse}); err != nil {
 				return failed("", fmt.Errorf("root revoke-key: %w", err))
 			}
 			return writeDraft(c, out, draft.Root(next, fmt.Sprintf("It declares the key %s compromised since log index %d, and says else what version %d does", args[0], since, next.Version-1)))
@@ -105,6 +106,7 @@ func rootRevokeKeyCommand() *cobra.Command {
 	t.flags(c)
 	c.Flags().Int64Var(&since, "since", 0, "log index from which on the key's signatures are disregarded")
 	c.Flags().StringArrayVar(&falsely, "false", nil, "jti of what the thief took away, and the authority did not; once for each")
+	c.Flags().BoolVar(&allFalse, "all-false", false, "declare all false that it took away, and that is not made again by another key")
 	c.Flags().StringVar(&out, "out", "", "file of the draft; without it, it is printed")
 	return c
 }
@@ -125,7 +127,7 @@ func compromise(next *attest.Root, what attest.Compromised) error {
 			if what.Since > old.Since {
 				return fmt.Errorf("%s is declared compromised since log index %d already; to trust it for longer is for a draft by hand (root propose)", what.Kid, old.Since)
 			}
-			old.Since = what.Since
+			old.Since, old.AllFalse = what.Since, old.AllFalse || what.AllFalse
 			for _, jti := range what.False {
 				if !slices.Contains(old.False, jti) {
 					old.False = append(old.False, jti)

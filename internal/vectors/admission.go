@@ -163,9 +163,28 @@ func (f *AdmissionFile) compromises(at time.Time, try func(name, class, pointer 
 	}
 	try("a root that voids a suspension and a change of control", "conflict", "/authorities/0/compromised", stolen(us3, 1), root1, root2)
 	try("a root that voids them and declares one false", "conflict", "/authorities/0/compromised", stolen(us3, 1, "SUS-US-1"), root1, root2)
-	try("a root that voids them and declares both false", "", "", stolen(us3, 1, "SUS-US-1", "ENT-US-1"), root1, root2)
+	try("a root that voids them, declares both false, and voids a version", "conflict", "/authorities/0/compromised", stolen(us3, 1, "SUS-US-1", "ENT-US-1"), root1, root2)
+	try("a root that voids them and declares all three false", "", "", stolen(us3, 1, "SUS-US-1", "ENT-US-1", "TEA-US-3"), root1, root2)
+	try("a root that voids them and declares all false", "", "", allFalse(stolen(us3, 1)), root1, root2)
+	try("a root that declares them false of another key", "conflict", "/authorities/0/compromised", otherKeys(stolen(us3, 1, "SUS-US-1", "ENT-US-1", "TEA-US-3")), root1, root2)
 	try("a root that voids approvals", "", "", stolen(us2, 1), root1, root2)
 	try("a root that takes a key away from now on", "", "", stolen(us3, 1<<40), root1, root2)
+}
+
+// allFalse has the declaration be of all that the key took away.
+func allFalse(r *attest.Root) *attest.Root {
+	cs := r.Authorities[0].Compromised
+	cs[len(cs)-1].AllFalse = true
+	return r
+}
+
+// otherKeys moves what is declared false to a key that has not signed it.
+func otherKeys(r *attest.Root) *attest.Root {
+	cs := r.Authorities[0].Compromised
+	falsely := cs[len(cs)-1].False
+	cs[len(cs)-1].False = nil
+	r.Authorities[0].Compromised = append(cs, attest.Compromised{Kid: us1.Key().ID(), Since: 1 << 40, False: falsely})
+	return r
 }
 
 // changes: events on entities, successions and consents. auth-in has registered

@@ -138,7 +138,7 @@ const authority = obj({
     if (a.thresholds[k] < 1 || a.thresholds[k] > a.officers.length) invalid('threshold', p + '/thresholds/' + k);
 });
 function compromisedKeys() {
-  const t = each(obj({ 'kid*': thumb, since: integer, false: each(jti) }, (c, p) => { if (c.since < 0) invalid('since', p + '/since'); }));
+  const t = each(obj({ 'kid*': thumb, since: integer, false: each(jti), all_false: truth }, (c, p) => { if (c.since < 0) invalid('since', p + '/since'); }));
   // assumed: no negative since, and a thumbprint is strict base64url of 32 bytes
   return (v, p) => { t(v, p); v.forEach((c, i) => { if (b64url(c.kid)?.length !== 32) invalid('kid', p + '/' + i); }); };
 }
@@ -282,12 +282,14 @@ export function openRoot(st, before, strangers = false) {
   const declared = new Map(before?.declared ?? []);
   const stayed = new Set((before?.claims.authorities ?? []).map((a) => a.id));
   for (const a of c.authorities) {
-    const own = (a.compromised ?? []).map((x) => x.kid);
-    declared.set(a.id, stayed.has(a.id) ? own : [...own, ...(declared.get(a.id) ?? [])]);
+    const own = a.compromised ?? [];
+    if (!stayed.has(a.id) && (declared.get(a.id) ?? []).some((d) => !own.some((x) => x.kid === d.kid && (x.since ?? 0) <= (d.since ?? 0))))
+      throw new Refused('conflict', 'a declaration is not repeated');
+    declared.set(a.id, own);
   }
   const frozen = new Set(before?.frozen ?? []);
   for (const a of c.authorities) for (const kid of a.thawed ?? []) frozen.delete(kid);
-  return { ...st, declared, compromised: new Set([...declared.values()].flat()), frozen };
+  return { ...st, declared, compromised: new Set([...declared.values()].flat().map((x) => x.kid)), frozen };
 }
 function openFreeze(st, before) {
   if (!before) forbidden('a freeze without a root');

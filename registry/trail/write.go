@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 )
@@ -56,7 +57,7 @@ func (r *Record) row(about About) []string {
 // one of = + - @, a tab or a carriage return: that gets an apostrophe before it.
 // Whoever needs the text as it was signed reads JSON.
 func Cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if first, _ := utf8.DecodeRuneInString(s); s != "" && strings.ContainsRune("=+-@\t\r\uff1d\uff0b\uff0d\uff20", first) {
 		return "'" + s
 	}
 	return s
