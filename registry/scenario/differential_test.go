@@ -153,8 +153,6 @@ type stage struct {
 	submitted *submitted
 	// replaced is the authority whose first officer is distrusted.
 	replaced string
-	// taken are the jtis of what suspends or ends, by authority.
-	taken map[string][]string
 
 	// verifier is what the verifier has read of the trust file, and lists that it
 	// screens against.
@@ -273,7 +271,7 @@ func (st *stage) say(ctx context.Context, batch []attest.Claims) error {
 	err := st.submit(ctx, statements...)
 	if err == nil {
 		for _, c := range batch {
-			st.said(c)
+			st.seen.said(c)
 		}
 	}
 	if _, refused := errors.AsType[*attest.Refusal](err); !refused {
@@ -286,22 +284,10 @@ func (st *stage) say(ctx context.Context, batch []attest.Claims) error {
 		} else if err != nil {
 			return err
 		} else {
-			st.said(batch[i])
+			st.seen.said(batch[i])
 		}
 	}
 	return nil
-}
-
-func (st *stage) said(c attest.Claims) {
-	st.seen.said(c)
-	h := c.Head()
-	if !attest.TakesAway(c) {
-		return
-	}
-	if st.taken == nil {
-		st.taken = make(map[string][]string)
-	}
-	st.taken[h.Iss] = append(st.taken[h.Iss], h.JTI)
 }
 
 // submit has statements logged in one batch.
@@ -325,8 +311,8 @@ func (st *stage) compromise(ctx context.Context, c compromise) error {
 	r.Previous = st.submitted.root.Statement().LeafHash().String()
 	r.Authorities = slices.Clone(r.Authorities)
 	i := slices.IndexFunc(r.Authorities, func(a attest.Authority) bool { return a.ID == c.authority })
-	// What took away is declared false, whoever made it.
-	r.Authorities[i].Compromised = []attest.Compromised{{Kid: st.officers[c.authority][0].Key().ID(), Since: c.since, False: st.taken[c.authority]}}
+	// All that it took away is declared false.
+	r.Authorities[i].Compromised = []attest.Compromised{{Kid: st.officers[c.authority][0].Key().ID(), Since: c.since, AllFalse: true}}
 	signed, err := registrytest.Sign(&r)
 	if err != nil {
 		return err
