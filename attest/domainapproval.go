@@ -47,6 +47,8 @@ type Terms struct {
 
 // Limits bound what may go ahead. A member that is absent is no limit.
 type Limits struct {
+	// Value and quantity may be confidential in the caveats of an entity approval.
+	Concealment
 	// InScope and Excluded are control-list entries; an exclusion wins.
 	InScope  Scope `json:"in_scope,omitzero"`
 	Excluded Scope `json:"excluded,omitzero"`
@@ -142,8 +144,10 @@ func (d *DomainApproval) check() Problems {
 	checkProgramme(p, d.Programme)
 	d.Terms.check(p, d.Iss)
 	d.Terms.Limits.check(p.in("/terms"))
+	d.Terms.notConfidential(p.in("/terms"))
 	if d.Caveats != nil {
 		d.Caveats.check(p.in("/caveats"))
+		d.Caveats.notConfidential(p.in("/caveats"))
 	}
 	checkExpirySavings(p, &d.Grant, d.ExpirySavings)
 	checkObligations(p, d.Obligations)

@@ -10,13 +10,25 @@ import (
 
 // An EntityApproval says: this entity, at these sites, in these roles, for
 // these items, is approved. It is a verifiable credential whose vct is [VCT].
+//
+// Some of its members may be confidential, see [EntityApproval.Conceal].
 type EntityApproval struct {
 	Common
 	Grant
+	Concealment
+	// DigestAlgorithm is how confidential members are digested: sha-256, and empty
+	// where there are none.
+	DigestAlgorithm string `json:"_sd_alg,omitzero"`
 	// VCT is the constant [VCT].
 	VCT string `json:"vct"`
 	// LegalName is the entity's name as the approval has it.
-	LegalName string `json:"legal_name"`
+	LegalName string `json:"legal_name,omitzero"`
+	// CaseNumber is the issuer's own.
+	CaseNumber string `json:"case_number,omitzero"`
+	// Contacts are persons at the holder, in words.
+	Contacts []string `json:"contacts,omitzero"`
+	// Confirmation is the holder's key, by which it proves that it is the holder.
+	Confirmation *Confirmation `json:"cnf,omitzero"`
 	// Country is where the entity is established, ISO 3166-1 alpha-2.
 	Country string `json:"country"`
 	// Identifiers are other identifiers of the entity, as the approval has them.
@@ -96,8 +108,14 @@ func (a *EntityApproval) check() Problems {
 	if a.VCT != VCT {
 		p.Add("/vct", "is %q; want %q", a.VCT, VCT)
 	}
-	p.missing("/legal_name", a.LegalName)
+	if !slices.Contains(a.Confidential, "legal_name") {
+		p.missing("/legal_name", a.LegalName)
+	}
 	p.text("/legal_name", a.LegalName)
+	p.text("/case_number", a.CaseNumber)
+	checkContacts(p, a.Contacts)
+	a.Confirmation.check(p.in("/cnf"))
+	a.checkConfidential(p)
 	p.missing("/country", a.Country)
 	p.is("/country", a.Country, isocode.Country)
 	checkIdentifiers(p, a.Identifiers, EntitySubject(a.Entity()))

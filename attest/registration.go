@@ -1,6 +1,8 @@
 package attest
 
 import (
+	"slices"
+
 	"strings"
 
 	"github.com/safeconduct/safeconduct/attest/identifier"
@@ -28,12 +30,14 @@ type Registration struct {
 
 // A Site is one address of an entity.
 type Site struct {
+	// Name and address may be confidential in an entity approval.
+	Concealment
 	// ID is the site's id, one address for an authority and entity.
 	ID string `json:"id"`
 	// Name is what the site is called.
 	Name string `json:"name,omitzero"`
 	// Address is where it is, in one line.
-	Address string `json:"address"`
+	Address string `json:"address,omitzero"`
 	// Country is ISO 3166-1 alpha-2.
 	Country string `json:"country"`
 }
@@ -68,6 +72,7 @@ func (r *Registration) check() Problems {
 	}
 	checkIdentifiers(p, r.Identifiers, r.Sub)
 	checkSites(p, "/sites", r.Sites)
+	noneConfidential(p, "/sites", r.Sites)
 	return p.Problems
 }
 
@@ -86,6 +91,12 @@ func checkIdentifiers(p *checker, ids []string, sub string) {
 	}
 }
 
+func noneConfidential(p *checker, pointer string, sites []Site) {
+	for i := range sites {
+		sites[i].notConfidential(p.element(pointer, i))
+	}
+}
+
 func checkSites(p *checker, pointer string, sites []Site) {
 	seen := make(map[string]bool, len(sites))
 	for i, s := range sites {
@@ -97,7 +108,9 @@ func checkSites(p *checker, pointer string, sites []Site) {
 		}
 		seen[s.ID] = true
 		p.text("/name", s.Name)
-		p.missing("/address", s.Address)
+		if !slices.Contains(s.Confidential, "address") {
+			p.missing("/address", s.Address)
+		}
 		p.text("/address", s.Address)
 		p.missing("/country", s.Country)
 		p.is("/country", s.Country, isocode.Country)

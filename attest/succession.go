@@ -66,6 +66,7 @@ func (s *Succession) check() Problems {
 	p.missing("/country", s.Country)
 	p.is("/country", s.Country, isocode.Country)
 	checkSites(p, "/approved_sites", s.ApprovedSites)
+	noneConfidential(p, "/approved_sites", s.ApprovedSites)
 	checkRetroactive(p, s.Retroactive, s.RetroactiveReason)
 	p.text("/legal_basis", s.LegalBasis)
 	s.Publication.check(p)

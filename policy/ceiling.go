@@ -71,6 +71,9 @@ func (b *bounds) ceilings(q *Question) (rs []Reason) {
 			rs = append(rs, b.under(c, q.req)...)
 		}
 	}
+	for _, name := range b.Hidden() {
+		rs = append(rs, b.reason(MissingFact, "/"+name, "The %s ceiling in %s is confidential and has not been disclosed; have the holder disclose it.", name, b.name))
+	}
 	return rs
 }
 

@@ -121,7 +121,8 @@ type called struct {
 func (v *view) names(id string) (current, former []called) {
 	var all []called
 	add := func(e proven.Entry, n, pointer string, since attest.NumericDate) {
-		if !v.t.Before(since.Time()) {
+		// A name that is not disclosed is none, see [judgement.screen].
+		if n != "" && !v.t.Before(since.Time()) {
 			all = append(all, called{n, since, e, pointer})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/screening"
 )
 
@@ -30,6 +31,12 @@ func (j *judgement) screen(o *outcome) {
 			o.add(Reason{
 				Code: MissingFact, Party: p.String(),
 				Message: fmt.Sprintf("The evidence leaves out approvals of %s, and with them names or identifiers of the %s to screen: ask for whole evidence.", subject, p),
+			})
+		}
+		for _, e := range j.nameless(p) {
+			o.add(Reason{
+				Code: MissingFact, Party: p.String(), Statement: refOf(e), Pointer: "/legal_name",
+				Message: fmt.Sprintf("The name of the %s in %s is confidential and has not been disclosed, so that it cannot be screened; have the holder disclose it.", p, name(e)),
 			})
 		}
 		for _, l := range j.lists {
@@ -85,6 +92,20 @@ func (j *judgement) entitiesOf(p party) []string {
 	}
 	slices.Sort(entities)
 	return slices.Compact(entities)
+}
+
+// nameless are the approvals of a party whose names are not disclosed.
+func (j *judgement) nameless(p party) (out []proven.Entry) {
+	for _, id := range j.entitiesOf(p) {
+		for _, a := range j.authorities {
+			for _, e := range j.history(attest.ApprovalSubject(id, a)) {
+				if c, ok := e.Statement.Claims().(*attest.EntityApproval); ok && c.Hides("/legal_name") {
+					out = append(out, e)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // unshown returns a subject of which approvals are left out that a party is

@@ -38,8 +38,10 @@ type siteName struct{ iss, id string }
 
 type settledSite struct{ address, country, jti string }
 
+// isAt: an address that is confidential cannot be compared, in whichever version
+// it is.
 func (k settledSite) isAt(s attest.Site) bool {
-	return k.address == s.Address && k.country == s.Country
+	return (k.address == s.Address || k.address == "" || s.Address == "") && k.country == s.Country
 }
 
 type settledEntity struct{ subject, jti string }
@@ -141,7 +143,7 @@ func (r *record) settle(c *attest.Common, sites []attest.Site) {
 	}
 	for _, s := range sites {
 		known := r.sites[siteName{c.Iss, s.ID}]
-		if !slices.ContainsFunc(known, func(k settledSite) bool { return k.isAt(s) }) {
+		if !slices.ContainsFunc(known, func(k settledSite) bool { return k.address == s.Address && k.country == s.Country }) {
 			r.sites[siteName{r.keep(c.Iss), r.keep(s.ID)}] = append(known, settledSite{r.keep(s.Address), r.keep(s.Country), r.keep(c.JTI)})
 		}
 	}

@@ -16,6 +16,7 @@ package amend
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/prose"
@@ -105,7 +106,14 @@ func (d *differ) registration(o, n *attest.Registration) {
 
 func (d *differ) entityApproval(o, n *attest.EntityApproval) {
 	d.code("/vct", "It is another type of credential", o.VCT, n.VCT)
+	d.concealed("", "", &o.Concealment, &n.Concealment)
+	d.code("/_sd_alg", "Confidential members are digested otherwise", o.DigestAlgorithm, n.DigestAlgorithm)
 	d.code("/legal_name", "It has another legal name", o.LegalName, n.LegalName)
+	d.code("/case_number", "It has another case number", o.CaseNumber, n.CaseNumber)
+	d.set("/contacts", "contact", o.Contacts, n.Contacts, descriptions)
+	if !reflect.DeepEqual(o.Confirmation, n.Confirmation) {
+		d.add(Changed, "/cnf", "/cnf", "The holder proves itself with another key")
+	}
 	d.code("/country", "It is established elsewhere", o.Country, n.Country)
 	d.set("/identifiers", "identifier", o.Identifiers, n.Identifiers, descriptions)
 	d.effect(o.LegalEffect, n.LegalEffect)

@@ -111,7 +111,7 @@ func (d *differ) set(pointer, noun string, o, n []string, w worth) {
 // element names an element: "role transferee". What is free text stands in the
 // words beside it.
 func element(noun, e string) string {
-	if noun == "former name" {
+	if noun == "former name" || noun == "contact" {
 		return noun
 	}
 	first, rest, more := strings.Cut(noun, ",")
@@ -153,10 +153,36 @@ func keyed[T any](d *differ, pointer, noun string, o, n []T, key func(T) string,
 
 func (d *differ) sites(pointer string, o, n []attest.Site) {
 	keyed(d, pointer, "site", o, n, func(s attest.Site) string { return s.ID }, func(was, is string, o, n attest.Site) {
-		if o != n {
+		d.concealed(was, is, &o.Concealment, &n.Concealment)
+		if o.Name != n.Name || o.Address != n.Address || o.Country != n.Country {
 			d.add(Changed, was, is, "site "+prose.Code(n.ID)+" is described otherwise; a register refuses another address or country under an id")
 		}
 	})
+}
+
+// concealed tells what is confidential in one version and not in the other, and
+// that nobody can tell whether what is in both is the same: their salts differ.
+func (d *differ) concealed(was, is string, o, n *attest.Concealment) {
+	for _, name := range n.Confidential {
+		if !slices.Contains(o.Confidential, name) {
+			d.add(Changed, was+"/"+name, is+"/"+name, prose.Code(name)+" is confidential")
+		}
+	}
+	for _, name := range o.Confidential {
+		if !slices.Contains(n.Confidential, name) {
+			d.add(Changed, was+"/"+name, is+"/"+name, prose.Code(name)+" is no longer confidential")
+		}
+	}
+	if !slices.Equal(o.Digests, n.Digests) && slices.Equal(o.Confidential, n.Confidential) {
+		d.add(Changed, was+"/confidential", is+"/confidential", "What is confidential may be another: "+strings.Join(codes(n.Confidential), ", "))
+	}
+}
+
+func codes(list []string) (out []string) {
+	for _, s := range list {
+		out = append(out, prose.Code(s))
+	}
+	return out
 }
 
 // items compares the items of an approval; without any it has no limit.
@@ -318,6 +344,7 @@ func (d *differ) caveats(o, n *attest.Limits) {
 }
 
 func (d *differ) limits(pointer string, o, n *attest.Limits) {
+	d.concealed(pointer, pointer, &o.Concealment, &n.Concealment)
 	d.scope(pointer+"/in_scope", o.InScope, n.InScope)
 	d.lists(pointer+"/excluded", o.Excluded, n.Excluded, true)
 	d.limited(pointer+"/allowed_end_uses", "end use", o.AllowedEndUses, n.AllowedEndUses)

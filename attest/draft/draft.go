@@ -59,10 +59,27 @@ var kinds = []attest.Kind{
 // Parse reads a draft; file is its name, for messages. What it returns may be
 // signed as it stands. The error prints every mistake on a line of its own,
 // FILE:LINE: member: message.
+//
+// What the draft marks as confidential has been taken out of it: [ParseConfidential]
+// returns that, too.
 func Parse(file string, data []byte, opt Options) (attest.Claims, error) {
+	c, _, err := ParseConfidential(file, data, opt)
+	return c, err
+}
+
+// ParseConfidential is like [Parse], and returns the disclosures of what the draft
+// of an entity approval marks as confidential, for its holder. A member is marked by
+// confidential: true beside its value, or in the ceiling itself:
+//
+//	legal_name: {value: Varuna Deepsense Private Limited, confidential: true}
+//	caveats:
+//	  value: {currency: USD, per_transaction: 250000, confidential: true}
+//
+// Salts are random, so that the same draft gives another approval each time.
+func ParseConfidential(file string, data []byte, opt Options) (attest.Claims, []attest.Disclosure, error) {
 	doc, err := yamldoc.Parse(data)
 	if err != nil {
-		return nil, yamldoc.InFile(file, err)
+		return nil, nil, yamldoc.InFile(file, err)
 	}
 	if opt.ReadFile == nil {
 		opt.ReadFile = func(name string) ([]byte, error) {
@@ -70,14 +87,14 @@ func Parse(file string, data []byte, opt Options) (attest.Claims, error) {
 		}
 	}
 	d := &draft{opt: opt, doc: doc, renamed: make(map[string]string)}
-	claims, err := d.read()
+	claims, disclosures, err := d.read()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if err := doc.Explain(file, d.named()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return claims, nil
+	return claims, disclosures, nil
 }
 
 // A draft is one that is being read.
@@ -90,22 +107,25 @@ type draft struct {
 	problems attest.Problems
 	// silent are pointers whose mistake is reported elsewhere.
 	silent []string
+	// confidential are the pointers of what is marked so.
+	confidential []string
 	// renamed maps members of the payload to those that stand for them.
 	renamed map[string]string
 }
 
 // read returns the claims, which are good where it has found no problems. Its
 // error is none of the draft's.
-func (d *draft) read() (attest.Claims, error) {
+func (d *draft) read() (attest.Claims, []attest.Disclosure, error) {
 	dec := json.NewDecoder(bytes.NewReader(d.doc.JSON()))
 	dec.UseNumber()
 	if err := dec.Decode(&d.members); err != nil {
-		return nil, fmt.Errorf("read draft: %w", err)
+		return nil, nil, fmt.Errorf("read draft: %w", err)
 	}
 	claims := d.claims()
 	if claims == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
+	d.marks(d.members, "")
 	d.defaults()
 	d.subject()
 	d.concurrence()
@@ -113,17 +133,21 @@ func (d *draft) read() (attest.Claims, error) {
 	fitted, _ := d.fit(d.members, reflect.TypeOf(claims).Elem(), "")
 	data, err := json.Marshal(fitted)
 	if err != nil {
-		return nil, fmt.Errorf("read draft: %w", err)
+		return nil, nil, fmt.Errorf("read draft: %w", err)
 	}
 	// What fit has let through is read once more by the reader of requests.
 	if err := d.note(strictjson.UnmarshalAll(data, claims, strictjson.Form{MaxBytes: len(data)})); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := d.note(attest.Check(claims)); err != nil || len(d.problems) > 0 {
-		return nil, err
+		return nil, nil, err
+	}
+	claims, disclosures, err := d.conceal(claims)
+	if err != nil || len(d.problems) > 0 {
+		return nil, nil, err
 	}
 	_, err = attest.Payload(claims)
-	return claims, d.note(err)
+	return claims, disclosures, d.note(err)
 }
 
 // claims takes the kind out of the draft and returns empty claims of it, nil

@@ -18,6 +18,11 @@ type bad struct{}
 // keyFiles puts the keys of a trust root in the place of the names of their
 // files.
 func (d *draft) keyFiles() {
+	if cnf, ok := d.members["cnf"].(map[string]any); ok && d.kind == attest.KindEntityApproval && cnf["jwk"] != nil {
+		jwk := cnf["jwk"]
+		d.publicKey(&jwk, "/cnf/jwk")
+		cnf["jwk"] = jwk
+	}
 	if d.kind != attest.KindRoot {
 		return
 	}

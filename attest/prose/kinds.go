@@ -1,6 +1,7 @@
 package prose
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -27,9 +28,21 @@ func (w *writer) registration(r *attest.Registration) {
 }
 
 func (w *writer) entityApproval(a *attest.EntityApproval) {
-	w.titled(Code(a.Iss)+" approves an entity: "+Quote(a.LegalName), &a.Common, func() {
+	name := Quote(a.LegalName)
+	if a.Hides("/legal_name") {
+		name = Code(a.Entity())
+	}
+	w.titled(Code(a.Iss)+" approves an entity: "+name, &a.Common, func() {
 		w.id("/vct", "Credential type", a.VCT)
 		w.text("/legal_name", "Legal name", a.LegalName)
+		w.text("/case_number", "Case number", a.CaseNumber)
+		each(w, "/contacts", "Contacts", a.Contacts, "", func(c string) { w.say("", "Contact: %s", Quote(c)) })
+		w.confidential(&a.Concealment)
+		w.id("/_sd_alg", "Confidential members are digested by", a.DigestAlgorithm)
+		if a.Confirmation != nil {
+			w.say("/cnf", "The holder proves that it is the holder with:")
+			w.in("/cnf/jwk", func() { w.key(a.Confirmation.JWK) })
+		}
 		w.id("/country", "Established in", a.Country)
 		w.ids("/identifiers", "Other identifiers, by which it is screened", a.Identifiers, "")
 		w.effect(a.LegalEffect, a.Programme)
@@ -47,6 +60,16 @@ func (w *writer) entityApproval(a *attest.EntityApproval) {
 		w.savings("/expiry_savings", "What may still go ahead after its end", a.ExpirySavings, "nothing")
 		w.obligations(a.Obligations)
 	})
+}
+
+// confidential names what is kept from the log, be it in clear here or not.
+func (w *writer) confidential(c *attest.Concealment) {
+	if len(c.Confidential) > 0 {
+		w.say("/confidential", "Confidential, shown by the holder to whom it likes: %s", idents(c.Confidential))
+	}
+	for i, digest := range c.Digests {
+		w.say(fmt.Sprintf("/_sd/%d", i), "Digest: %s", Code(digest))
+	}
 }
 
 func (w *writer) item(it attest.Item) {

@@ -219,6 +219,7 @@ func (w *writer) site(s attest.Site) {
 		w.text("/name", "Name", s.Name)
 		w.text("/address", "Address", s.Address)
 		w.id("/country", "Country", s.Country)
+		w.confidential(&s.Concealment)
 	})
 }
 
@@ -273,6 +274,7 @@ var obligations = map[attest.ObligationKind]string{
 // limits says limits; unlimited is what to say of those that are absent, ""
 // for nothing.
 func (w *writer) limits(l *attest.Limits, unlimited string) {
+	w.confidential(&l.Concealment)
 	w.scope("/in_scope", "Items in scope, each with all that lies below it", l.InScope, unlimited)
 	w.scope("/excluded", "Items excluded, each with all that lies below it, whatever is in scope", l.Excluded, none(unlimited))
 	w.ids("/allowed_end_uses", "End uses", l.AllowedEndUses, unlimited)
