@@ -127,6 +127,20 @@ type signer struct{ kid, officer string }
 // nil for the zero Statement.
 func (s *Statement) Claims() Claims { return s.claims }
 
+// Disclose returns the statement of an approval with confidential members in its
+// claims, see [EntityApproval.Disclose]. What was signed stays what it is.
+func (s *Statement) Disclose(ds []Disclosure) (*Statement, error) {
+	a, ok := s.claims.(*EntityApproval)
+	if !ok {
+		return nil, errors.New("only an approval of an entity has disclosures")
+	}
+	disclosed, err := a.Disclose(ds)
+	if err != nil {
+		return nil, err
+	}
+	return &Statement{claims: disclosed, raw: s.raw, signers: s.signers, threshold: s.threshold}, nil
+}
+
 // Bytes returns the statement as it was signed and is logged. The caller does
 // not change it.
 func (s *Statement) Bytes() []byte { return s.raw }

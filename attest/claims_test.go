@@ -306,7 +306,7 @@ func TestAllProblemsAreNamedAtOnce(t *testing.T) {
 
 func TestVocabularyOfLaterVersionsIsRefused(t *testing.T) {
 	for kind, members := range map[attest.Kind][]string{
-		attest.KindEntityApproval: {"cnf", "_sd"},
+		attest.KindEntityApproval: {"status", "sd"},
 		attest.KindDomainApproval: {"savings"},
 		attest.KindEvent:          {"reissues", "successor"},
 		attest.KindConsent:        {"end_uses"},

@@ -27,6 +27,8 @@ type EntityApproval struct {
 	CaseNumber string `json:"case_number,omitzero"`
 	// Contacts are persons at the holder, in words.
 	Contacts []string `json:"contacts,omitzero"`
+	// Listed says that whoever looks for partners may find the holder by it.
+	Listed bool `json:"listed,omitzero"`
 	// Confirmation is the holder's key, by which it proves that it is the holder.
 	Confirmation *Confirmation `json:"cnf,omitzero"`
 	// Country is where the entity is established, ISO 3166-1 alpha-2.

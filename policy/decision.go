@@ -108,6 +108,9 @@ type Replay struct {
 	Ledger   string `json:"ledger,omitzero"`
 	Trust    string `json:"trust"`
 	Evidence string `json:"evidence"`
+	// Disclosures is of the confidential members that were disclosed, where any
+	// were.
+	Disclosures string `json:"disclosures,omitzero"`
 }
 
 // Marshal returns the decision as JSON, indented, ending in a newline.
@@ -175,7 +178,7 @@ func (j *judgement) decision(o *outcome) *Decision {
 		RecheckBy:        InstantOf(j.set.Fresh.Add(j.set.MaxAge)),
 		Replay: Replay{
 			Origin: j.set.Origin, Size: j.set.Size, Request: j.q.digest, Ledger: j.q.ledger,
-			Trust: j.set.TrustDigest, Evidence: j.set.EvidenceDigest,
+			Trust: j.set.TrustDigest, Evidence: j.set.EvidenceDigest, Disclosures: j.set.DisclosuresDigest,
 		},
 		Screened:  j.screenedAgainst(),
 		Reference: j.req.Reference, RequestedBy: j.req.RequestedBy,

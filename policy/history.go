@@ -135,11 +135,30 @@ func (k *knowledge) disregarded(e proven.Entry) (kids []string) {
 	return kids
 }
 
+// Standing says what the statement at a log index, of the history of an approval's
+// subject, comes to at a legal time. Other approvals of the subject may be left out
+// of what is proven. It returns *[Unproven] where the history is not in the set, or
+// another one is not on which that depends; and the zero Standing where there is no
+// such statement, or it is void.
+func (h *Histories) Standing(subject string, index int64, at time.Time) (Standing, error) {
+	if h == nil {
+		return Standing{}, &Unproven{Subject: subject}
+	}
+	v := &view{knowledge: h.all, t: at}
+	found := v.shownStandings(subject)
+	return found[index], v.err
+}
+
 // standings is what the statements come to whose sub a subject is, by index.
 func (v *view) standings(sub string) map[int64]Standing {
 	if v.err == nil && v.set.Withheld(sub) {
 		v.err = &Unproven{Subject: sub, Partly: true}
 	}
+	return v.shownStandings(sub)
+}
+
+// shownStandings is standings of what is shown.
+func (v *view) shownStandings(sub string) map[int64]Standing {
 	out := make(map[int64]Standing)
 	// What others are about stands in their own subjects' histories.
 	entries := slices.DeleteFunc(slices.Clone(v.history(sub)), func(e proven.Entry) bool { return e.Statement.Claims().Head().Sub != sub })

@@ -1,8 +1,12 @@
 package verify
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -65,6 +69,47 @@ func (e *Opened) ask(
 		return nil, &Error{StepHistory, fmt.Errorf("the history of %s, which the decision touches, %w; ask the register for evidence of this very request", missing.Subject, ErrNotShown)}
 	}
 	return d, err
+}
+
+// Disclose returns the evidence with confidential members of approvals in clear, as
+// their holder has disclosed them. Each disclosure has to be of an approval that is
+// shown, and of a member that it names. Decisions on it name them by their digest.
+func (e *Opened) Disclose(ds []attest.Disclosure) (*Opened, error) {
+	if e == nil || e.in == nil {
+		return nil, errors.New("disclose: there is no opened evidence")
+	}
+	texts := make([]string, len(ds))
+	for i, d := range ds {
+		texts[i] = d.String()
+	}
+	slices.Sort(texts)
+	digest := sha256.Sum256([]byte(strings.Join(texts, "\n")))
+	set, err := e.set.Disclose(ds, base64.RawURLEncoding.EncodeToString(digest[:]))
+	if err != nil {
+		return nil, fmt.Errorf("disclose: %w", err)
+	}
+	return &Opened{e.in, set, policy.Read(set)}, nil
+}
+
+// Approval finds an approval of an entity by a line of the statement (one compact
+// JWS), and says what it comes to at a legal time. ok is false where no approval that
+// is shown has that line.
+func (e *Opened) Approval(line string, at time.Time) (r policy.Recorded, ok bool, err error) {
+	if e == nil || e.in == nil {
+		return r, false, errors.New("find an approval: there is no opened evidence")
+	}
+	for _, subject := range e.set.Subjects() {
+		entries, _ := e.set.History(subject)
+		for _, x := range entries {
+			a, is := x.Statement.Claims().(*attest.EntityApproval)
+			if !is || a.Sub != subject || !slices.Contains(strings.Split(string(x.Statement.Bytes()), "\n"), line) {
+				continue
+			}
+			s, err := e.histories.Standing(subject, x.Index, at)
+			return policy.Recorded{Index: x.Index, Time: x.Time, Statement: x.Statement, Void: s.State == "", Standing: &s}, true, err
+		}
+	}
+	return r, false, nil
 }
 
 // ErrPartly says that statements of a history are not shown, so that it is none to

@@ -111,6 +111,9 @@ func (d *differ) entityApproval(o, n *attest.EntityApproval) {
 	d.code("/legal_name", "It has another legal name", o.LegalName, n.LegalName)
 	d.code("/case_number", "It has another case number", o.CaseNumber, n.CaseNumber)
 	d.set("/contacts", "contact", o.Contacts, n.Contacts, descriptions)
+	if o.Listed != n.Listed {
+		d.add(Changed, "/listed", "/listed", "Whether partners may find the holder by it")
+	}
 	if !reflect.DeepEqual(o.Confirmation, n.Confirmation) {
 		d.add(Changed, "/cnf", "/cnf", "The holder proves itself with another key")
 	}

@@ -39,6 +39,9 @@ func (w *writer) entityApproval(a *attest.EntityApproval) {
 		each(w, "/contacts", "Contacts", a.Contacts, "", func(c string) { w.say("", "Contact: %s", Quote(c)) })
 		w.confidential(&a.Concealment)
 		w.id("/_sd_alg", "Confidential members are digested by", a.DigestAlgorithm)
+		if a.Listed {
+			w.say("/listed", "Listed: whoever looks for partners may find the holder by it")
+		}
 		if a.Confirmation != nil {
 			w.say("/cnf", "The holder proves that it is the holder with:")
 			w.in("/cnf/jwk", func() { w.key(a.Confirmation.JWK) })

@@ -4,6 +4,7 @@
 package proven
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -40,6 +41,9 @@ type Set struct {
 	// TrustDigest and EvidenceDigest name the verifier's trust and the
 	// evidence for replay.
 	TrustDigest, EvidenceDigest string
+	// DisclosuresDigest names what was disclosed of confidential members, "" for
+	// nothing.
+	DisclosuresDigest string
 
 	histories map[string][]Entry
 	withheld  map[string]bool
@@ -72,6 +76,44 @@ func (s *Set) Withheld(subject string) bool { return s.withheld[subject] }
 func (s *Set) History(subject string) (entries []Entry, ok bool) {
 	entries, ok = s.histories[subject]
 	return entries, ok
+}
+
+// Disclose returns the set with approvals in which confidential members are
+// disclosed. Each disclosure has to be of one that is proven.
+func (s *Set) Disclose(ds []attest.Disclosure, digest string) (*Set, error) {
+	out := *s
+	out.DisclosuresDigest = digest
+	out.histories = maps.Clone(s.histories)
+	used := 0
+	for subject, entries := range s.histories {
+		for i, e := range entries {
+			a, ok := e.Statement.Claims().(*attest.EntityApproval)
+			if !ok || a.Sub != subject {
+				continue
+			}
+			var of []attest.Disclosure
+			for _, d := range ds {
+				if _, ok := d.Of(a); ok {
+					of = append(of, d)
+				}
+			}
+			if len(of) == 0 {
+				continue
+			}
+			used += len(of)
+			st, err := e.Statement.Disclose(of)
+			if err != nil {
+				return nil, err
+			}
+			changed := slices.Clone(out.histories[subject])
+			changed[i].Statement = st
+			out.histories[subject] = changed
+		}
+	}
+	if used != len(ds) {
+		return nil, fmt.Errorf("%d of the %d disclosures are of no approval that is shown", len(ds)-used, len(ds))
+	}
+	return &out, nil
 }
 
 // Subjects lists the proven subjects, sorted.

@@ -1,0 +1,189 @@
+package presentation
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/jws"
+	"github.com/safeconduct/safeconduct/internal/strictjson"
+)
+
+// A Binding is what a holder binds a presentation to.
+type Binding struct {
+	// Audience is the verifier, Nonce what it has given.
+	Audience, Nonce string
+	// IssuedAt is now.
+	IssuedAt time.Time
+}
+
+// bindingTyp is the typ of a key binding JWT (RFC 9901, section 4.3).
+const bindingTyp = "kb+jwt"
+
+// maxBinding bounds a key binding JWT, maxWord its audience and nonce.
+const (
+	maxBinding = 8 << 10
+	maxWord    = 1024
+)
+
+// binding are the claims of a key binding JWT.
+type binding struct {
+	Aud    string `json:"aud"`
+	Evd    string `json:"evd"`
+	IAT    int64  `json:"iat"`
+	Nonce  string `json:"nonce"`
+	SDHash string `json:"sd_hash"`
+}
+
+// Make makes a presentation of an approval, for its holder: statement is the
+// approval as it is logged, disclosures what the holder likes to show of it, and key
+// that of its cnf. The evidence has to show the approval; whether it is enough for a
+// decision is for whoever asks. The fresh signature is verified before it is
+// returned. Nothing is checked of the evidence beyond its form: [Open] does that.
+func Make(ctx context.Context, evidence, statement []byte, disclosures []attest.Disclosure, key attest.Signer, b Binding) ([]byte, error) {
+	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("make a presentation: %w", err) }
+	for name, s := range map[string]string{"an audience": b.Audience, "a nonce": b.Nonce} {
+		if s == "" || len(s) > maxWord {
+			return fail(fmt.Errorf("%s of 1 to %d bytes is needed: the verifier gives it", name, maxWord))
+		}
+	}
+	u, err := attest.Parse(statement)
+	if err != nil {
+		return fail(err)
+	}
+	a, ok := u.ClaimsUnsafe().(*attest.EntityApproval)
+	if !ok {
+		return fail(fmt.Errorf("the statement is of kind %s; an approval of an entity is presented", u.ClaimsUnsafe().Kind()))
+	}
+	if _, err := a.Disclose(disclosures); err != nil {
+		return fail(err)
+	}
+	held, err := holderKey(a)
+	if err != nil {
+		return fail(err)
+	}
+	if key.Key().ID() != held.ID() {
+		return fail(fmt.Errorf("key %s is not the one that approval %s names in cnf, %s", key.Key().ID(), a.JTI, held.ID()))
+	}
+	line, _, _ := strings.Cut(string(statement), "\n")
+	sd := &sdJWT{line: line, disclosures: disclosures}
+	claims := binding{b.Audience, hash(evidence), b.IssuedAt.Unix(), b.Nonce, hash([]byte(sd.bound()))}
+	if sd.binding, err = sign(ctx, claims, key); err != nil {
+		return fail(err)
+	}
+	doc := &document{Evidence: evidence, SDJWT: sd.String()}
+	out := doc.marshal()
+	if _, err := parse(out); err != nil {
+		return fail(err)
+	}
+	return out, nil
+}
+
+func sign(ctx context.Context, claims binding, key attest.Signer) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	enc := base64.RawURLEncoding
+	input := enc.EncodeToString([]byte(`{"alg":"`+key.Key().Algorithm()+`","typ":"`+bindingTyp+`"}`)) + "." + enc.EncodeToString(payload)
+	sig, err := key.Sign(ctx, []byte(input))
+	if err != nil {
+		return "", fmt.Errorf("sign the key binding: %w", err)
+	}
+	compact := input + "." + enc.EncodeToString(sig)
+	if _, err := openBinding(compact, key.Key()); err != nil {
+		return "", fmt.Errorf("the fresh signature is not good: %w", err)
+	}
+	return compact, nil
+}
+
+func holderKey(a *attest.EntityApproval) (attest.Key, error) {
+	if a.Confirmation == nil {
+		return attest.Key{}, fmt.Errorf("approval %s of %s names no key of its holder (cnf)", a.JTI, a.Iss)
+	}
+	return a.Confirmation.JWK.Key()
+}
+
+// openBinding opens a key binding JWT, which any library may have made: its header is
+// alg and typ in whatever order, and of the two values of s of an ECDSA signature
+// either is good.
+func openBinding(compact string, key attest.Key) (*binding, error) {
+	if len(compact) > maxBinding {
+		return nil, fmt.Errorf("has %d bytes; at most %d are accepted", len(compact), maxBinding)
+	}
+	t, err := jws.Cut([]byte(compact), jws.Token{})
+	if err != nil {
+		return nil, err
+	}
+	var header struct {
+		Alg string `json:"alg"`
+		Typ string `json:"typ"`
+	}
+	if err := strictjson.Unmarshal(t.Header, &header, strictjson.Form{MaxBytes: 512}); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	if header.Typ != bindingTyp {
+		return nil, fmt.Errorf("its typ is %q; want %q", header.Typ, bindingTyp)
+	}
+	if header.Alg != key.Algorithm() {
+		return nil, fmt.Errorf("its alg is %q; the holder's key signs %s only", header.Alg, key.Algorithm())
+	}
+	if err := key.CheckEither(t); err != nil {
+		return nil, err
+	}
+	b := new(binding)
+	if err := strictjson.Unmarshal(t.Payload, b, strictjson.Form{MaxBytes: maxBinding}); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// unverified reads the claims of a key binding JWT on nobody's word.
+func unverified(compact string) (*binding, error) {
+	if len(compact) > maxBinding {
+		return nil, fmt.Errorf("has %d bytes; at most %d are accepted", len(compact), maxBinding)
+	}
+	t, err := jws.Cut([]byte(compact), jws.Token{})
+	if err != nil {
+		return nil, err
+	}
+	b := new(binding)
+	return b, strictjson.Unmarshal(t.Payload, b, strictjson.Form{MaxBytes: maxBinding})
+}
+
+// check checks the key binding, and says at which step it is refused.
+func (s *sdJWT) check(a *attest.EntityApproval, want Expected, evidence []byte, now time.Time) (b *binding, step string, err error) {
+	key, err := holderKey(a)
+	if err != nil {
+		return nil, StepKey, err
+	}
+	if b, err = openBinding(s.binding, key); err != nil {
+		return nil, StepKey, err
+	}
+	age := want.MaxAge
+	if age == 0 {
+		age = defaultAge
+	}
+	at := time.Unix(b.IAT, 0)
+	switch {
+	case b.Aud != want.Audience:
+		return nil, StepAudience, fmt.Errorf("it is for %q; this is %q", b.Aud, want.Audience)
+	case b.Nonce != want.Nonce:
+		return nil, StepNonce, errors.New("it answers another challenge")
+	case now.Sub(at) > age:
+		return nil, StepTime, fmt.Errorf("it was made at %s, more than %s ago", at.UTC().Format(time.RFC3339), age)
+	case at.Sub(now) > skew:
+		return nil, StepTime, fmt.Errorf("it was made at %s, which is to come", at.UTC().Format(time.RFC3339))
+	case b.SDHash != hash([]byte(s.bound())):
+		return nil, StepHash, errors.New("the holder has bound another approval, or other disclosures")
+	case b.Evd != hash(evidence):
+		return nil, StepEvidence, errors.New("the holder has bound other evidence")
+	}
+	return b, "", nil
+}

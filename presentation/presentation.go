@@ -1,0 +1,286 @@
+// Package presentation has what the holder of an approval shows to a counterparty:
+// evidence, those confidential members that it likes to disclose, and the proof that
+// it is the holder and shows it now, to this verifier. The register is not in the
+// middle.
+//
+//	p, err := presentation.Make(ctx, evidence, approval, disclosures, key, presentation.Binding{
+//		Audience: "https://dataroom.example.com", Nonce: nonce, IssuedAt: time.Now(),
+//	})
+//
+// The verifier gives a nonce, once (see [Nonces]), and opens what comes back:
+//
+//	shown, err := presentation.Open(p, trust, presentation.Expected{
+//		Audience: "https://dataroom.example.com", Nonce: nonce,
+//	}, time.Now())
+//	decision, err := shown.Decide(question, times)
+//
+// A presentation is an SD-JWT with key binding (RFC 9901) of an entity approval,
+// whose issuer-signed JWT is one line of the statement as it is logged, beside the
+// evidence that the approval stands. The key is that of the approval's cnf. The key
+// binding JWT names the evidence, too (evd), so that no other is put beside it.
+// docs/format.md is the normative text. Nothing here uses a network; all functions
+// may be used concurrently.
+package presentation
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// MediaType is that of a presentation.
+const MediaType = "application/vnd.safeconduct.presentation+json"
+
+// MaxBytes is the largest presentation.
+const MaxBytes = verify.MaxEvidence + maxSDJWT + 1024
+
+// maxSDJWT bounds the SD-JWT: a statement, all its disclosures, the key binding.
+const maxSDJWT = 256 << 10
+
+// The steps at which a presentation is refused, beside those of evidence (see
+// package verify), in the order in which they are checked.
+const (
+	// StepForm: it is no presentation in its one byte form.
+	StepForm = "presentation"
+	// StepApproval: its approval is not shown by the evidence, or not in force.
+	StepApproval = "approval"
+	// StepDisclosures: a disclosure is of no member of it.
+	StepDisclosures = "disclosures"
+	// StepKey: the approval names no key, or the key binding is by another one.
+	StepKey = "key-binding"
+	// StepAudience: it is for somebody else.
+	StepAudience = "audience"
+	// StepNonce: it answers another challenge, or an old one.
+	StepNonce = "nonce"
+	// StepTime: it was made too long ago, or in the future.
+	StepTime = "issued-at"
+	// StepHash: other disclosures or another approval than the holder bound.
+	StepHash = "sd-hash"
+	// StepEvidence: other evidence than the holder bound.
+	StepEvidence = "evd"
+)
+
+// An Error names the step that refused a presentation.
+type Error struct {
+	Step string
+	Err  error
+}
+
+func (e *Error) Error() string { return "presentation refused at " + e.Step + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong; at a step of evidence a *[verify.Error].
+func (e *Error) Unwrap() error { return e.Err }
+
+// document is a presentation. Members stand in the order of RFC 8785.
+type document struct {
+	Evidence rawDocument `json:"evidence"`
+	SDJWT    string      `json:"sd_jwt"`
+	Type     string      `json:"type"`
+}
+
+// rawDocument is a JSON document as it stands.
+type rawDocument []byte
+
+const typeOf = "safeconduct/presentation/v1"
+
+// The parts of a presentation's one byte form around evidence and SD-JWT, whose
+// characters need no escapes.
+const (
+	before  = `{"evidence":`
+	between = `,"sd_jwt":"`
+	after   = `","type":"` + typeOf + `"}`
+)
+
+func (d *document) marshal() []byte {
+	return []byte(before + string(d.Evidence) + between + d.SDJWT + after)
+}
+
+func parse(data []byte) (*document, error) {
+	if len(data) > MaxBytes {
+		return nil, fmt.Errorf("it has %d bytes; at most %d are accepted", len(data), MaxBytes)
+	}
+	rest, ok := bytes.CutPrefix(data, []byte(before))
+	if ok {
+		rest, ok = bytes.CutSuffix(rest, []byte(after))
+	}
+	// Evidence is a JSON document whose strings cannot end in an unescaped quote
+	// and go on: the last one is the SD-JWT's.
+	i := bytes.LastIndex(rest, []byte(between))
+	if !ok || i < 0 {
+		return nil, errors.New(`it is not {"evidence":…,"sd_jwt":"…","type":"` + typeOf + `"} without white space`)
+	}
+	d := &document{Evidence: rest[:i], SDJWT: string(rest[i+len(between):]), Type: typeOf}
+	if strings.ContainsFunc(d.SDJWT, func(r rune) bool {
+		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.~", r)
+	}) {
+		return nil, errors.New("its sd_jwt has a character that no SD-JWT has")
+	}
+	return d, nil
+}
+
+// sdJWT is an SD-JWT with key binding, cut.
+type sdJWT struct {
+	line        string
+	disclosures []attest.Disclosure
+	binding     string
+}
+
+// bound is what sd_hash is of: everything up to and with the last tilde.
+func (s *sdJWT) bound() string {
+	var b strings.Builder
+	b.WriteString(s.line + "~")
+	for _, d := range s.disclosures {
+		b.WriteString(d.String() + "~")
+	}
+	return b.String()
+}
+
+func (s *sdJWT) String() string { return s.bound() + s.binding }
+
+// maxDisclosures bounds the disclosures of a presentation; an approval with a
+// hundred sites has two hundred.
+const maxDisclosures = 512
+
+func parseSDJWT(text string) (*sdJWT, error) {
+	if len(text) > maxSDJWT {
+		return nil, fmt.Errorf("its sd_jwt has %d bytes; at most %d are accepted", len(text), maxSDJWT)
+	}
+	parts := strings.Split(text, "~")
+	if len(parts) < 2 {
+		return nil, errors.New("its sd_jwt is no SD-JWT: it has no tilde")
+	}
+	if len(parts) > maxDisclosures+2 {
+		return nil, fmt.Errorf("its sd_jwt has %d disclosures; at most %d are accepted", len(parts)-2, maxDisclosures)
+	}
+	s := &sdJWT{line: parts[0], binding: parts[len(parts)-1]}
+	for _, p := range parts[1 : len(parts)-1] {
+		d, err := attest.ParseDisclosure(p)
+		if err != nil {
+			return nil, err
+		}
+		s.disclosures = append(s.disclosures, d)
+	}
+	if s.binding == "" {
+		return nil, errors.New("its sd_jwt has no key binding")
+	}
+	return s, nil
+}
+
+// hash is how sd_hash and evd are written.
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Expected is what the verifier of a presentation asks for.
+type Expected struct {
+	// Audience names the verifier: what it has told the holder to present to. It
+	// must be given.
+	Audience string
+	// Nonce is what the verifier has given to the holder, for this once. It must be
+	// given. Whoever opens presentations takes care that none is accepted twice:
+	// see [Nonces].
+	Nonce string
+	// MaxAge is how long ago the holder may have made it; zero is five minutes.
+	MaxAge time.Duration
+}
+
+const (
+	defaultAge = 5 * time.Minute
+	// skew is how far ahead the holder's clock may be.
+	skew = time.Minute
+)
+
+// Opened is a presentation that stands: its evidence does, its approval is in force,
+// and its holder has made it for this verifier. The zero Opened decides nothing.
+type Opened struct {
+	*verify.Opened
+	// Holder is the id of the entity that the approval is of.
+	Holder string
+	// Approval is the approval, with what the holder has disclosed.
+	Approval policy.Recorded
+	// IssuedAt is when the holder made it, by its own clock.
+	IssuedAt time.Time
+}
+
+// Claims returns the approval's claims, with what the holder has disclosed.
+func (o *Opened) Claims() *attest.EntityApproval {
+	if o.Approval.Statement == nil {
+		return nil
+	}
+	a, _ := o.Approval.Statement.Claims().(*attest.EntityApproval)
+	return a
+}
+
+// Open checks a presentation as of checkedAt, which is the verifier's clock: first
+// its evidence, as [verify.Open] does, then that its approval is shown and in force,
+// its disclosures, and the key binding. What does not stand gives an *[Error]. What
+// the holder may do is then for [Opened.Decide].
+func Open(presentation []byte, t *verify.Trust, want Expected, checkedAt time.Time) (*Opened, error) {
+	fail := func(step string, err error) (*Opened, error) { return nil, &Error{step, err} }
+	if want.Audience == "" || want.Nonce == "" {
+		return nil, errors.New("open a presentation: an audience and a nonce must be expected; without them it may be anybody's copy")
+	}
+	doc, err := parse(presentation)
+	if err != nil {
+		return fail(StepForm, err)
+	}
+	sd, err := parseSDJWT(doc.SDJWT)
+	if err != nil {
+		return fail(StepForm, err)
+	}
+	evidence, err := verify.Open(doc.Evidence, t, checkedAt)
+	if err != nil {
+		step := StepForm
+		if e, ok := errors.AsType[*verify.Error](err); ok {
+			step = e.Step
+		}
+		return fail(step, err)
+	}
+	approval, ok, err := evidence.Approval(sd.line, checkedAt)
+	switch {
+	case err != nil:
+		return fail(StepApproval, err)
+	case !ok:
+		return fail(StepApproval, errors.New("the evidence shows no approval with the line that the SD-JWT has"))
+	case approval.Standing.State != policy.InForce:
+		state := approval.Standing.State
+		if state == "" {
+			state = policy.Voided
+		}
+		return fail(StepApproval, fmt.Errorf("approval %s of %s is %s at %s", approval.Statement.Claims().Head().JTI, approval.Statement.Claims().Head().Iss, state, checkedAt.UTC().Format(time.RFC3339)))
+	}
+	claims, _ := approval.Statement.Claims().(*attest.EntityApproval)
+	opened := &Opened{Opened: evidence, Holder: claims.Entity(), Approval: approval}
+	if len(sd.disclosures) > 0 {
+		if opened.Approval.Statement, err = approval.Statement.Disclose(sd.disclosures); err == nil {
+			opened.Opened, err = evidence.Disclose(sd.disclosures)
+		}
+		if err != nil {
+			return fail(StepDisclosures, err)
+		}
+	}
+	b, step, err := sd.check(claims, want, doc.Evidence, checkedAt)
+	if err != nil {
+		return fail(step, err)
+	}
+	opened.IssuedAt = time.Unix(b.IAT, 0).UTC()
+	return opened, nil
+}
+
+// Evidence returns the evidence in a presentation, unchecked.
+func Evidence(presentation []byte) ([]byte, error) {
+	d, err := parse(presentation)
+	if err != nil {
+		return nil, &Error{StepForm, err}
+	}
+	return d.Evidence, nil
+}
