@@ -160,7 +160,16 @@ func (s *scene) get(path string) *httptest.ResponseRecorder {
 }
 
 func (s *scene) handler() http.Handler {
-	return s.mirror.Handler(httpapi.NewHandler(s.mirror.Reader(), httpapi.Options{Now: s.clock.Now}))
+	return served(s.mirror, s.clock.Now)
+}
+
+// served is a mirror's whole API.
+func served(m *mirror.Mirror, now func() time.Time) http.Handler {
+	o := httpapi.Options{Now: now, Healthy: m.Healthy, Ready: m.CaughtUp}
+	if cosigning := m.Handler(); cosigning != nil {
+		o.Beside = map[string]http.Handler{"/add-checkpoint": cosigning}
+	}
+	return httpapi.NewHandler(m.Reader(), o)
 }
 
 // stops expects that the mirror stops with this kind of divergence, and returns
