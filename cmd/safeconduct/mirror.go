@@ -58,6 +58,7 @@ func mirrorCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&m.dir, "dir", "", "directory of the mirror")
 	m.front.flags(c, "127.0.0.1:8081")
+	reachFlags(c)
 	c.Flags().StringVar(&m.trust, "trust", "", "trust file, which pins the register's trust root (default: DIR/"+trustFile+")")
 	c.Flags().StringVar(&m.key, "key", "", "key to cosign with (default: DIR/"+mirrorKeyFile+"; without one, nothing is cosigned)")
 	c.Flags().DurationVar(&m.interval, "interval", 10*time.Second, "time between two looks at the register")
@@ -82,6 +83,7 @@ func (m *mirroring) run(c *cobra.Command, url string) error {
 	if err != nil {
 		return err
 	}
+	reg.HTTP.Transport = httpapi.Traced(reg.HTTP.Transport)
 	if m.trust == "" {
 		m.trust = filepath.Join(m.dir, trustFile)
 	}
@@ -198,7 +200,7 @@ func registerAt(c *cobra.Command, url string) (*tlogtiles.Client, error) {
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
 		return nil, usage(c, fmt.Errorf("%s: %q: want a URL such as https://register.example.org", c.Name(), url))
 	}
-	return &tlogtiles.Client{BaseURL: url}, nil
+	return tilesOf(c, url)
 }
 
 func mirrorKeyCommand() *cobra.Command {

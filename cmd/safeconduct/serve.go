@@ -55,6 +55,13 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return failed("the policy says who cosigns, in the form of a C2SP tlog-policy; without --policy it is read from DIR/"+policyFile+", where that is", fmt.Errorf("serve %s: %w", dir, err))
 			}
+			if reachedBy(c) {
+				by, err := transportOf(c)
+				if err != nil {
+					return err
+				}
+				cosigning.Client = &http.Client{Transport: by}
+			}
 			restored, err := isRestored(dir, cosigning, acceptRollback)
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
@@ -82,6 +89,7 @@ func serveCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "dir", "", "directory of the register")
 	f.flags(c, "127.0.0.1:8080")
+	reachFlags(c)
 	c.Flags().StringVar(&policy, "policy", "", "who cosigns, with URLs, and how many are enough")
 	listsFlag(c, &lists)
 	c.Flags().StringArrayVar(&without, "without-cosigner", nil, "do not wait for this cosigner of the policy to confirm the log's size")

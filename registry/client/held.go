@@ -27,6 +27,8 @@ type Held struct {
 	// Within is how long the register may take, all attempts together; zero is as
 	// long as ctx and the client's timeout and [Retry] let it.
 	Within time.Duration
+	// Explain has the decision say how it came about.
+	Explain bool
 }
 
 // An Answer is a decision and what it rests on.
@@ -86,7 +88,11 @@ func (c *Client) CheckOrHeld(ctx context.Context, req *policy.Request, at policy
 		}
 		evidence, offline = held.Evidence, err
 	}
-	d, err := verify.Decide(evidence, held.Trust, req, at, held.Screening...)
+	decide := verify.Decide
+	if held.Explain {
+		decide = verify.Explain
+	}
+	d, err := decide(evidence, held.Trust, req, at, held.Screening...)
 	if err != nil && offline != nil {
 		return nil, fmt.Errorf("decide from held evidence: %w; it was used since %w", err, offline)
 	}
