@@ -209,13 +209,13 @@ func (h *handler) handler(routes []route, beside map[string]http.Handler) http.H
 	m := mux.NewRouter().SkipClean(true)
 	for _, r := range routes {
 		if r.other != nil {
-			m.Path(r.path).Handler(h.beside(r.path, r.cost, r.other))
+			m.Path(r.path).MatcherFunc(oneSpelling).Handler(h.beside(r.path, r.cost, r.other))
 			continue
 		}
-		m.Path(r.path).Handler(h.serve(r.path, &r.endpoint, r.dispatch))
+		m.Path(r.path).MatcherFunc(oneSpelling).Handler(h.serve(r.path, &r.endpoint, r.dispatch))
 	}
 	for path, serve := range beside {
-		m.Path(path).Handler(h.beside(path, costOne, serve))
+		m.Path(path).MatcherFunc(oneSpelling).Handler(h.beside(path, costOne, serve))
 	}
 	m.NotFoundHandler = h.serve("", &endpoint{cost: costRead, open: true}, func(http.ResponseWriter, *http.Request) (answer, error) {
 		return answer{}, &problem{kind: notFound, detail: "there is nothing at this path"}
