@@ -87,7 +87,7 @@ func checkCommand() *cobra.Command {
 				check = cl.Explain
 			}
 			if h.trust != "" {
-				check = func(ctx context.Context, _ []byte, _ bool) (*policy.Decision, []byte, error) {
+				check = func(_ context.Context, _ []byte, _ bool) (*policy.Decision, []byte, error) {
 					return h.decide(c, cl, r, explain)
 				}
 			}

@@ -41,7 +41,7 @@ type Answer struct {
 	Offline error
 	// Age is how old the knowledge is that was decided from: the time from
 	// Decision.StatusEvidenceAt to Decision.CheckedAt, zero where that is later.
-	// From Decision.RecheckBy on it is too old, and nothing is permitted.
+	// From Decision.RecheckBy on it is too old: whoever asks about now is referred.
 	Age time.Duration
 }
 

@@ -25,6 +25,10 @@
 //	                          signed with, one line
 //	GET  /healthz             {"status":"ok","origin":…,"size":…,"published":…},
 //	                          or the problem that keeps statements out
+//	GET  /readyz              {"status":"ready"}, or why no requests are to be sent
+//	                          here: that problem, a mirror that has not caught up,
+//	                          a service that is about to end
+//	GET  /metrics             what Prometheus reads, see [Metrics]
 //
 // A mirror takes no statements: it has every route but the first.
 //
@@ -41,9 +45,28 @@
 // packed with gzip for whoever accepts it, except hashes, which do not get
 // shorter. HEAD asks for the headers of a GET.
 //
+// What a GET shows of the log has a strong ETag, a digest of the answer, and is
+// not sent again to whoever names it in If-None-Match. Packed it is another tag;
+// either is good.
+//
+// A path has one spelling. One with an escaped slash, or with what need not be
+// escaped, is not found, nor is one with a slash too many: a proxy before the
+// handler decides on the very paths that it does. Headers that name another method
+// or path are not looked at.
+//
+// Every answer has an X-Request-Id: the caller's, where it sent one of at most 128
+// letters, digits, dots, dashes and underscores, or a new one. The log has it in
+// every line of the request, and a problem as its instance,
+// urn:safeconduct:request:<id>. A W3C traceparent is taken up where it is exactly
+// one that is well-formed: the log has its trace_id and span_id, and what the
+// server asks of others for the request goes by it ([Traced]).
+//
+// Pages of any origin may ask all that reads, without credentials (CORS), and
+// never submit.
+//
 // What is refused is answered as application/problem+json (RFC 9457) with the
 // members type (urn:safeconduct:problem:<kind>), title, status and detail, and
-// problems, which names every member at fault by its JSON pointer:
+// problems, which names every member at fault by its JSON pointer, and instance:
 //
 //	400 malformed               cannot be read: not the one byte form, not JSON
 //	403 forbidden               the trust root does not let the signers say this
@@ -55,6 +78,7 @@
 //	422 invalid                 says what may not be said
 //	422 undecided               no decision, since the evidence is not enough,
 //	                            or would be larger than is accepted
+//	429 too-many-requests       with the header Retry-After, see [Limits]
 //	500 internal                a fault of the register, told to its log only
 //	503 overloaded              with the header Retry-After
 //	503 read-only               storage has failed
@@ -65,8 +89,23 @@
 //	503 unavailable             closed, not yet begun, its clock is wrong, or it
 //	                            could not sign the checkpoint
 //
+// What cannot be read as HTTP at all, or not over TLS, the server of net/http
+// refuses by itself, in plain text.
+//
 // The handler asks nobody who they are: a statement is its own warrant, and
-// whoever wants reads kept apart stands a proxy before it.
+// whoever wants reads kept apart stands a proxy before it, or asks for client
+// certificates. It tells clients apart only to bound what each asks ([Limits],
+// [Proxies]).
+//
+// # Log
+//
+// Every request is one line: method, route, status, took, bytes_in, bytes_out,
+// request_id, client, and trace_id and span_id where there is a trace. A route is
+// the pattern above, never the path. The client is eight bytes of a keyed digest of
+// its address or certificate, the same until the process ends: who asks about whom
+// is nobody's business, and whoever has to block an address has a proxy that
+// knows it. Nothing that is asked for is in the log, and nothing of the caller's
+// but the names of request and trace.
 package httpapi
 
 import (
@@ -129,8 +168,9 @@ type Options struct {
 	// Now is the clock that known_at and checked_at come from where a request
 	// does not give them; nil is time.Now.
 	Now func() time.Time
-	// Logger is told every request, by its route and never by what it asks
-	// for, and every fault; nil for nowhere.
+	// Logger is told every request, by its route and never by what it asks for,
+	// and every fault, which may name the place in the log where it is; nil for
+	// nowhere.
 	Logger *slog.Logger
 	// QuorumTimeout bounds how long wait=quorum waits; zero is 30 seconds.
 	QuorumTimeout time.Duration

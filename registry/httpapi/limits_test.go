@@ -194,10 +194,10 @@ func TestClientsAreToldApart(t *testing.T) {
 
 func TestAnotherHeaderNamesTheClient(t *testing.T) {
 	l := newLimited(t, httpapi.Limits{Rate: 1, Burst: 3}, httpapi.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Header: "X-Real-Ip"})
-	named := func(real, forwarded string) func(*http.Request) {
+	named := func(address, forwarded string) func(*http.Request) {
 		return func(r *http.Request) {
 			r.RemoteAddr = "10.0.0.1:1"
-			r.Header.Set("X-Real-Ip", real)
+			r.Header.Set("X-Real-Ip", address)
 			r.Header.Set("X-Forwarded-For", forwarded)
 		}
 	}
