@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,11 @@ func (h *holding) decide(c *cobra.Command, cl *client.Client, r *policy.Request,
 	}
 	if h.evidence != "" {
 		held.Within = h.within
-		if held.Evidence, err = readFile(h.evidence); err != nil {
+		held.Evidence, err = readFile(h.evidence)
+		if errors.Is(err, os.ErrNotExist) {
+			// As at the first time of all, which is to make it.
+			fmt.Fprintf(c.ErrOrStderr(), "safeconduct: note: nothing is held yet in %s\n", h.evidence)
+		} else if err != nil {
 			return nil, nil, fmt.Errorf("read what is held: %w", err)
 		}
 	}

@@ -31,8 +31,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params("testdata"))
 }
 
-// params runs scripts beside the examples, with $ADDR and $ADDR2 free to listen
-// at, and $LATER in an hour.
+// params runs scripts beside the examples, with $ADDR, $ADDR2 and $ADDR3 free to
+// listen at, and $LATER in an hour.
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir,
@@ -41,7 +41,7 @@ func params(dir string) testscript.Params {
 			if err != nil {
 				return err
 			}
-			for _, name := range []string{"ADDR", "ADDR2"} {
+			for _, name := range []string{"ADDR", "ADDR2", "ADDR3"} {
 				addr, err := freeAddr()
 				if err != nil {
 					return err

@@ -55,7 +55,7 @@ func shown(ask func() error) error {
 		return nil
 	}
 	// What the register's own errors wrap is for the log only.
-	if p := problemOf(err); p.kind != internal {
+	if p := problemOf(err); p.kind.status == http.StatusServiceUnavailable {
 		return p
 	}
 	return &problem{kind: unavailable, detail: err.Error()}

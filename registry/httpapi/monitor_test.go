@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -116,6 +117,7 @@ func TestReadyIsWhoMayBeSentRequests(t *testing.T) {
 		{"all is well", nil, nil, 200, 200, ""},
 		{"about to end, or behind", nil, errors.New("checks size 7 of 9"), 200, 503, "checks size 7 of 9"},
 		{"the register is not followed", errors.New("stopped"), nil, 503, 503, "stopped"},
+		{"the register has lost something", fmt.Errorf("not followed: %w", registry.ErrNotFound), nil, 503, 503, "not followed: not in the log"},
 		{"storage has failed", errors.Join(registry.ErrReadOnly, errors.New(secret)), nil, 503, 503, "only reads"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -577,3 +577,26 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 		t.Errorf("Follow returns %v", err)
 	}
 }
+
+func TestAMirrorIsReadyOnceItHasCaughtUpAndForAsLongAsItDoes(t *testing.T) {
+	s := play(t)
+	if err := s.mirror.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	ready := func() int { return s.get("/readyz").Code }
+	if got := ready(); got != http.StatusServiceUnavailable || s.get("/healthz").Code != http.StatusOK {
+		t.Errorf("before it has looked: %d", got)
+	}
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := ready(); got != http.StatusOK {
+		t.Errorf("when it has caught up: %d, %v", got, s.mirror.CaughtUp())
+	}
+	// Two intervals and a minute later it may be far behind.
+	s.clock.Add(time.Hour)
+	if got := ready(); got != http.StatusServiceUnavailable || s.get("/healthz").Code != http.StatusOK {
+		t.Errorf("an hour later: %d", got)
+	}
+}
