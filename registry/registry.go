@@ -115,6 +115,9 @@ type Config struct {
 	QueueSize int
 	// Logger is told what ends the sequencer; nil for nowhere.
 	Logger *slog.Logger
+	// Batched is told how many statements each batch has, once it is durable; nil
+	// for nobody. It holds the sequencer up.
+	Batched func(statements int)
 }
 
 // A Registry is a running register. All methods may be called concurrently.
@@ -126,6 +129,7 @@ type Registry struct {
 	cosigner *Cosigner
 	interval time.Duration
 	logger   *slog.Logger
+	batched  func(statements int)
 
 	// write is held while the log or its newest checkpoint changes.
 	write  sync.Mutex
@@ -163,7 +167,10 @@ func New(c Config) (*Registry, error) {
 	r := &Registry{
 		Reader:   newReader(c.Log, c.Origin, c.Trust, c.Now),
 		cosigner: c.Cosigner,
-		interval: c.BatchInterval, logger: c.Logger, done: make(chan struct{}),
+		interval: c.BatchInterval, logger: c.Logger, batched: c.Batched, done: make(chan struct{}),
+	}
+	if r.batched == nil {
+		r.batched = func(int) {}
 	}
 	r.refresh, r.screening = r.fresh, c.Screening
 	r.signers.Store(new([]note.Signer))

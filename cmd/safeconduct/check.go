@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,12 +54,16 @@ func (t *times) request(c *cobra.Command, file string) (*policy.Request, error) 
 func checkCommand() *cobra.Command {
 	var url, out string
 	var asJSON, force, explain bool
+	var h holding
 	var ts times
 	c := &cobra.Command{
-		Use:   "check REQUEST.yaml --registry URL [--evidence OUT]",
+		Use:   "check REQUEST.yaml --registry URL [--evidence OUT] [--trust TRUST [--held EVIDENCE]]",
 		Short: "Decide online, and keep the evidence",
 		Long: "Asks the register whether the act of the request may go ahead. --evidence keeps\n" +
 			"what proves the answer: anybody can verify it offline, years later.\n" +
+			"With --trust the answer is taken from evidence by what TRUST says to trust, and not on the\n" +
+			"register's word; with --held, while the register cannot be reached, from the evidence that\n" +
+			"was kept before, and a note says so, and how old it is.\n" +
 			"Exit status: 0 PERMIT, 1 DENY, 2 wrong usage, 3 REFER, 4 not decided.",
 		Args: exactly("REQUEST.yaml"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -74,15 +79,23 @@ func checkCommand() *cobra.Command {
 			if err != nil {
 				return undecided("", fmt.Errorf("encode the request: %w", err))
 			}
+			if err := h.check(c); err != nil {
+				return err
+			}
 			check := cl.Check
 			if explain {
 				check = cl.Explain
+			}
+			if h.trust != "" {
+				check = func(_ context.Context, _ []byte, _ bool) (*policy.Decision, []byte, error) {
+					return h.decide(c, cl, r, explain)
+				}
 			}
 			d, evidence, err := check(c.Context(), doc, out != "")
 			if err != nil {
 				return undecided(checkHint(err), fmt.Errorf("check %s: %w", args[0], err))
 			}
-			if out != "" {
+			if out != "" && evidence != nil {
 				if err := writeNew(out, evidence, force); err != nil {
 					return undecided("the register decided, but the evidence could not be kept", err)
 				}
@@ -95,6 +108,7 @@ func checkCommand() *cobra.Command {
 	}
 	registryFlag(c, &url)
 	c.Flags().StringVar(&out, "evidence", "", "file for the evidence")
+	h.flags(c)
 	explainFlag(c, &explain)
 	ts.flags(c)
 	forceFlag(c, &force)

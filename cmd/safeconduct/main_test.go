@@ -31,8 +31,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params("testdata"))
 }
 
-// params runs scripts beside the examples, with $ADDR and $ADDR2 free to listen
-// at, and $LATER in an hour.
+// params runs scripts beside the examples, with $ADDR, $ADDR2 and $ADDR3 free to
+// listen at, and $LATER in an hour.
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir,
@@ -41,7 +41,7 @@ func params(dir string) testscript.Params {
 			if err != nil {
 				return err
 			}
-			for _, name := range []string{"ADDR", "ADDR2"} {
+			for _, name := range []string{"ADDR", "ADDR2", "ADDR3"} {
 				addr, err := freeAddr()
 				if err != nil {
 					return err
@@ -53,7 +53,7 @@ func params(dir string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor": waitFor, "waitsick": waitSick, "eventually": eventually, "flip": flip, "rot": rot, "status": exitStatus,
-			"postdate": postdate, "thumbprint": thumbprint,
+			"postdate": postdate, "thumbprint": thumbprint, "issue": issue, "get": get,
 		},
 	}
 }
@@ -97,6 +97,27 @@ func waitSick(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(25 * time.Millisecond)
 	}
 	ts.Fatalf("nothing at %s says %q", args[0], args[1])
+}
+
+// issue NAME writes NAME-ca.pem, NAME.pem and NAME-key.pem: an issuer's
+// certificate, one that it has signed for 127.0.0.1, and that one's key.
+func issue(ts *testscript.TestScript, _ bool, args []string) {
+	i, err := newIssuer(args[0])
+	ts.Check(err)
+	ts.Check(i.write(ts.MkAbs(args[0]+"-ca.pem"), ts.MkAbs(args[0]+".pem"), ts.MkAbs(args[0]+"-key.pem")))
+}
+
+// get STATUS URL FILE fetches what must be answered with the status.
+func get(ts *testscript.TestScript, _ bool, args []string) {
+	resp, err := http.Get(args[1])
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if strconv.Itoa(resp.StatusCode) != args[0] {
+		ts.Fatalf("%s is answered with %d: %s", args[1], resp.StatusCode, body)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), body, 0o644))
 }
 
 // eventually COMMAND… runs a command until it succeeds.

@@ -11,6 +11,15 @@
 // What the register refuses comes back as a *[Problem], a register that was
 // not reached as an *[UnreachableError]; any other error means that the answer
 // made no sense, or that the context ended.
+//
+// A client asks once. [Client.Retrying] makes one that asks again what may pass,
+// and [Client.CheckOrHeld] decides by the caller's own trust, from held evidence
+// while the register cannot be reached, and says so:
+//
+//	c = c.Retrying(client.Retry{Attempts: 4})
+//	answer, err := c.CheckOrHeld(ctx, request, request.TimesNow(now), client.Held{Trust: trust, Evidence: held})
+//
+// The names and certificates of TLS are the [http.Client]'s.
 package client
 
 import (
@@ -48,8 +57,9 @@ const Timeout = 30 * time.Second
 
 // A Client asks one register. It may be used concurrently.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	http  *http.Client
+	retry Retry
 }
 
 // New returns a client of the register at baseURL, http or https, with a path
