@@ -57,6 +57,7 @@ func Of(old, next *attest.Root) []Change {
 	d.officers("", old.Officers, next.Officers)
 	d.set("Checkpoints may be signed by the log key", "", old.LogKeys, next.LogKeys)
 	d.cosigners(old.Cosigners, next.Cosigners)
+	d.set("Decisions may be signed by the key", "", kids(old.DecisionKeys), kids(next.DecisionKeys))
 	for _, a := range old.Authorities {
 		if find(next.Authorities, a.ID) == nil {
 			d.add(Narrows, "Authority %s (%s) leaves: it can say nothing more, and what it has said stands.", a.ID, a.Name)
@@ -109,14 +110,7 @@ func (d *differ) officers(authority string, old, next []attest.Officer) {
 	if authority == "" {
 		who = "root officer"
 	}
-	keys := func(o attest.Officer) (kids []string) {
-		for _, j := range o.Keys {
-			if k, err := j.Key(); err == nil {
-				kids = append(kids, k.ID())
-			}
-		}
-		return kids
-	}
+	keys := func(o attest.Officer) []string { return kids(o.Keys) }
 	byID := func(os []attest.Officer, id string) (attest.Officer, bool) {
 		i := slices.IndexFunc(os, func(o attest.Officer) bool { return o.ID == id })
 		if i < 0 {
@@ -146,6 +140,16 @@ func (d *differ) officers(authority string, old, next []attest.Officer) {
 			}
 		}
 	}
+}
+
+// kids are the ids of keys.
+func kids(keys []attest.JWK) (ids []string) {
+	for _, j := range keys {
+		if k, err := j.Key(); err == nil {
+			ids = append(ids, k.ID())
+		}
+	}
+	return ids
 }
 
 // set compares what may be: less of it narrows.

@@ -49,6 +49,7 @@ func TestEveryChangeIsSaid(t *testing.T) {
 		}, rootdiff.Widens, "us-1 of auth-us may sign with the key"},
 		"a key less":             {func(r *attest.Root) { r.Authorities[0].Officers[0].Keys = nil }, rootdiff.Narrows, "us-1 of auth-us no longer signs"},
 		"a log key":              {func(r *attest.Root) { r.LogKeys = append(r.LogKeys, "other") }, rootdiff.Widens, "log key: other"},
+		"a decision key":         {func(r *attest.Root) { r.DecisionKeys = newcomer.Keys }, rootdiff.Widens, "Decisions may be signed by the key: "},
 		"a cosigner less":        {func(r *attest.Root) { r.Cosigners = nil }, rootdiff.Plain, "No cosigner any more"},
 		"an authority that goes": {func(r *attest.Root) { r.Authorities = r.Authorities[:1] }, rootdiff.Narrows, "leaves"},
 		"an authority that comes": {func(r *attest.Root) {
