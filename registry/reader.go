@@ -29,8 +29,10 @@ type Reader struct {
 	trust  *verify.Trust
 	// screening are the lists that decisions are taken with.
 	screening []*screening.List
-	now       func() time.Time
-	opened    openedCache
+	// notary signs decisions; nil for none.
+	notary attest.Signer
+	now    func() time.Time
+	opened openedCache
 	// accounts are the writer's.
 	accounts accounts
 	// cosigners are verifier keys whose cosignatures count beside those that

@@ -5,7 +5,9 @@
 //	                          with ?wait=quorum the receipt is for a checkpoint
 //	                          that has a quorum of cosignatures
 //	POST /v1/check            a request document -> the decision;
-//	                          with ?evidence=true {"decision":…,"evidence":"…"}
+//	                          with ?evidence=true {"decision":…,"evidence":"…"},
+//	                          with ?receipt=true {"decision":…,"receipt":"…"}, and
+//	                          with both all three
 //	POST /v1/evidence         a request document -> the evidence
 //	POST /v1/histories        {"subjects":[…]} -> the evidence of their histories
 //	GET  /v1/statements/{issuer}/{jti}
@@ -55,6 +57,8 @@
 //	422 invalid                 says what may not be said
 //	422 undecided               no decision, since the evidence is not enough,
 //	                            or would be larger than is accepted
+//	501 unsigned                no decision is signed here, or by a key that the
+//	                            trust root in force does not list
 //	500 internal                a fault of the register, told to its log only
 //	503 overloaded              with the header Retry-After
 //	503 read-only               storage has failed
@@ -90,6 +94,7 @@ type Reader interface {
 	Origin() string
 	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
 	Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
+	DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool) (*registry.Signed, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
 	CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error)
 	EvidenceOf(ctx context.Context, subjects []string) ([]byte, error)
@@ -179,7 +184,7 @@ func (h *handler) routes() []route {
 	}
 	return []route{
 		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, serve: h.submit}},
-		ask("/v1/check", []string{"evidence", "explain"}, h.check),
+		ask("/v1/check", []string{"evidence", "explain", "receipt"}, h.check),
 		ask("/v1/evidence", []string{"compact", "root"}, h.evidence),
 		ask("/v1/histories", nil, h.histories),
 		get("/v1/statements/{issuer}/{jti}", nil, h.statement),
