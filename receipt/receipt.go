@@ -41,7 +41,7 @@ import (
 const Type = "safeconduct-decision+jwt"
 
 // MaxBytes is the largest receipt.
-const MaxBytes = 2 << 20
+const MaxBytes = 1 << 20
 
 // ErrTooLarge says that a decision is too large for a receipt.
 var ErrTooLarge = errors.New("the decision is larger than a receipt may be")

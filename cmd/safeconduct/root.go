@@ -41,6 +41,7 @@ type initial struct {
 	officers    []string
 	authorities []string
 	keys        []string
+	decisions   []string
 	json        bool
 }
 
@@ -62,6 +63,7 @@ func rootInitCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&in.officers, "officer", nil, "root officer: NAME=FILE.pub.jwk")
 	c.Flags().StringArrayVar(&in.authorities, "authority", nil, "authority: ID=COUNTRY or ID=COUNTRY,NAME")
 	c.Flags().StringArrayVar(&in.keys, "authority-officer", nil, "officer of an authority: ID/NAME=FILE.pub.jwk")
+	c.Flags().StringArrayVar(&in.decisions, "decision-key", nil, "key that signs decisions (serve --decision-key): FILE.pub.jwk")
 	jsonFlag(c, &in.json)
 	return c
 }
@@ -148,6 +150,16 @@ officers:
 		if err := in.officer(&b, "  ", o); err != nil {
 			return "", fmt.Errorf("--officer: %w", err)
 		}
+	}
+	if len(in.decisions) > 0 {
+		b.WriteString("\n# The keys that sign decisions, and nothing else.\ndecision_keys:\n")
+	}
+	for _, file := range in.decisions {
+		key, err := publicKey(file)
+		if err != nil {
+			return "", fmt.Errorf("--decision-key: %w", err)
+		}
+		fmt.Fprintf(&b, "  - %s\n", key)
 	}
 	fmt.Fprintf(&b, `
 # The keys of this register, made beside this file.
@@ -236,15 +248,24 @@ func (in *initial) officer(b *strings.Builder, indent, o string) error {
 	if err := identifier.JTI(name); err != nil {
 		return fmt.Errorf("the officer's name: %w", err)
 	}
-	data, err := readFile(file)
+	key, err := publicKey(file)
 	if err != nil {
 		return err
 	}
-	if _, err := attest.ParseKey(data); err != nil {
-		return fmt.Errorf("%s is no public key (keygen writes one beside the private key): %w", file, err)
-	}
-	fmt.Fprintf(b, "%s- id: %s\n%s  keys:\n%s    - %s\n", indent, name, indent, indent, strings.TrimSpace(string(data)))
+	fmt.Fprintf(b, "%s- id: %s\n%s  keys:\n%s    - %s\n", indent, name, indent, indent, key)
 	return nil
+}
+
+// publicKey reads the public JWK in a file.
+func publicKey(file string) (string, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return "", err
+	}
+	if _, err := attest.ParseKey(data); err != nil {
+		return "", fmt.Errorf("%s is no public key (keygen writes one beside the private key): %w", file, err)
+	}
+	return strings.TrimSpace(string(data)), nil
 }
 
 func rootSignCommand() *cobra.Command {
@@ -326,6 +347,12 @@ func showRoot(p *printer, st *attest.Statement) {
 		}
 		p.line("")
 		p.line("cosigner %s (%s%s)", c.VKey, string(c.Role), who)
+	}
+	for _, j := range r.DecisionKeys {
+		if k, err := j.Key(); err == nil {
+			p.line("")
+			p.line("decisions may be signed by key %s", k.ID())
+		}
 	}
 }
 

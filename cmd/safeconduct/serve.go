@@ -27,7 +27,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	var dir, listen string
-	var policy string
+	var policy, decisionKey string
 	var without, lists []string
 	var acceptRollback bool
 	c := &cobra.Command{
@@ -59,10 +59,15 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return failed("", fmt.Errorf("serve %s: %w", dir, err))
 			}
-			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning, screening: screened})
+			notary, err := loadDecisionKey(c, decisionKey)
+			if err != nil {
+				return err
+			}
+			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning, screening: screened, notary: notary})
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
+			warnDecisionKey(s.reg, logger)
 			s.meanwhile = append(s.meanwhile, takeUpLogKeys(s.reg, dir, logger))
 			if restored {
 				s.meanwhile = append(s.meanwhile, settleRestored(s.reg, dir, acceptRollback))
@@ -80,6 +85,7 @@ func serveCommand() *cobra.Command {
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen at")
 	c.Flags().StringVar(&policy, "policy", "", "who cosigns, with URLs, and how many are enough")
 	listsFlag(c, &lists)
+	decisionKeyFlag(c, &decisionKey)
 	c.Flags().StringArrayVar(&without, "without-cosigner", nil, "do not wait for this cosigner of the policy to confirm the log's size")
 	c.Flags().BoolVar(&acceptRollback, "accept-rollback", false, "go on after a restore although nobody can confirm that nothing was logged since")
 	return c
@@ -197,6 +203,8 @@ type serviceOptions struct {
 	cosigning registry.Cosigning
 	// screening are the lists that parties are screened against.
 	screening []*screening.List
+	// notary signs decisions, nil for none.
+	notary attest.Signer
 }
 
 // openService opens the register of a directory and logs its trust root where
@@ -229,7 +237,8 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	}
 	reg, err := registry.New(registry.Config{
 		Log: store, Origin: origin, LogSigners: signers, Cosigner: cosigner, Cosigning: opt.cosigning, Trust: t, Screening: opt.screening,
-		Now: opt.now, BatchInterval: opt.interval, Logger: opt.logger,
+		DecisionSigner: opt.notary,
+		Now:            opt.now, BatchInterval: opt.interval, Logger: opt.logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
