@@ -206,6 +206,8 @@ func TestAttacksOnTheTokenAreRefused(t *testing.T) {
 	text("22 r and s zero", "signature", input+"."+b64.EncodeToString(make([]byte, 64)))
 	says("payload in another spelling", strings.Replace(body, `"iss":`, `"iss": `, 1))
 	says("payload in another order", strings.Replace(body, `{"checkpoint"`, `{"zz":1,"checkpoint"`, 1))
+	says("an empty array that is to be left out", strings.Replace(body, `"proven_until"`, `"notes":[],"proven_until"`, 1))
+	says("a size beyond 2^53", strings.Replace(body, `"size":`, `"size":9007199254740993`, 1))
 	says("payload that is no JSON", "PERMIT")
 	says("payload that is null", "null")
 	says("payload of nothing but brackets", strings.Repeat("[", 100_000))

@@ -100,6 +100,8 @@ func (r *Receipt) check() error {
 		return errors.New("it has no decision")
 	case d.Decision != policy.PERMIT && d.Decision != policy.REFER && d.Decision != policy.DENY:
 		return fmt.Errorf("its decision is %q, which is none", d.Decision)
+	case saysNothing(d.Attested) || saysNothing(d.Obligations) || saysNothing(d.Screened) || saysNothing(d.Notes) || saysNothing(d.Warnings):
+		return errors.New("its decision has an empty array that is to be left out")
 	case r.IssuedAt < 1 || r.IssuedAt > lastDate:
 		return errors.New("its iat is no date")
 	case !isDigest(r.Evidence) || !isDigest(r.Request):
@@ -107,6 +109,9 @@ func (r *Receipt) check() error {
 	}
 	return nil
 }
+
+// saysNothing reports whether an array that may be left out is there and empty.
+func saysNothing[T any](a []T) bool { return a != nil && len(a) == 0 }
 
 // payload is the one byte form of what the receipt says.
 func (r *Receipt) payload() ([]byte, error) {
