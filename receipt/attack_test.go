@@ -16,10 +16,15 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/jws"
 	"github.com/safeconduct/safeconduct/receipt"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/memlog"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
 )
 
@@ -278,4 +283,56 @@ func TestAReceiptIsNotCarriedToAnotherLog(t *testing.T) {
 	g := v.filed(usual(""))
 	g.receipt = f.receipt
 	wantStep(t, g, "checkpoint", "another checkpoint")
+}
+
+// Nor to another register whose trust root lists the same key.
+func TestAReceiptIsNotReplayedUnderAnotherRegister(t *testing.T) {
+	const origin = "example.org/other"
+	w := newWorld(t)
+	skey, vkey, err := note.GenerateKey(nil, origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := rt.Root(rt.Start)
+	root.Aud, root.LogKeys = origin, []string{vkey}
+	first, err := rt.Sign(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := rt.Trust(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := registry.New(registry.Config{
+		Log: memlog.New(), Origin: origin, LogSigners: []note.Signer{signer}, Cosigner: rt.Cosigner(), Trust: trust,
+		DecisionSigner: rt.Notary(), Now: w.Clock.Now, BatchInterval: -1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := other.Init(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.Add(time.Minute)
+	f := w.filed(usual(""))
+	req := parsed(t, usual(""))
+	s, err := other.DecideSigned(t.Context(), req, req.Times(w.Clock.Now()), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := file{receipt: s.Receipt, request: usual(""), evidence: s.Evidence, trust: trust}
+	wantStep(t, g, "", "")
+	g.receipt = f.receipt
+	wantStep(t, g, "checkpoint", `of the register "example.org/register"`)
+	g.evidence = f.evidence
+	wantStep(t, g, "evidence", `the trust file is for "example.org/other"`)
 }

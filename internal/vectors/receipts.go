@@ -107,14 +107,14 @@ func receiptFile() ReceiptFile {
 	m.request("with a ledger", `,"reference":"PO 7","ledger":[{"date":"2026-01-02T00:00:00Z","amount":"10","currency":"USD"}]`)
 	f.Requests["another site"] = strings.Replace(f.Requests["plain"], "VTZ-1", "BLR-1", 1)
 
-	good := m.of("usual", "version 2", "plain")
+	good := of("version 2", "plain")
 	for _, k := range []officer{notary, notary2} {
 		m.add("signed with "+k.alg, good, m.sealed(good, k), "")
 	}
-	m.add("of version 1", m.of("usual", "version 1", "plain"), m.sealed(m.of("usual", "version 1", "plain"), notary), "")
+	m.add("of version 1", of("version 1", "plain"), m.sealed(of("version 1", "plain"), notary), "")
 	for _, c := range []FiledReceipt{
-		m.of("usual", "version 2, compact", "plain"), m.of("usual", "version 2", "past"), m.of("usual", "version 2", "with a ledger"),
-		m.of("usual", "version 2", "another site"), m.of("usual", "version 2", "plain", "denied"),
+		of("version 2, compact", "plain"), of("version 2", "past"), of("version 2", "with a ledger"),
+		of("version 2", "another site"), of("version 2", "plain", "denied"),
 	} {
 		name := strings.Join(append([]string{c.Evidence, c.Request}, c.Lists...), ", ")
 		m.add("of "+name, c, m.sealed(c, notary), "")
@@ -142,8 +142,8 @@ func (m *maker) request(name, members string) *policy.Request {
 	return must(policy.ParseRequest([]byte(m.f.Requests[name])))
 }
 
-func (*maker) of(trust, evidence, request string, lists ...string) FiledReceipt {
-	return FiledReceipt{Trust: trust, Evidence: evidence, Request: request, Lists: lists}
+func of(evidence, request string, lists ...string) FiledReceipt {
+	return FiledReceipt{Trust: "usual", Evidence: evidence, Request: request, Lists: lists}
 }
 
 func (m *maker) lists(names []string) (out []*screening.List) {
@@ -244,7 +244,7 @@ func (m *maker) tokens(good FiledReceipt) {
 // keys: by whom it is signed.
 func (m *maker) keys(good FiledReceipt) {
 	body := func(c FiledReceipt) string { return said(m.sealed(c, notary)) }
-	first, third := m.of("usual", "version 1", "plain"), m.of("usual", "version 3", "plain")
+	first, third := of("version 1", "plain"), of("version 3", "plain")
 	for _, c := range []struct {
 		name string
 		key  officer
@@ -278,7 +278,6 @@ func (m *maker) says(good FiledReceipt) {
 		change(r)
 		m.add(step+": "+name, good, forge(header(receipt.Type), canonical(r), notary), strings.TrimSuffix(step, "?"))
 	}
-	instant := func(t time.Time) policy.Instant { return policy.InstantOf(t) }
 	no("checkpoint", "of another register", func(r *receipt.Receipt) { r.Issuer = "example.org/other" })
 	no("checkpoint", "another root hash", func(r *receipt.Receipt) {
 		r.Checkpoint = "example.org/register\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
@@ -290,8 +289,10 @@ func (m *maker) says(good FiledReceipt) {
 	no("trust", "decided with another trust", func(r *receipt.Receipt) { r.Decision.Replay.Trust = r.Request })
 	no("request", "of another request", func(r *receipt.Receipt) { r.Decision.Replay.Request = r.Request })
 	no("request", "asked with other times", func(r *receipt.Receipt) { r.Request = r.Evidence })
-	no("times", "another effective_at", func(r *receipt.Receipt) { r.Decision.EffectiveAt = instant(asked.Add(time.Second)) })
-	no("times", "a known_at that was not asked for", func(r *receipt.Receipt) { r.Decision.KnownAt = instant(asked.Add(-5*time.Minute - time.Second)) })
+	no("times", "another effective_at", func(r *receipt.Receipt) { r.Decision.EffectiveAt = policy.InstantOf(asked.Add(time.Second)) })
+	no("times", "a known_at that was not asked for", func(r *receipt.Receipt) {
+		r.Decision.KnownAt = policy.InstantOf(asked.Add(-5*time.Minute - time.Second))
+	})
 	no("times", "signed five minutes and a second later", func(r *receipt.Receipt) { r.IssuedAt += 301 })
 	no("", "signed five minutes later", func(r *receipt.Receipt) { r.IssuedAt += 300 })
 	no("lists?", "with a list that is not given", func(r *receipt.Receipt) {
@@ -317,7 +318,7 @@ func (m *maker) files(good FiledReceipt) {
 	with("evidence that does not stand", receipt.StepEvidence, func(c *FiledReceipt) { c.Trust = "a later root" })
 	with("another trust", receipt.StepTrust, func(c *FiledReceipt) { c.Trust = "another status age" })
 	with("a list that was not used", receipt.StepLists, func(c *FiledReceipt) { c.Lists = []string{"other"} })
-	screened := m.of("usual", "version 2", "plain", "denied")
+	screened := of("version 2", "plain", "denied")
 	token = m.sealed(screened, notary)
 	with("a list that was used is not given", receipt.StepLists, func(*FiledReceipt) {})
 	with("another list than was used", receipt.StepLists, func(c *FiledReceipt) { c.Lists = []string{"other"} })
