@@ -27,9 +27,14 @@ func loadDecisionKey(c *cobra.Command, ref string) (attest.Signer, error) {
 	return s, nil
 }
 
-// warnDecisionKey warns where receipts are asked for in vain.
-func warnDecisionKey(r interface{ DecisionKey() (string, bool) }, logger *slog.Logger) {
-	if kid, listed := r.DecisionKey(); kid != "" && !listed {
+// warnDecisionKey warns where receipts are asked for in vain. Before the first
+// trust root is published, nobody can tell.
+func warnDecisionKey(r interface {
+	DecisionKey() (kid string, listed bool)
+	Root() *attest.TrustRoot
+}, logger *slog.Logger,
+) {
+	if kid, listed := r.DecisionKey(); kid != "" && !listed && r.Root() != nil {
 		logger.Warn("the trust root in force does not list the key that is to sign decisions, so that none is signed; a root that has it under decision_keys makes good for it", slog.String("kid", kid))
 	}
 }
