@@ -65,6 +65,10 @@ var (
 	// ErrReadOnly: storage has failed, and nothing is logged until the
 	// register is opened again.
 	ErrReadOnly = errors.New("the register only reads, since its storage has failed")
+	// ErrNoDecisionKey: the register, or mirror, has no key to sign decisions with.
+	ErrNoDecisionKey = errors.New("no decision is signed here: there is no decision key")
+	// ErrDecisionSigner: the key that signs decisions could not.
+	ErrDecisionSigner = errors.New("the decision could not be signed; try again later")
 	// ErrSigner: the log's signer failed, and nothing of the batch is logged.
 	ErrSigner = errors.New("the register could not sign its checkpoint; try again later")
 	// ErrClock: the clock stands too far behind the last batch.
@@ -101,6 +105,9 @@ type Config struct {
 	Trust *verify.Trust
 	// Screening are the lists that [Reader.Decide] screens parties against.
 	Screening []*screening.List
+	// DecisionSigner signs decisions, see [Reader.DecideSigned]; nil for none. The
+	// trust root has to list its key.
+	DecisionSigner attest.Signer
 	// Now is the clock; nil is time.Now. It is called concurrently.
 	Now func() time.Time
 	// BatchInterval is the least time between the starts of two batches while
@@ -172,7 +179,7 @@ func New(c Config) (*Registry, error) {
 	if r.batched == nil {
 		r.batched = func(int) {}
 	}
-	r.refresh, r.screening = r.fresh, c.Screening
+	r.refresh, r.screening, r.notary = r.fresh, c.Screening, c.DecisionSigner
 	r.signers.Store(new([]note.Signer))
 	for _, s := range c.LogSigners {
 		if err := r.AddLogSigner(s); err != nil {

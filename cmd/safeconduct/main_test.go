@@ -31,8 +31,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params("testdata"))
 }
 
-// params runs scripts beside the examples, with $ADDR, $ADDR2 and $ADDR3 free to
-// listen at, and $LATER in an hour.
+// params runs scripts beside the examples and what a company filed, with $ADDR, $ADDR2 and
+// $ADDR3 free to listen at, and $LATER in an hour.
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir,
@@ -49,11 +49,14 @@ func params(dir string) testscript.Params {
 				e.Setenv(name, addr)
 			}
 			e.Setenv("LATER", time.Now().UTC().Add(time.Hour).Format(time.RFC3339))
-			return os.Symlink(filepath.Join(wd, "../../examples"), filepath.Join(e.WorkDir, "examples"))
+			return errors.Join(
+				os.Symlink(filepath.Join(wd, "../../examples"), filepath.Join(e.WorkDir, "examples")),
+				os.Symlink(filepath.Join(wd, "../../receipt/testdata/filed"), filepath.Join(e.WorkDir, "filed")),
+			)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor": waitFor, "waitsick": waitSick, "eventually": eventually, "flip": flip, "rot": rot, "status": exitStatus,
-			"postdate": postdate, "thumbprint": thumbprint, "issue": issue, "get": get,
+			"postdate": postdate, "thumbprint": thumbprint, "issue": issue, "get": get, "edit": edit,
 		},
 	}
 }
@@ -180,6 +183,17 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 		b[i] = 'A'
 	}
 	ts.Check(os.WriteFile(file, b, 0o644))
+}
+
+// edit FILE REGEXP TEXT puts TEXT, in which \n is a line end, in the place of what
+// matches in FILE.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, old := regexp.MustCompile(args[1]), ts.ReadFile(args[0])
+	text := pattern.ReplaceAllString(old, strings.ReplaceAll(args[2], `\n`, "\n"))
+	if text == old {
+		ts.Fatalf("nothing in %s matches %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }
 
 // rot DIR PREFIX changes a bit of the first value that a store in DIR has under

@@ -35,6 +35,7 @@ const (
 // mirroring is what mirror is told.
 type mirroring struct {
 	dir, trust, key string
+	decisionKey     string
 	interval        time.Duration
 	front           front
 }
@@ -61,6 +62,7 @@ func mirrorCommand() *cobra.Command {
 	reachFlags(c)
 	c.Flags().StringVar(&m.trust, "trust", "", "trust file, which pins the register's trust root (default: DIR/"+trustFile+")")
 	c.Flags().StringVar(&m.key, "key", "", "key to cosign with (default: DIR/"+mirrorKeyFile+"; without one, nothing is cosigned)")
+	decisionKeyFlag(c, &m.decisionKey)
 	c.Flags().DurationVar(&m.interval, "interval", 10*time.Second, "time between two looks at the register")
 	c.AddCommand(mirrorKeyCommand())
 	return c
@@ -95,9 +97,14 @@ func (m *mirroring) run(c *cobra.Command, url string) error {
 	if err != nil {
 		return failed("", fmt.Errorf("mirror %s: %w", url, err))
 	}
+	notary, err := loadDecisionKey(c, m.decisionKey)
+	if err != nil {
+		return err
+	}
 	mir, err := mirror.Open(mirror.Config{
 		Dir: m.dir, Register: reg, Trust: trust, Cosigner: cosigner, Interval: m.interval, Progress: bar.show,
-		Logger: logger,
+		DecisionSigner: notary,
+		Logger:         logger,
 	})
 	if err != nil {
 		return failed(stoppedHint(err), fmt.Errorf("mirror %s: %w", url, reported(bar, err)))
@@ -124,6 +131,7 @@ func (m *mirroring) follow(c *cobra.Command, mir *mirror.Mirror, cosigner *regis
 	go func() {
 		if err := mir.CatchUp(ctx); err == nil {
 			warnUnlisted(mir, cosigner, logger)
+			warnDecisionKey(mir.Reader(), logger)
 		}
 		followed <- reported(bar, mir.Follow(ctx))
 	}()

@@ -24,7 +24,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var dir, policy string
+	var dir, policy, decisionKey string
 	var without, lists []string
 	var acceptRollback bool
 	var f front
@@ -70,10 +70,15 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return failed("", fmt.Errorf("serve %s: %w", dir, err))
 			}
-			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning, screening: screened, api: api})
+			notary, err := loadDecisionKey(c, decisionKey)
+			if err != nil {
+				return err
+			}
+			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning, screening: screened, notary: notary, api: api})
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
+			warnDecisionKey(s.reg, logger)
 			f.before(s, logger, logKeysOf(s.reg, dir))
 			if restored {
 				s.meanwhile = append(s.meanwhile, settleRestored(s.reg, dir, acceptRollback))
@@ -92,6 +97,7 @@ func serveCommand() *cobra.Command {
 	reachFlags(c)
 	c.Flags().StringVar(&policy, "policy", "", "who cosigns, with URLs, and how many are enough")
 	listsFlag(c, &lists)
+	decisionKeyFlag(c, &decisionKey)
 	c.Flags().StringArrayVar(&without, "without-cosigner", nil, "do not wait for this cosigner of the policy to confirm the log's size")
 	c.Flags().BoolVar(&acceptRollback, "accept-rollback", false, "go on after a restore although nobody can confirm that nothing was logged since")
 	return c
@@ -215,6 +221,8 @@ type serviceOptions struct {
 	screening []*screening.List
 	// api are the handler's options, but for clock and logger.
 	api httpapi.Options
+	// notary signs decisions, nil for none.
+	notary attest.Signer
 }
 
 // openService opens the register of a directory and logs its trust root where
@@ -247,7 +255,8 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	}
 	reg, err := registry.New(registry.Config{
 		Log: store, Origin: origin, LogSigners: signers, Cosigner: cosigner, Cosigning: opt.cosigning, Trust: t, Screening: opt.screening,
-		Now: opt.now, BatchInterval: opt.interval, Logger: opt.logger, Batched: opt.api.Metrics.Batched,
+		DecisionSigner: opt.notary,
+		Now:            opt.now, BatchInterval: opt.interval, Logger: opt.logger, Batched: opt.api.Metrics.Batched,
 	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())

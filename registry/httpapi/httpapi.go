@@ -5,7 +5,9 @@
 //	                          with ?wait=quorum the receipt is for a checkpoint
 //	                          that has a quorum of cosignatures
 //	POST /v1/check            a request document -> the decision;
-//	                          with ?evidence=true {"decision":…,"evidence":"…"}
+//	                          with ?evidence=true {"decision":…,"evidence":"…"},
+//	                          with ?receipt=true {"decision":…,"receipt":"…"}, and
+//	                          with both all three
 //	POST /v1/evidence         a request document -> the evidence
 //	POST /v1/histories        {"subjects":[…]} -> the evidence of their histories
 //	GET  /v1/statements/{issuer}/{jti}
@@ -79,6 +81,8 @@
 //	422 undecided               no decision, since the evidence is not enough,
 //	                            or would be larger than is accepted
 //	429 too-many-requests       with the header Retry-After, see [Limits]
+//	501 unsigned                no decision is signed here, or by a key that the
+//	                            trust root in force does not list
 //	500 internal                a fault of the register, told to its log only
 //	503 overloaded              with the header Retry-After
 //	503 read-only               storage has failed
@@ -129,6 +133,7 @@ type Reader interface {
 	Origin() string
 	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
 	Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
+	DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool) (*registry.Signed, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
 	CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error)
 	EvidenceOf(ctx context.Context, subjects []string) ([]byte, error)
@@ -278,7 +283,7 @@ func (h *handler) routes() []route {
 	return []route{
 		// Pages of other origins log nothing: it is not open.
 		{path: "/v1/statements", method: http.MethodPost, endpoint: endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, cost: costSubmit, serve: h.submit}},
-		ask("/v1/check", []string{"evidence", "explain"}, costDecision, h.check),
+		ask("/v1/check", []string{"evidence", "explain", "receipt"}, costDecision, h.check),
 		ask("/v1/evidence", []string{"compact", "root"}, costDecision, h.evidence),
 		ask("/v1/histories", nil, costDecision, h.histories),
 		get("/v1/statements/{issuer}/{jti}", nil, costOne, h.statement),

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/receipt"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -33,6 +34,7 @@ var (
 	undecided       = kind{"undecided", "Not decided", http.StatusUnprocessableEntity}
 	tooManyRequests = kind{"too-many-requests", "Too many requests", http.StatusTooManyRequests}
 	internal        = kind{"internal", "Internal error", http.StatusInternalServerError}
+	unsigned        = kind{"unsigned", "Not signed", http.StatusNotImplemented}
 	overloaded      = kind{"overloaded", "Overloaded", http.StatusServiceUnavailable}
 	readOnly        = kind{"read-only", "Read-only", http.StatusServiceUnavailable}
 	full            = kind{"full", "No room left", http.StatusServiceUnavailable}
@@ -87,6 +89,12 @@ func problemOf(err error) *problem {
 	switch {
 	case errors.Is(err, verify.ErrTooLarge):
 		return &problem{kind: undecided, detail: err.Error() + "; more is logged of what the request names than one evidence holds, and so it cannot be decided here"}
+	case errors.Is(err, receipt.ErrTooLarge):
+		return &problem{kind: undecided, detail: err.Error() + "; ask without a receipt, or without an explanation"}
+	case errors.Is(err, registry.ErrNoDecisionKey):
+		return &problem{kind: unsigned, detail: registry.ErrNoDecisionKey.Error() + "; ask without receipt=true, or ask who has one"}
+	case errors.Is(err, receipt.ErrUnlisted):
+		return &problem{kind: unsigned, detail: err.Error() + "; the root officers have to list it under decision_keys"}
 	case errors.Is(err, registry.ErrNotFound):
 		return &problem{kind: notFound, detail: registry.ErrNotFound.Error()}
 	case errors.Is(err, registry.ErrOverloaded):
@@ -105,7 +113,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{kind: unavailable, detail: "the exchange was ended before the answer"}
 	}
-	for _, e := range []error{registry.ErrNoRoot, registry.ErrSigner, registry.ErrClock, registry.ErrClosed} {
+	for _, e := range []error{registry.ErrNoRoot, registry.ErrSigner, registry.ErrDecisionSigner, registry.ErrClock, registry.ErrClosed} {
 		if errors.Is(err, e) {
 			return &problem{kind: unavailable, detail: e.Error()}
 		}

@@ -65,6 +65,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/verify"
@@ -90,6 +91,9 @@ type Config struct {
 	// Cosigner cosigns, under a key that nobody else has; nil for a mirror that
 	// does not.
 	Cosigner *registry.Cosigner
+	// DecisionSigner signs what the mirror decides; nil for none. The trust root has
+	// to list its key, which is another one than the register's.
+	DecisionSigner attest.Signer
 	// Interval is the time between two looks at the register; zero is 10
 	// seconds.
 	Interval time.Duration
@@ -189,6 +193,7 @@ func (m *Mirror) load() error {
 	var err error
 	m.replica, err = registry.NewReplica(registry.ReplicaConfig{
 		Log: m.log, Origin: m.config.Trust.Origin(), Trust: m.config.Trust, Now: m.config.Now, Cosigners: m.config.Trust.Cosigners(),
+		DecisionSigner: m.config.DecisionSigner,
 		// What is shown is what the register has published, see check.
 		Quorate: func([]byte) error { return errUnpublished },
 	})
