@@ -14,9 +14,7 @@ import (
 var payloadForm = strictjson.Form{MaxBytes: MaxBytes, Sets: true}
 
 // header returns the one protected header of a line.
-func header(alg, kid, typ string) string {
-	return `{"alg":"` + alg + `","kid":"` + kid + `","typ":"` + typ + `"}`
-}
+func header(alg, kid, typ string) string { return jws.Header(alg, kid, typ) }
 
 // An Unopened is a statement whose form and claims have been read and whose
 // signatures have not been checked: what it says may be anybody's. It is for

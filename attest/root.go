@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -36,6 +37,9 @@ type Root struct {
 	Cosigners []Cosigner `json:"cosigners,omitzero"`
 	// Authorities are those who may make statements.
 	Authorities []Authority `json:"authorities"`
+	// DecisionKeys are the keys by which the register, and mirrors of it, sign what
+	// they decide (package receipt). They sign nothing else.
+	DecisionKeys []JWK `json:"decision_keys,omitzero"`
 }
 
 // An Officer is a person who signs, with one or more keys.
@@ -223,7 +227,49 @@ func (r *Root) read() (keyring, Problems) {
 			p.element("/authorities", i).Add("/id", "stands twice")
 		}
 	}
+	r.checkDecisionKeys(p, keys)
 	return keys, p.Problems
+}
+
+// checkDecisionKeys checks the keys that sign decisions. None of them is an
+// officer's, and none signs checkpoints under another form.
+func (r *Root) checkDecisionKeys(p *checker, officers keyring) {
+	ids := make(map[string]int)
+	for i, jwk := range r.DecisionKeys {
+		p := p.element("/decision_keys", i)
+		k, err := jwk.Key()
+		if err != nil {
+			p.Add("", "%v", err)
+			continue
+		}
+		if other, ok := officers[k.ID()]; ok {
+			p.Add("", "is the key of %s already; a key that signs decisions signs nothing else", other.at.pointer(""))
+		} else if first, ok := ids[k.ID()]; ok {
+			p.Add("", "stands twice, first as /decision_keys/%d", first)
+		} else if at, ok := r.verifierKey(k); ok {
+			p.Add("", "is the key of %s already; a key that signs decisions signs nothing else", at)
+		}
+		ids[k.ID()] = i
+	}
+}
+
+// verifierKey returns where a key stands among those that sign checkpoints.
+func (r *Root) verifierKey(k Key) (at string, ok bool) {
+	pub, isEd25519 := k.Public().(ed25519.PublicKey)
+	if !isEd25519 {
+		return "", false
+	}
+	for i, text := range r.LogKeys {
+		if v, err := vkey.ParseLog(text); err == nil && v.Public == string(pub) {
+			return fmt.Sprintf("/log_keys/%d", i), true
+		}
+	}
+	for i, c := range r.Cosigners {
+		if v, err := vkey.ParseCosigner(c.VKey); err == nil && v.Public == string(pub) {
+			return fmt.Sprintf("/cosigners/%d", i), true
+		}
+	}
+	return "", false
 }
 
 // checkVerifierKeys checks the keys that sign checkpoints. One that verifiers
@@ -475,6 +521,20 @@ func (t *TrustRoot) Root() *Root { return t.root }
 // Statement returns the statement that the trust root is, also where a freeze has
 // come after it.
 func (t *TrustRoot) Statement() *Statement { return t.st }
+
+// DecisionKey returns the key of that id by which decisions are signed while the
+// trust root is in force. One that it declares compromised is none.
+func (t *TrustRoot) DecisionKey(kid string) (Key, bool) {
+	if _, compromised := t.CompromisedSince(kid); compromised {
+		return Key{}, false
+	}
+	for _, j := range t.root.DecisionKeys {
+		if k, err := j.Key(); err == nil && k.ID() == kid {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
 
 // Successor returns a draft of the next version, which says the same: its iat
 // and what is to change are the caller's. The draft shares nothing with t.

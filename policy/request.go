@@ -291,6 +291,11 @@ func (r *Request) Digest() string {
 	}{Request: c})
 }
 
+// AskedDigest names the request as it was asked, its times included: SHA-256,
+// base64url, over its RFC 8785 form. Whatever the spelling of its amounts and
+// times, one request has one digest.
+func (r *Request) AskedDigest() string { return digestOf(r) }
+
 func (r *Request) ledgerDigest() string {
 	if r.Ledger == nil {
 		return ""

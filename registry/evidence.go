@@ -133,16 +133,7 @@ func (r *Reader) Explain(ctx context.Context, req *policy.Request, at policy.Tim
 type decider func([]byte, *verify.Trust, *policy.Request, policy.Times, ...*screening.List) (*policy.Decision, error)
 
 func (r *Reader) decide(ctx context.Context, by decider, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	if r.trust == nil {
-		return nil, nil, errors.New("decide: no trust of its own is configured")
-	}
-	var omit func(*proven.Set) map[int64]bool
-	if r.trust.ReliesOnMirror() {
-		pinned, _ := r.trust.Pin()
-		omit = stubsFor(req, at, pinned)
-	}
-	// What is kept for years shows its statements in the log, too.
-	evidence, err := r.evidence(ctx, req, omit, true)
+	evidence, err := r.ownEvidence(ctx, req, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,6 +142,20 @@ func (r *Reader) decide(ctx context.Context, by decider, req *policy.Request, at
 		return nil, nil, err
 	}
 	return d, evidence, nil
+}
+
+// ownEvidence is what the register itself decides on.
+func (r *Reader) ownEvidence(ctx context.Context, req *policy.Request, at policy.Times) ([]byte, error) {
+	if r.trust == nil {
+		return nil, errors.New("decide: no trust of its own is configured")
+	}
+	var omit func(*proven.Set) map[int64]bool
+	if r.trust.ReliesOnMirror() {
+		pinned, _ := r.trust.Pin()
+		omit = stubsFor(req, at, pinned)
+	}
+	// What is kept for years shows its statements in the log, too.
+	return r.evidence(ctx, req, omit, true)
 }
 
 // touched returns the histories of all subjects that the decision touches: each

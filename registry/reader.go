@@ -30,8 +30,10 @@ type Reader struct {
 	trust  *verify.Trust
 	// screening are the lists that decisions are taken with.
 	screening []*screening.List
-	now       func() time.Time
-	opened    openedCache
+	// notary signs decisions; nil for none.
+	notary attest.Signer
+	now    func() time.Time
+	opened openedCache
 	// foreseeing is held by whoever reads all of the log to foresee.
 	foreseeing sync.Mutex
 	// accounts are the writer's.

@@ -65,6 +65,10 @@ var (
 	// ErrReadOnly: storage has failed, and nothing is logged until the
 	// register is opened again.
 	ErrReadOnly = errors.New("the register only reads, since its storage has failed")
+	// ErrNoDecisionKey: the register, or mirror, has no key to sign decisions with.
+	ErrNoDecisionKey = errors.New("no decision is signed here: there is no decision key")
+	// ErrDecisionSigner: the key that signs decisions could not.
+	ErrDecisionSigner = errors.New("the decision could not be signed; try again later")
 	// ErrSigner: the log's signer failed, and nothing of the batch is logged.
 	ErrSigner = errors.New("the register could not sign its checkpoint; try again later")
 	// ErrClock: the clock stands too far behind the last batch.
@@ -101,6 +105,9 @@ type Config struct {
 	Trust *verify.Trust
 	// Screening are the lists that [Reader.Decide] screens parties against.
 	Screening []*screening.List
+	// DecisionSigner signs decisions, see [Reader.DecideSigned]; nil for none. The
+	// trust root has to list its key.
+	DecisionSigner attest.Signer
 	// Now is the clock; nil is time.Now. It is called concurrently.
 	Now func() time.Time
 	// BatchInterval is the least time between the starts of two batches while
@@ -115,6 +122,9 @@ type Config struct {
 	QueueSize int
 	// Logger is told what ends the sequencer; nil for nowhere.
 	Logger *slog.Logger
+	// Batched is told how many statements each batch has, once it is durable; nil
+	// for nobody. It holds the sequencer up.
+	Batched func(statements int)
 }
 
 // A Registry is a running register. All methods may be called concurrently.
@@ -126,6 +136,7 @@ type Registry struct {
 	cosigner *Cosigner
 	interval time.Duration
 	logger   *slog.Logger
+	batched  func(statements int)
 
 	// write is held while the log or its newest checkpoint changes.
 	write  sync.Mutex
@@ -163,9 +174,12 @@ func New(c Config) (*Registry, error) {
 	r := &Registry{
 		Reader:   newReader(c.Log, c.Origin, c.Trust, c.Now),
 		cosigner: c.Cosigner,
-		interval: c.BatchInterval, logger: c.Logger, done: make(chan struct{}),
+		interval: c.BatchInterval, logger: c.Logger, batched: c.Batched, done: make(chan struct{}),
 	}
-	r.refresh, r.screening = r.fresh, c.Screening
+	if r.batched == nil {
+		r.batched = func(int) {}
+	}
+	r.refresh, r.screening, r.notary = r.fresh, c.Screening, c.DecisionSigner
 	r.signers.Store(new([]note.Signer))
 	for _, s := range c.LogSigners {
 		if err := r.AddLogSigner(s); err != nil {

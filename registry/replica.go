@@ -46,6 +46,8 @@ type ReplicaConfig struct {
 	// Quorate tells whether a checkpoint, with its signatures, may be shown to
 	// readers. Nil lets every checkpoint be shown.
 	Quorate func(checkpoint []byte) error
+	// DecisionSigner is that of [Config].
+	DecisionSigner attest.Signer
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -72,7 +74,7 @@ func NewReplica(c ReplicaConfig) (*Replica, error) {
 		return nil, fmt.Errorf("start the replica: %w", err)
 	}
 	r := &Replica{Reader: newReader(c.Log, c.Origin, c.Trust, c.Now), quorate: c.Quorate}
-	r.cosigners = c.Cosigners
+	r.cosigners, r.notary = c.Cosigners, c.DecisionSigner
 	if err := r.start(); err != nil {
 		return nil, fmt.Errorf("start the replica: %w", err)
 	}

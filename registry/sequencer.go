@@ -214,6 +214,7 @@ func (r *Registry) commit(d *draft) (*batched, error) {
 	r.full.Store(false)
 	d.keep()
 	r.lately.add(batch.Start, batch.Statements)
+	r.batched(len(batch.Statements))
 	r.advance(next)
 	if r.publisher != nil {
 		r.publisher.tell(d.base, next)

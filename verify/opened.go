@@ -179,3 +179,20 @@ func (e *Opened) Tree() tlog.Tree {
 	}
 	return e.in.tree
 }
+
+// Checkpoint is what the text of the checkpoint says, zero for the zero Opened.
+func (e *Opened) Checkpoint() Checkpoint {
+	if e == nil || e.in == nil {
+		return Checkpoint{}
+	}
+	return Checkpoint{e.in.trust.Origin(), e.in.tree, e.in.text}
+}
+
+// Bytes returns the evidence as it was given to [Open]. The caller does not
+// change it. It is nil for the zero Opened.
+func (e *Opened) Bytes() []byte {
+	if e == nil || e.in == nil {
+		return nil
+	}
+	return e.in.data
+}

@@ -107,6 +107,7 @@ func TestEveryOptionalMemberOfATemplateParses(t *testing.T) {
 		case attest.KindRoot:
 			text = strings.Replace(text, "    keys: [alice.pub.jwk]\n", "", 1)
 			text = strings.Replace(text, "  - log.vkey\n", "", 1)
+			text = strings.Replace(text, "decision_keys: [decision.pub.jwk]\n", "", 1)
 		case attest.KindEvent:
 			text = strings.Replace(text, "event: suspend", "event: lift", 1)
 			text = without(text, "until:", "   ")
@@ -249,6 +250,7 @@ officers: [{id: a, keys: [private.jwk, gone.jwk, 7]}]
 log_keys: [gone.vkey, text, r.example+00000000+AAAA]
 cosigners: [{vkey: gone.vkey, role: witness}, {vkey: m.example+00000000+AAAA, role: mirror}]
 authorities: [{id: x, name: X, countries: [US], thresholds: {granting: 1, revoking: 1}, officers: [{id: b, keys: [gone.jwk]}]}]
+decision_keys: [gone.jwk]
 `
 	_, err = draft.Parse("r.yaml", []byte(text), opt)
 	if err == nil {
@@ -264,12 +266,13 @@ authorities: [{id: x, name: X, countries: [US], thresholds: {granting: 1, revoki
 		"r.yaml:6: cosigners/0/vkey: is neither",
 		"r.yaml:6: cosigners/1/vkey: is no verifier key",
 		"r.yaml:7: authorities/0/officers/0/keys/0: is no key file",
+		"r.yaml:8: decision_keys/0: is no key file",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q in\n%v", want, err)
 		}
 	}
-	if n := strings.Count(err.Error(), "\n") + 1; n != 9 {
+	if n := strings.Count(err.Error(), "\n") + 1; n != 10 {
 		t.Errorf("%d mistakes:\n%v", n, err)
 	}
 }

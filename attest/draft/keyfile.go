@@ -30,6 +30,10 @@ func (d *draft) keyFiles() {
 	for i, a := range elements(d.members, "authorities") {
 		d.officers(a, fmt.Sprintf("/authorities/%d", i))
 	}
+	decisionKeys := elements(d.members, "decision_keys")
+	for i := range decisionKeys {
+		d.publicKey(&decisionKeys[i], fmt.Sprintf("/decision_keys/%d", i))
+	}
 	logKeys, _ := d.members["log_keys"].([]any)
 	for i := range logKeys {
 		d.verifierKey(&logKeys[i], fmt.Sprintf("/log_keys/%d", i))

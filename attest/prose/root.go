@@ -19,6 +19,7 @@ func (w *writer) root(r *attest.Root) {
 		each(w, "/log_keys", "Keys that sign checkpoints", r.LogKeys, "none", func(k string) { w.say("", "%s", Code(k)) })
 		each(w, "/cosigners", "Cosigners", r.Cosigners, "none", w.cosigner)
 		each(w, "/authorities", "Authorities", r.Authorities, "none", w.authority)
+		each(w, "/decision_keys", "Keys that sign decisions", r.DecisionKeys, "none", w.key)
 	})
 }
 

@@ -58,6 +58,7 @@ func Of(inForce *attest.TrustRoot, next *attest.Root) []Change {
 	d.officers("", old.Officers, next.Officers)
 	d.set("Checkpoints may be signed by the log key", "", old.LogKeys, next.LogKeys)
 	d.cosigners(old.Cosigners, next.Cosigners)
+	d.set("Decisions may be signed by the key", "", kids(old.DecisionKeys), kids(next.DecisionKeys))
 	for _, a := range old.Authorities {
 		if find(next.Authorities, a.ID) == nil {
 			d.add(Narrows, "Authority %s (%s) leaves: it can say nothing more, and what it has said stands.", a.ID, a.Name)
@@ -105,15 +106,6 @@ func (d *differ) threshold(what, authority string, old, next int64) {
 	}
 }
 
-func kids(o attest.Officer) (out []string) {
-	for _, j := range o.Keys {
-		if k, err := j.Key(); err == nil {
-			out = append(out, k.ID())
-		}
-	}
-	return out
-}
-
 func (d *differ) officers(authority string, old, next []attest.Officer) {
 	who := "officer"
 	if authority == "" {
@@ -134,20 +126,30 @@ func (d *differ) officers(authority string, old, next []attest.Officer) {
 	for _, o := range next {
 		was, had := byID(old, o.ID)
 		if !had {
-			d.add(Widens, "The %s %s%s comes, with the key %s.", who, o.ID, of(authority), strings.Join(kids(o), ", "))
+			d.add(Widens, "The %s %s%s comes, with the key %s.", who, o.ID, of(authority), strings.Join(kids(o.Keys), ", "))
 			continue
 		}
-		for _, kid := range kids(was) {
-			if !slices.Contains(kids(o), kid) {
+		for _, kid := range kids(was.Keys) {
+			if !slices.Contains(kids(o.Keys), kid) {
 				d.add(Narrows, "The %s %s%s no longer signs with the key %s.", who, o.ID, of(authority), kid)
 			}
 		}
-		for _, kid := range kids(o) {
-			if !slices.Contains(kids(was), kid) {
+		for _, kid := range kids(o.Keys) {
+			if !slices.Contains(kids(was.Keys), kid) {
 				d.add(Widens, "The %s %s%s may sign with the key %s.", who, o.ID, of(authority), kid)
 			}
 		}
 	}
+}
+
+// kids are the ids of keys.
+func kids(keys []attest.JWK) (ids []string) {
+	for _, j := range keys {
+		if k, err := j.Key(); err == nil {
+			ids = append(ids, k.ID())
+		}
+	}
+	return ids
 }
 
 // set compares what may be: less of it narrows.

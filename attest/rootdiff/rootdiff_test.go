@@ -150,6 +150,7 @@ func TestEveryChangeIsSaid(t *testing.T) {
 		"no longer the operator's": {func(r *attest.Root) { cosigner(r, own).Operator = false }, rootdiff.Widens, "No cosigner any more"},
 		"a mirror":                 {func(r *attest.Root) { cosigner(r, witness).Role = attest.Mirror }, rootdiff.Widens, "A cosigner: mirror"},
 		"an authority that goes":   {func(r *attest.Root) { r.Authorities = r.Authorities[:1] }, rootdiff.Narrows, "leaves"},
+		"a decision key":           {func(r *attest.Root) { r.DecisionKeys = newcomer.Keys }, rootdiff.Widens, "Decisions may be signed by the key: "},
 		"an authority that comes": {func(r *attest.Root) {
 			r.Authorities = append(r.Authorities, attest.Authority{ID: "auth-au", Countries: []string{"AU"}, Officers: []attest.Officer{newcomer}})
 		}, rootdiff.Widens, "auth-au"},

@@ -56,6 +56,7 @@ func auditCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&trust, "trust", "", "trust file, which pins the register's trust root")
 	c.Flags().StringVar(&dir, "dir", "", "directory to keep what was checked in, and to go on from")
+	reachFlags(c)
 	jsonFlag(c, &asJSON)
 	return c
 }

@@ -44,6 +44,7 @@ func backupCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "file to write")
+	reachFlags(c)
 	return c
 }
 

@@ -3,13 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/client"
 )
 
@@ -50,56 +53,124 @@ func (t *times) request(c *cobra.Command, file string) (*policy.Request, error) 
 	return r, nil
 }
 
+// checking is what check is told.
+type checking struct {
+	url               string
+	evidence, receipt string
+	json, force       bool
+	explain           bool
+	holding           holding
+	times             times
+}
+
 func checkCommand() *cobra.Command {
-	var url, out string
-	var asJSON, force, explain bool
-	var ts times
+	var k checking
 	c := &cobra.Command{
-		Use:   "check REQUEST.yaml --registry URL [--evidence OUT]",
+		Use:   "check REQUEST.yaml --registry URL [--evidence OUT] [--receipt OUT] [--trust TRUST [--held EVIDENCE]]",
 		Short: "Decide online, and keep the evidence",
 		Long: "Asks the register whether the act of the request may go ahead. --evidence keeps\n" +
 			"what proves the answer: anybody can verify it offline, years later.\n" +
+			"--receipt keeps the answer as the register has signed it. With --evidence it also keeps\n" +
+			"the request as it was asked, beside the receipt (OUT.request.json): the three files, and\n" +
+			"the trust file, are what safeconduct receipt verify takes.\n" +
+			"With --trust the answer is taken from evidence by what TRUST says to trust, and not on the\n" +
+			"register's word; with --held, while the register cannot be reached, from the evidence that\n" +
+			"was kept before, and a note says so, and how old it is.\n" +
 			"Exit status: 0 PERMIT, 1 DENY, 2 wrong usage, 3 REFER, 4 not decided.",
 		Args: exactly("REQUEST.yaml"),
-		RunE: func(c *cobra.Command, args []string) error {
-			cl, err := newClient(c, url)
-			if err != nil {
-				return err
-			}
-			r, err := ts.request(c, args[0])
-			if err != nil {
-				return err
-			}
-			doc, err := json.Marshal(r)
-			if err != nil {
-				return undecided("", fmt.Errorf("encode the request: %w", err))
-			}
-			check := cl.Check
-			if explain {
-				check = cl.Explain
-			}
-			d, evidence, err := check(c.Context(), doc, out != "")
-			if err != nil {
-				return undecided(checkHint(err), fmt.Errorf("check %s: %w", args[0], err))
-			}
-			if out != "" {
-				if err := writeNew(out, evidence, force); err != nil {
-					return undecided("the register decided, but the evidence could not be kept", err)
-				}
-			}
-			if err := printDecision(c, asJSON, r, d); err != nil {
-				return undecided("", err)
-			}
-			return outcome(d)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
-	registryFlag(c, &url)
-	c.Flags().StringVar(&out, "evidence", "", "file for the evidence")
-	explainFlag(c, &explain)
-	ts.flags(c)
-	forceFlag(c, &force)
-	jsonFlag(c, &asJSON)
+	registryFlag(c, &k.url)
+	c.Flags().StringVar(&k.evidence, "evidence", "", "file for the evidence")
+	c.Flags().StringVar(&k.receipt, "receipt", "", "file for the signed decision")
+	k.holding.flags(c)
+	explainFlag(c, &k.explain)
+	k.times.flags(c)
+	forceFlag(c, &k.force)
+	jsonFlag(c, &k.json)
 	return c
+}
+
+func (k *checking) run(c *cobra.Command, file string) error {
+	cl, err := newClient(c, k.url)
+	if err != nil {
+		return err
+	}
+	r, err := k.times.request(c, file)
+	if err != nil {
+		return err
+	}
+	doc, err := json.Marshal(r)
+	if err != nil {
+		return undecided("", fmt.Errorf("encode the request: %w", err))
+	}
+	if err := k.holding.check(c); err != nil {
+		return err
+	}
+	if k.holding.trust != "" && k.receipt != "" {
+		return usage(c, errors.New("check: --receipt keeps the register's answer; --trust decides by itself"))
+	}
+	for _, f := range k.files(doc, new(registry.Signed)) {
+		if err := replaceable(f.name, k.force); err != nil {
+			return undecided("nothing was asked", err)
+		}
+	}
+	s, err := k.ask(c, cl, r, doc)
+	if err != nil {
+		return undecided(checkHint(err), fmt.Errorf("check %s: %w", file, err))
+	}
+	for _, f := range k.files(doc, s) {
+		if f.data == nil {
+			// Decided offline: there is no new evidence.
+			continue
+		}
+		if err := writeNew(f.name, f.data, k.force); err != nil {
+			return undecided("the register decided, but what it gave could not be kept", err)
+		}
+	}
+	if err := printDecision(c, k.json, r, s.Decision); err != nil {
+		return undecided("", err)
+	}
+	return outcome(s.Decision)
+}
+
+// ask asks for no more than is kept.
+func (k *checking) ask(c *cobra.Command, cl *client.Client, r *policy.Request, doc []byte) (*registry.Signed, error) {
+	ctx := c.Context()
+	if k.holding.trust != "" {
+		d, evidence, err := k.holding.decide(c, cl, r, k.explain)
+		return &registry.Signed{Decision: d, Evidence: evidence}, err
+	}
+	if k.receipt != "" {
+		return cl.CheckSigned(ctx, doc, k.explain)
+	}
+	check := cl.Check
+	if k.explain {
+		check = cl.Explain
+	}
+	d, evidence, err := check(ctx, doc, k.evidence != "")
+	return &registry.Signed{Decision: d, Evidence: evidence}, err
+}
+
+// A kept file.
+type kept struct {
+	name string
+	data []byte
+}
+
+// files are those that are kept of an answer.
+func (k *checking) files(request []byte, s *registry.Signed) (out []kept) {
+	if k.evidence != "" {
+		out = append(out, kept{k.evidence, s.Evidence})
+	}
+	if k.receipt != "" {
+		out = append(out, kept{k.receipt, s.Receipt})
+	}
+	if len(out) == 2 {
+		name := strings.TrimSuffix(k.receipt, filepath.Ext(k.receipt)) + ".request.json"
+		out = append(out, kept{name, append(slices.Clone(request), '\n')})
+	}
+	return out
 }
 
 func explainFlag(c *cobra.Command, v *bool) {
@@ -108,8 +179,12 @@ func explainFlag(c *cobra.Command, v *bool) {
 
 func checkHint(err error) string {
 	asOf := func(p attest.Problem) bool { return p.Pointer == "/checked_at" }
-	if p, ok := errors.AsType[*client.Problem](err); ok && slices.ContainsFunc(p.Problems, asOf) {
+	p, ok := errors.AsType[*client.Problem](err)
+	if ok && slices.ContainsFunc(p.Problems, asOf) {
 		return "the register answers as of now: leave checked_at out, or verify evidence that was kept at that time"
+	}
+	if ok && strings.HasSuffix(p.Type, ":unsigned") {
+		return "nothing was decided; without --receipt it is decided and not signed"
 	}
 	return reachHint(err)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -129,10 +128,7 @@ func (im *importing) check() (err error) {
 		return refuse("--effective is missing: with --end-missing, say when what is gone ends")
 	}
 	if im.url != "" {
-		// As many connections as statements under way, each for the next one, too.
-		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // is what net/http has
-		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = workers, workers
-		if im.cl, err = newClientBy(im.c, im.url, transport); err != nil {
+		if im.cl, err = newClient(im.c, im.url); err != nil {
 			return err
 		}
 	}

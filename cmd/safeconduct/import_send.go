@@ -169,18 +169,19 @@ func (im *importing) log(ctx context.Context, all []*made) error {
 	im.bar.next("logged")
 	ending, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	cl := im.cl.Retrying(patient)
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	next := make(chan *made)
 	for range min(workers, len(all)) {
 		group.Go(func() {
 			for s := range next {
-				err := im.submit(ending, s.signed)
+				_, err := cl.Submit(ending, s.signed)
 				if late(err) && im.stands(ending, s) {
 					err = nil
 				}
 				mu.Lock()
-				if refused, ok := errors.AsType[*client.Problem](err); ok && refused.Status < http.StatusInternalServerError && !slices.Contains(passing, refused.Status) {
+				if refused, ok := errors.AsType[*client.Problem](err); ok && refused.Status < http.StatusInternalServerError && !refused.Passes() {
 					im.answer.Refused = append(im.answer.Refused, s.refused(refused)...)
 					if !im.skipBad {
 						end(errRefused)
@@ -261,37 +262,6 @@ func (s *made) refused(p *client.Problem) []issuing.Mistake {
 	return s.mistakes([]attest.Problem{{Message: p.Error()}})
 }
 
-// How often a statement is sent where the register is busy, and where it is not
-// reached; how long to wait where it does not say, and at most.
-const (
-	attempts  = 8
-	reaches   = 3
-	shortWait = 500 * time.Millisecond
-	longWait  = time.Minute
-)
-
-// passing are the statuses of what passes: a register's own, and those of a proxy
-// before it.
-var passing = []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout}
-
-// submit sends a statement, again and again while the register is busy or out of
-// reach.
-func (im *importing) submit(ctx context.Context, statement []byte) error {
-	wait := shortWait
-	for attempt := 1; ; attempt++ {
-		_, err := im.cl.Submit(ctx, statement)
-		busy, ok := errors.AsType[*client.Problem](err)
-		ok = ok && slices.Contains(passing, busy.Status)
-		_, unreached := errors.AsType[*client.UnreachableError](err)
-		if err == nil || attempt == attempts || unreached && attempt == reaches || !ok && !unreached {
-			return err
-		}
-		wait = min(2*wait, longWait)
-		if ok && busy.RetryAfter > 0 {
-			wait = min(busy.RetryAfter, longWait)
-		}
-		if err := pause(ctx, wait); err != nil {
-			return err
-		}
-	}
-}
+// patient is how often a statement is sent where the register is busy, and where it
+// is not reached.
+var patient = client.Retry{Attempts: 8, Unreached: 3, First: time.Second, Longest: time.Minute}

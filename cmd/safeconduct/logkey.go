@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
@@ -114,28 +110,14 @@ func rootLogKeyCommand() *cobra.Command {
 	return c
 }
 
-// takeUpLogKeys has the register sign with the log keys that are in its
-// directory by now, whenever the process is told to look (SIGHUP).
-func takeUpLogKeys(reg *registry.Registry, dir string, logger *slog.Logger) func(context.Context) error {
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGHUP)
-	return func(ctx context.Context) error {
-		defer signal.Stop(told)
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-told:
-			}
-			signers, err := logSigners(dir)
-			for _, s := range signers {
-				err = errors.Join(err, reg.AddLogSigner(s))
-			}
-			if err != nil {
-				logger.Error("the log keys could not be read again; the register signs with those that it has", slog.Any("error", err))
-				continue
-			}
-			logger.Info("the log keys were read again", slog.Int("keys", len(signers)))
+// logKeysOf has the register sign with the log keys that are in its directory by
+// the time that they are read again.
+func logKeysOf(reg *registry.Registry, dir string) reread {
+	return reread{"the log keys", func() error {
+		signers, err := logSigners(dir)
+		for _, s := range signers {
+			err = errors.Join(err, reg.AddLogSigner(s))
 		}
-	}
+		return err
+	}}
 }

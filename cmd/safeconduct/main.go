@@ -8,7 +8,8 @@
 // could be decided; that of screen is 0 for nothing found, 1 for an identifier,
 // 3 for a name, and 4 where a list could not be read; that of status is 0 where
 // enough have signed, 1 where not, and 3 where no trust root tells; that
-// of diff is 0 where there is nothing to warn of, and 3 where there is.
+// of diff is 0 where there is nothing to warn of, and 3 where there is; that of
+// receipt verify is 0 where the receipt holds, whatever was decided.
 package main
 
 import (
@@ -48,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(usage)
 	root.AddCommand(
 		keygenCommand(), keyCommand(), rootCommand(), newCommand(), signCommand(), statusCommand(), diffCommand(),
-		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), proofCommand(), demoCommand(),
+		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), receiptCommand(), proofCommand(), demoCommand(),
 		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
 		simulateCommand(), recheckCommand(), reissueCommand(), screenCommand(), historyCommand(), exportCommand(), importCommand(),
 	)

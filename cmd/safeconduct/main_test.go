@@ -31,8 +31,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params("testdata"))
 }
 
-// params runs scripts beside the examples, with $ADDR and $ADDR2 free to listen
-// at, and $LATER in an hour.
+// params runs scripts beside the examples and what a company filed, with $ADDR, $ADDR2 and
+// $ADDR3 free to listen at, and $LATER in an hour.
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir,
@@ -41,7 +41,7 @@ func params(dir string) testscript.Params {
 			if err != nil {
 				return err
 			}
-			for _, name := range []string{"ADDR", "ADDR2"} {
+			for _, name := range []string{"ADDR", "ADDR2", "ADDR3"} {
 				addr, err := freeAddr()
 				if err != nil {
 					return err
@@ -49,11 +49,14 @@ func params(dir string) testscript.Params {
 				e.Setenv(name, addr)
 			}
 			e.Setenv("LATER", time.Now().UTC().Add(time.Hour).Format(time.RFC3339))
-			return os.Symlink(filepath.Join(wd, "../../examples"), filepath.Join(e.WorkDir, "examples"))
+			return errors.Join(
+				os.Symlink(filepath.Join(wd, "../../examples"), filepath.Join(e.WorkDir, "examples")),
+				os.Symlink(filepath.Join(wd, "../../receipt/testdata/filed"), filepath.Join(e.WorkDir, "filed")),
+			)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor": waitFor, "waitsick": waitSick, "eventually": eventually, "flip": flip, "rot": rot, "status": exitStatus,
-			"postdate": postdate, "thumbprint": thumbprint,
+			"postdate": postdate, "thumbprint": thumbprint, "issue": issue, "get": get, "edit": edit,
 		},
 	}
 }
@@ -97,6 +100,27 @@ func waitSick(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(25 * time.Millisecond)
 	}
 	ts.Fatalf("nothing at %s says %q", args[0], args[1])
+}
+
+// issue NAME writes NAME-ca.pem, NAME.pem and NAME-key.pem: an issuer's
+// certificate, one that it has signed for 127.0.0.1, and that one's key.
+func issue(ts *testscript.TestScript, _ bool, args []string) {
+	i, err := newIssuer(args[0])
+	ts.Check(err)
+	ts.Check(i.write(ts.MkAbs(args[0]+"-ca.pem"), ts.MkAbs(args[0]+".pem"), ts.MkAbs(args[0]+"-key.pem")))
+}
+
+// get STATUS URL FILE fetches what must be answered with the status.
+func get(ts *testscript.TestScript, _ bool, args []string) {
+	resp, err := http.Get(args[1])
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if strconv.Itoa(resp.StatusCode) != args[0] {
+		ts.Fatalf("%s is answered with %d: %s", args[1], resp.StatusCode, body)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), body, 0o644))
 }
 
 // eventually COMMAND… runs a command until it succeeds.
@@ -159,6 +183,17 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 		b[i] = 'A'
 	}
 	ts.Check(os.WriteFile(file, b, 0o644))
+}
+
+// edit FILE REGEXP TEXT puts TEXT, in which \n is a line end, in the place of what
+// matches in FILE.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, old := regexp.MustCompile(args[1]), ts.ReadFile(args[0])
+	text := pattern.ReplaceAllString(old, strings.ReplaceAll(args[2], `\n`, "\n"))
+	if text == old {
+		ts.Fatalf("nothing in %s matches %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }
 
 // rot DIR PREFIX changes a bit of the first value that a store in DIR has under

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,8 +34,10 @@ const (
 
 // mirroring is what mirror is told.
 type mirroring struct {
-	dir, listen, trust, key string
-	interval                time.Duration
+	dir, trust, key string
+	decisionKey     string
+	interval        time.Duration
+	front           front
 }
 
 func mirrorCommand() *cobra.Command {
@@ -47,16 +50,19 @@ func mirrorCommand() *cobra.Command {
 			"register serves it, but takes no statement. Asked there by the register, the mirror\n" +
 			"cosigns what it has checked, under the key that mirror key has made in DIR.\n" +
 			"When the register does what it may not, the mirror stops for good and keeps the\n" +
-			"evidence in DIR/divergence.json. Ctrl-C ends it; started again it goes on where it was.",
+			"evidence in DIR/divergence.json. Ctrl-C ends it; started again it goes on where it was.\n" +
+			frontHelp,
 		Example: "  safeconduct mirror key --dir mirror --name mirror.example.gov\n" +
 			"  safeconduct mirror https://register.example.org --dir mirror --trust trust.yaml --listen 127.0.0.1:8081",
 		Args: exactly("URL"),
 		RunE: func(c *cobra.Command, args []string) error { return m.run(c, args[0]) },
 	}
 	c.Flags().StringVar(&m.dir, "dir", "", "directory of the mirror")
-	c.Flags().StringVar(&m.listen, "listen", "127.0.0.1:8081", "address to listen at")
+	m.front.flags(c, "127.0.0.1:8081")
+	reachFlags(c)
 	c.Flags().StringVar(&m.trust, "trust", "", "trust file, which pins the register's trust root (default: DIR/"+trustFile+")")
 	c.Flags().StringVar(&m.key, "key", "", "key to cosign with (default: DIR/"+mirrorKeyFile+"; without one, nothing is cosigned)")
+	decisionKeyFlag(c, &m.decisionKey)
 	c.Flags().DurationVar(&m.interval, "interval", 10*time.Second, "time between two looks at the register")
 	c.AddCommand(mirrorKeyCommand())
 	return c
@@ -69,10 +75,17 @@ func (m *mirroring) run(c *cobra.Command, url string) error {
 	if m.interval <= 0 {
 		return usage(c, errors.New("mirror: --interval is not above zero"))
 	}
+	bar := newProgress(c.ErrOrStderr(), "checked")
+	logger := slog.New(slog.NewTextHandler(bar, nil))
+	api, err := m.front.options(c, logger)
+	if err != nil {
+		return err
+	}
 	reg, err := registerAt(c, url)
 	if err != nil {
 		return err
 	}
+	reg.HTTP.Transport = httpapi.Traced(reg.HTTP.Transport)
 	if m.trust == "" {
 		m.trust = filepath.Join(m.dir, trustFile)
 	}
@@ -84,15 +97,23 @@ func (m *mirroring) run(c *cobra.Command, url string) error {
 	if err != nil {
 		return failed("", fmt.Errorf("mirror %s: %w", url, err))
 	}
-	bar := newProgress(c.ErrOrStderr(), "checked")
+	notary, err := loadDecisionKey(c, m.decisionKey)
+	if err != nil {
+		return err
+	}
 	mir, err := mirror.Open(mirror.Config{
 		Dir: m.dir, Register: reg, Trust: trust, Cosigner: cosigner, Interval: m.interval, Progress: bar.show,
-		Logger: slog.New(slog.NewTextHandler(bar, nil)),
+		DecisionSigner: notary,
+		Logger:         logger,
 	})
 	if err != nil {
 		return failed(stoppedHint(err), fmt.Errorf("mirror %s: %w", url, reported(bar, err)))
 	}
-	err = m.follow(c, mir, cosigner, bar, url)
+	api.Healthy, api.Ready = mir.Healthy, func() error { return errors.Join(mir.CaughtUp(), m.front.ready()) }
+	if cosigning := mir.Handler(); cosigning != nil {
+		api.Beside = map[string]http.Handler{"/add-checkpoint": cosigning}
+	}
+	err = m.follow(c, mir, cosigner, api, bar, url)
 	bar.end()
 	if err := errors.Join(err, mir.Close()); err != nil {
 		return failed(stoppedHint(err), fmt.Errorf("mirror %s: %w", url, err))
@@ -102,19 +123,21 @@ func (m *mirroring) run(c *cobra.Command, url string) error {
 
 // follow serves and follows until ctx is done. A register that diverges ends
 // the following; what was checked is served on.
-func (m *mirroring) follow(c *cobra.Command, mir *mirror.Mirror, cosigner *registry.Cosigner, bar *progress, url string) error {
-	logger, origin := slog.New(slog.NewTextHandler(bar, nil)), mir.Reader().Origin()
+func (m *mirroring) follow(c *cobra.Command, mir *mirror.Mirror, cosigner *registry.Cosigner, api httpapi.Options, bar *progress, url string) error {
+	logger, origin := api.Logger, mir.Reader().Origin()
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
 	followed := make(chan error, 1)
 	go func() {
 		if err := mir.CatchUp(ctx); err == nil {
 			warnUnlisted(mir, cosigner, logger)
+			warnDecisionKey(mir.Reader(), logger)
 		}
 		followed <- reported(bar, mir.Follow(ctx))
 	}()
-	api := httpapi.NewHandler(mir.Reader(), httpapi.Options{Logger: logger})
-	err := serveUntilDone(ctx, &service{origin: origin, handler: mir.Handler(api)}, m.listen, func(at string) {
+	s := &service{origin: origin, handler: httpapi.NewHandler(mir.Reader(), api), monitor: httpapi.NewMonitor(mir.Reader(), api)}
+	m.front.before(s, logger)
+	err := serveUntilDone(ctx, s, m.front.listen, func(at string) {
 		fmt.Fprintf(c.OutOrStdout(), "mirroring %s of %s, serving at %s\n", origin, url, at)
 		if cosigner == nil {
 			fmt.Fprintf(c.OutOrStdout(), "cosigning nothing: there is no key in %s, and safeconduct mirror key makes one\n", m.dir)
@@ -185,7 +208,7 @@ func registerAt(c *cobra.Command, url string) (*tlogtiles.Client, error) {
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
 		return nil, usage(c, fmt.Errorf("%s: %q: want a URL such as https://register.example.org", c.Name(), url))
 	}
-	return &tlogtiles.Client{BaseURL: url}, nil
+	return tilesOf(c, url)
 }
 
 func mirrorKeyCommand() *cobra.Command {

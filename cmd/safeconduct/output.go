@@ -112,11 +112,14 @@ func (p *printer) table(rows ...[]string) {
 	}
 }
 
-// decision writes a decision, and what was asked, for a compliance officer.
+// decision writes a decision, and what was asked where that is known, for a
+// compliance officer.
 func (p *printer) decision(r *policy.Request, d *policy.Decision) {
 	p.line("%s%s", string(d.Decision), licence(d))
 	p.line("")
-	p.table(asked(r)...)
+	if r != nil {
+		p.table(asked(r)...)
+	}
 	for _, r := range d.Reasons {
 		p.line("")
 		p.line("  %s  %s", string(r.Class), string(r.Code))

@@ -102,7 +102,10 @@ func (f *proofFlags) makeProof(c *cobra.Command, arg string) error {
 	if err != nil {
 		return usage(c, fmt.Errorf("proof: %w", err))
 	}
-	client := &tlogtiles.Client{BaseURL: f.url}
+	client, err := tilesOf(c, f.url)
+	if err != nil {
+		return err
+	}
 	text, proven, err := fetchProof(c.Context(), client, index, keys)
 	if err != nil {
 		return failed(proofHint(err), fmt.Errorf("prove what stands at index %d: %w", index, err))

@@ -45,6 +45,9 @@ func recheckCommand() *cobra.Command {
 			if r.cl, err = newClient(c, r.url); err != nil {
 				return err
 			}
+			if r.tiles, err = tilesOf(c, r.url); err != nil {
+				return err
+			}
 			if trust != "" {
 				if r.trust, err = readTrust(trust); err != nil {
 					return undecided("", fmt.Errorf("recheck: read what to trust from %s:\n%w", trust, err))
@@ -84,6 +87,7 @@ func recheckCommand() *cobra.Command {
 type rechecking struct {
 	url, since string
 	cl         *client.Client
+	tiles      *tlogtiles.Client
 	trust      *verify.Trust
 	lists      []*screening.List
 	// size is that of since, leaf the hash of the leaf that ends its tree, and then
@@ -115,7 +119,7 @@ type changedRequest struct {
 // fetchLeaf fetches the status leaf that ends a tree of the size asked about, and
 // takes its time. It is the register's word until it is proven.
 func (r *rechecking) fetchLeaf(ctx context.Context, size int64) error {
-	leaf, err := (&tlogtiles.Client{BaseURL: r.url}).Leaf(ctx, size-1, size)
+	leaf, err := r.tiles.Leaf(ctx, size-1, size)
 	if err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func (r *rechecking) proveLeaf(ctx context.Context, evidence []byte) error {
 		return fmt.Errorf("the evidence is of size %d, which is less than --since %d", cp.Tree.N, r.size)
 	}
 	// What is read is checked against the tree's hash.
-	hashes, err := (&tlogtiles.Client{BaseURL: r.url}).Hashes(ctx, cp.Tree).ReadHashes([]int64{tlog.StoredHashIndex(0, r.size-1)})
+	hashes, err := r.tiles.Hashes(ctx, cp.Tree).ReadHashes([]int64{tlog.StoredHashIndex(0, r.size-1)})
 	if err != nil {
 		return fmt.Errorf("prove the time of size %d: %w", r.size, err)
 	}

@@ -44,6 +44,7 @@ type initial struct {
 	officers    []string
 	authorities []string
 	keys        []string
+	decisions   []string
 	json        bool
 }
 
@@ -65,6 +66,7 @@ func rootInitCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&in.officers, "officer", nil, "root officer: NAME=FILE.pub.jwk, or NAME= and the reference of a key")
 	c.Flags().StringArrayVar(&in.authorities, "authority", nil, "authority: ID=COUNTRY or ID=COUNTRY,NAME")
 	c.Flags().StringArrayVar(&in.keys, "authority-officer", nil, "officer of an authority: ID/NAME=FILE.pub.jwk, or a reference")
+	c.Flags().StringArrayVar(&in.decisions, "decision-key", nil, "key that signs decisions (serve --decision-key): FILE.pub.jwk, or a reference")
 	jsonFlag(c, &in.json)
 	return c
 }
@@ -151,6 +153,16 @@ officers:
 		if err := in.officer(ctx, &b, "  ", o); err != nil {
 			return "", fmt.Errorf("--officer: %w", err)
 		}
+	}
+	if len(in.decisions) > 0 {
+		b.WriteString("\n# The keys that sign decisions, and nothing else.\ndecision_keys:\n")
+	}
+	for _, file := range in.decisions {
+		key, err := publicKey(ctx, file)
+		if err != nil {
+			return "", fmt.Errorf("--decision-key: %w", err)
+		}
+		fmt.Fprintf(&b, "  - %s\n", key)
 	}
 	fmt.Fprintf(&b, `
 # The keys of this register, made beside this file.
@@ -346,6 +358,12 @@ func showRoot(p *printer, st *attest.Statement) {
 		}
 		p.line("")
 		p.line("cosigner %s (%s%s)", c.VKey, string(c.Role), who)
+	}
+	for _, j := range r.DecisionKeys {
+		if k, err := j.Key(); err == nil {
+			p.line("")
+			p.line("decisions may be signed by key %s", k.ID())
+		}
 	}
 }
 

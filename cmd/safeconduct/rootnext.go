@@ -458,7 +458,11 @@ func reissueCommand() *cobra.Command {
 			if err != nil {
 				return failed(reachHint(err), fmt.Errorf("reissue: %w", err))
 			}
-			files, err := reissue(c.Context(), url, f, out, all)
+			log, err := tilesOf(c, url)
+			if err != nil {
+				return err
+			}
+			files, err := reissue(c.Context(), log, f, out, all)
 			if err != nil {
 				return failed("", fmt.Errorf("reissue: %w", err))
 			}
@@ -477,11 +481,10 @@ func reissueCommand() *cobra.Command {
 	return c
 }
 
-func reissue(ctx context.Context, url string, f *registry.Foresight, dir string, all bool) (files []string, err error) {
+func reissue(ctx context.Context, log *tlogtiles.Client, f *registry.Foresight, dir string, all bool) (files []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	log := &tlogtiles.Client{BaseURL: url}
 	for _, v := range f.Voided {
 		if v.Declared || v.Settled() && !all || v.Reissued {
 			continue

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,10 +24,10 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var dir, listen string
-	var policy string
+	var dir, policy, decisionKey string
 	var without, lists []string
 	var acceptRollback bool
+	var f front
 	c := &cobra.Command{
 		Use:   "serve --dir DIR --listen ADDR [--policy FILE]",
 		Short: "Run the register",
@@ -39,17 +37,30 @@ func serveCommand() *cobra.Command {
 			"With a policy (C2SP tlog-policy, by default DIR/" + policyFile + " where that is), the witnesses and\n" +
 			"mirrors that it names are asked to cosign, and a checkpoint is published when they make\n" +
 			"its quorum. Nothing is logged before each has confirmed that it holds no more of the log.\n" +
-			"On SIGHUP, the log keys in DIR are read again (root log-key).",
-		Example: "  safeconduct serve --dir register --listen 127.0.0.1:8080",
-		Args:    exactly(),
+			"On SIGHUP, the log keys in DIR (root log-key) and certificates are read again.\n" +
+			frontHelp,
+		Example: "  safeconduct serve --dir register --listen 127.0.0.1:8080\n" +
+			"  safeconduct serve --dir register --listen :443 --tls-cert cert.pem --tls-key key.pem --metrics-listen 127.0.0.1:9090 --rate 200",
+		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if dir == "" {
 				return usage(c, errors.New("serve: --dir is missing: say where the register lies"))
 			}
 			logger := slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
+			api, err := f.options(c, logger)
+			if err != nil {
+				return err
+			}
 			cosigning, err := readCosigning(dir, policy, without)
 			if err != nil {
 				return failed("the policy says who cosigns, in the form of a C2SP tlog-policy; without --policy it is read from DIR/"+policyFile+", where that is", fmt.Errorf("serve %s: %w", dir, err))
+			}
+			if reachedBy(c) {
+				by, err := transportOf(c)
+				if err != nil {
+					return err
+				}
+				cosigning.Client = &http.Client{Transport: by}
 			}
 			restored, err := isRestored(dir, cosigning, acceptRollback)
 			if err != nil {
@@ -59,15 +70,20 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return failed("", fmt.Errorf("serve %s: %w", dir, err))
 			}
-			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning, screening: screened})
+			notary, err := loadDecisionKey(c, decisionKey)
+			if err != nil {
+				return err
+			}
+			s, err := openService(c.Context(), dir, serviceOptions{now: time.Now, logger: logger, cosigning: cosigning, screening: screened, notary: notary, api: api})
 			if err != nil {
 				return failed(serveHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
-			s.meanwhile = append(s.meanwhile, takeUpLogKeys(s.reg, dir, logger))
+			warnDecisionKey(s.reg, logger)
+			f.before(s, logger, logKeysOf(s.reg, dir))
 			if restored {
 				s.meanwhile = append(s.meanwhile, settleRestored(s.reg, dir, acceptRollback))
 			}
-			err = serveUntilDone(c.Context(), s, listen, func(url string) {
+			err = serveUntilDone(c.Context(), s, f.listen, func(url string) {
 				fmt.Fprintf(c.OutOrStdout(), "serving %s at %s\n", s.origin, url)
 			})
 			if err := errors.Join(err, s.Close()); err != nil {
@@ -77,9 +93,11 @@ func serveCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "directory of the register")
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen at")
+	f.flags(c, "127.0.0.1:8080")
+	reachFlags(c)
 	c.Flags().StringVar(&policy, "policy", "", "who cosigns, with URLs, and how many are enough")
 	listsFlag(c, &lists)
+	decisionKeyFlag(c, &decisionKey)
 	c.Flags().StringArrayVar(&without, "without-cosigner", nil, "do not wait for this cosigner of the policy to confirm the log's size")
 	c.Flags().BoolVar(&acceptRollback, "accept-rollback", false, "go on after a restore although nobody can confirm that nothing was logged since")
 	return c
@@ -185,6 +203,10 @@ type service struct {
 	// meanwhile is done while it serves, such as logging the first trust root.
 	// An error ends the serving.
 	meanwhile []func(ctx context.Context) error
+	// front is how it is served, nil for plainly; monitor is what is served for
+	// the operator alone, where the front has an address for it.
+	front   *fronted
+	monitor http.Handler
 }
 
 // serviceOptions are a service's clock, its batch interval (zero: the
@@ -197,6 +219,10 @@ type serviceOptions struct {
 	cosigning registry.Cosigning
 	// screening are the lists that parties are screened against.
 	screening []*screening.List
+	// api are the handler's options, but for clock and logger.
+	api httpapi.Options
+	// notary signs decisions, nil for none.
+	notary attest.Signer
 }
 
 // openService opens the register of a directory and logs its trust root where
@@ -229,12 +255,14 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	}
 	reg, err := registry.New(registry.Config{
 		Log: store, Origin: origin, LogSigners: signers, Cosigner: cosigner, Cosigning: opt.cosigning, Trust: t, Screening: opt.screening,
-		Now: opt.now, BatchInterval: opt.interval, Logger: opt.logger,
+		DecisionSigner: opt.notary,
+		Now:            opt.now, BatchInterval: opt.interval, Logger: opt.logger, Batched: opt.api.Metrics.Batched,
 	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	s := &service{origin: origin, store: store, reg: reg, handler: httpapi.NewHandler(reg, httpapi.Options{Now: opt.now, Logger: opt.logger})}
+	opt.api.Now, opt.api.Logger = opt.now, opt.logger
+	s := &service{origin: origin, store: store, reg: reg, handler: httpapi.NewHandler(reg, opt.api), monitor: httpapi.NewMonitor(reg, opt.api)}
 	if !errors.Is(reg.Healthy(), registry.ErrNoRoot) {
 		return s, nil
 	}
@@ -309,82 +337,4 @@ func ownTrust(dir string, root *attest.Statement) (text string, started bool, er
 	}
 	text, err = trustText(root)
 	return text, false, err
-}
-
-// How long requests may still take when the service ends: for a moment as they
-// are, and after that told that it is over.
-const (
-	moment = 2 * time.Second
-	grace  = 10 * time.Second
-)
-
-// serveUntilDone serves until ctx is done, then lets requests end. When it
-// returns, no handler runs any more.
-func serveUntilDone(ctx context.Context, s *service, addr string, started func(url string)) error {
-	badgerlog.LimitMemory()
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	// Who waits for the quorum would else hold the end up.
-	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
-	defer endRequests()
-	ctx, cancel := context.WithCancel(ctx)
-	h := &ending{handler: s.handler}
-	srv := newServer(h)
-	srv.BaseContext = func(net.Listener) context.Context { return requests }
-	failed := make(chan error, 1+len(s.meanwhile))
-	go func() { failed <- srv.Serve(ln) }()
-	var meanwhile sync.WaitGroup
-	for _, do := range s.meanwhile {
-		meanwhile.Go(func() {
-			if err := do(ctx); err != nil && ctx.Err() == nil {
-				failed <- err
-			}
-		})
-	}
-	started("http://" + ln.Addr().String())
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-	}
-	cancel()
-	meanwhile.Wait()
-	defer time.AfterFunc(moment, endRequests).Stop()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	// Who reads an answer too slowly is cut off, which is no failure.
-	stopped := srv.Shutdown(end)
-	if errors.Is(stopped, context.DeadlineExceeded) {
-		stopped = srv.Close()
-	}
-	h.wait()
-	return errors.Join(err, stopped)
-}
-
-// An ending handler can be waited for: what it reads is closed after it.
-type ending struct {
-	handler http.Handler
-	// running is held for reading by each request.
-	running sync.RWMutex
-}
-
-func (e *ending) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !e.running.TryRLock() {
-		http.Error(w, "the service has ended", http.StatusServiceUnavailable)
-		return
-	}
-	defer e.running.RUnlock()
-	e.handler.ServeHTTP(w, r)
-}
-
-// wait returns when no request runs any more; none begins after it.
-func (e *ending) wait() { e.running.Lock() }
-
-// newServer bounds what a slow client can hold.
-func newServer(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-	}
 }

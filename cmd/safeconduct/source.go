@@ -68,9 +68,14 @@ func (f *sourceFlags) open(c *cobra.Command) (*source, error) {
 		}
 		return s, nil
 	}
-	cl, err := newClient(c, f.url)
-	s.client, s.tiles = cl, &tlogtiles.Client{BaseURL: f.url}
-	return s, err
+	var err error
+	if s.client, err = newClient(c, f.url); err != nil {
+		return nil, err
+	}
+	if s.tiles, err = tilesOf(c, f.url); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 const trustHint = "a trust file says which register and whose cosignatures are trusted; safeconduct root show --trust prints one"

@@ -3,35 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/safeconduct/safeconduct/registry/client"
 )
-
-func registryFlag(c *cobra.Command, v *string) {
-	c.Flags().StringVar(v, "registry", "", "URL of the register, such as http://127.0.0.1:8080")
-}
-
-func newClient(c *cobra.Command, url string) (*client.Client, error) {
-	return newClientBy(c, url, nil)
-}
-
-// newClientBy is newClient by a transport, nil for the usual one.
-func newClientBy(c *cobra.Command, url string, by http.RoundTripper) (*client.Client, error) {
-	if url == "" {
-		return nil, usage(c, fmt.Errorf("%s: --registry is missing: say which register", c.Name()))
-	}
-	// Longer than a register waits for its cosigners.
-	cl, err := client.New(url, &http.Client{Timeout: time.Minute, Transport: by})
-	if err != nil {
-		return nil, usage(c, fmt.Errorf("--registry %s: want a URL such as http://127.0.0.1:8080: %w", url, err))
-	}
-	return cl, nil
-}
 
 func submitCommand() *cobra.Command {
 	var url string

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// MaxBytes is the largest compact JWS that is read.
+// MaxBytes is the largest compact JWS that is read where nothing else is said.
 const MaxBytes = 60 << 10
 
 // A Token is a compact JWS that has been cut and decoded; nothing of it is
@@ -24,12 +24,17 @@ type Token struct {
 	input, whole []byte
 }
 
-// Cut cuts a compact JWS and refuses whatever is not the one spelling of its
-// parts. It verifies nothing. Where like is the token of another signature over
-// the same payload, the payload is not decoded again.
-func Cut(compact []byte, like Token) (Token, error) {
-	if len(compact) > MaxBytes {
-		return Token{}, fmt.Errorf("has %d bytes; at most %d are accepted", len(compact), MaxBytes)
+// Cut cuts a compact JWS of at most [MaxBytes] and refuses whatever is not the
+// one spelling of its parts. It verifies nothing. Where like is the token of
+// another signature over the same payload, the payload is not decoded again.
+func Cut(compact []byte, like Token) (Token, error) { return cut(compact, like, MaxBytes) }
+
+// CutLong is like Cut, for a JWS of at most so many bytes.
+func CutLong(compact []byte, most int) (Token, error) { return cut(compact, Token{}, most) }
+
+func cut(compact []byte, like Token, most int) (Token, error) {
+	if len(compact) > most {
+		return Token{}, fmt.Errorf("has %d bytes; at most %d are accepted", len(compact), most)
 	}
 	h, rest, ok1 := bytes.Cut(compact, []byte{'.'})
 	p, s, ok2 := bytes.Cut(rest, []byte{'.'})

@@ -29,6 +29,7 @@ import (
 	"github.com/safeconduct/safeconduct/internal/vectors"
 	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/receipt"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/backup"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
@@ -565,6 +566,46 @@ func TestDecisions(t *testing.T) {
 		}
 		if diff := cmp.Diff(v.Replay, d.Replay) + cmp.Diff(v.Screened, d.Screened); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", v.Name, diff)
+		}
+	}
+}
+
+func TestReceipts(t *testing.T) {
+	f := stored[vectors.ReceiptFile](t, "receipts.json")
+	trusts := parseTrusts(t, f.Trusts)
+	steps := make(map[string]int)
+	for _, v := range f.Vectors {
+		var request []byte
+		if v.Request != "" {
+			request = []byte(f.Requests[v.Request])
+		}
+		var lists []*screening.List
+		for _, name := range v.Lists {
+			l, err := screening.Parse(name, strings.NewReader(f.Lists[name]))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			lists = append(lists, l)
+		}
+		r, err := receipt.Verify([]byte(v.Receipt), request, []byte(f.Evidence[v.Evidence]), trusts[v.Trust], lists...)
+		var step string
+		var unchecked bool
+		if e, ok := errors.AsType[*receipt.Error](err); ok {
+			step, unchecked = e.Step, e.Unchecked
+		}
+		if step != v.Step || unchecked != v.Unchecked || r.Holds() != (v.Step == "") {
+			t.Errorf("%s: %v; want a refusal at %q", v.Name, err, v.Step)
+		} else if err == nil && string(r.Receipt.Decision.Decision) != v.Decision {
+			t.Errorf("%s: %s, want %s", v.Name, r.Receipt.Decision.Decision, v.Decision)
+		}
+		steps[step]++
+	}
+	for _, step := range []string{
+		"", receipt.StepForm, receipt.StepEvidence, receipt.StepKey, receipt.StepSignature, receipt.StepCheckpoint, receipt.StepEvidenceDigest,
+		receipt.StepTrust, receipt.StepRequest, receipt.StepTimes, receipt.StepLists, receipt.StepReplay,
+	} {
+		if steps[step] == 0 {
+			t.Errorf("step %q has no vector", step)
 		}
 	}
 }

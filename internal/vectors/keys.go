@@ -34,7 +34,7 @@ type KeyFile struct {
 	Notes    []CosigningKey `json:"notes"`
 }
 
-// An OfficerKey signs statements.
+// An OfficerKey signs statements, or decisions.
 type OfficerKey struct {
 	Name string `json:"name"`
 	// Private is the Ed25519 seed or the ECDSA scalar, in hexadecimal.
@@ -52,7 +52,7 @@ type CosigningKey struct {
 
 func keyFile() KeyFile {
 	f := KeyFile{About: "The keys of all vectors. An Ed25519 key is the SHA-256 of \"safeconduct vector key \" and its name, an ECDSA key the SHA-256 or SHA-384 of it, the first byte zero."}
-	for _, o := range []officer{root1, root2, root3, us1, us2, us2b, us3, us9, in1, mallory} {
+	for _, o := range []officer{root1, root2, root3, us1, us2, us2b, us3, us9, in1, mallory, notary, notary2} {
 		k := o.Key()
 		f.Officers = append(f.Officers, OfficerKey{o.name, hex.EncodeToString(o.private()), must(json.Marshal(k)), k.ID()})
 	}

@@ -89,6 +89,7 @@ func statementFile() StatementFile {
 		{"frozen", "v1", frozenV1, leafHash(frozenV1)},
 		{"frozen-v2", "frozen", frozenV2(), leafHash(frozenV2())},
 		{"thawed", "frozen", thawedV2, leafHash(thawedV2)},
+		{"small", "", rootV1, leafHash(rootV1)},
 	}
 	f.valid()
 	f.forms()
@@ -96,6 +97,7 @@ func statementFile() StatementFile {
 	f.claims()
 	f.openings()
 	f.roots()
+	f.decisionKeys()
 	f.freezes()
 	return f
 }
@@ -833,6 +835,27 @@ func (f *StatementFile) roots() {
 	say("a false jti", "/authorities/0/compromised/0/false/0", `"compromised":[{`, `"compromised":[{"false":["a b"],`)
 	say("a thaw of another authority's key", "/authorities/0/thawed/0", `"thresholds":{"granting":2,"revoking":1}`, `"thawed":["`+in1.Key().ID()+`"],"thresholds":{"granting":2,"revoking":1}`)
 	say("an unknown list in a jurisdiction", "/authorities/1/jurisdiction/lists/0", `"IN_SCOMET"`, `"SCOMET"`)
+}
+
+// decisionKeys: those that a version after the small root lists.
+func (f *StatementFile) decisionKeys() {
+	next := smallRoot(2, rootV1)
+	p := payload(next)
+	next.DecisionKeys = []attest.JWK{notary.jwk(), notary2.jwk()}
+	f.addWith("small", "a root with decision keys", next, root1)
+	no := func(class, name, pointer, keys string) {
+		after := strings.Replace(p, `"iat":`, `"decision_keys":[`+keys+`],"iat":`, 1)
+		f.refuseWith("small", "root: decision keys: "+name, class, pointer, forge(header("safeconduct-root+jwt"), after, root1))
+	}
+	key := canonical(notary.jwk())
+	no("invalid", "a root officer's", "/decision_keys/0", canonical(root1.jwk()))
+	no("invalid", "an authority's officer's", "/decision_keys/0", canonical(us1.jwk()))
+	no("invalid", "the log's", "/decision_keys/0", canonical(officer{"log", "EdDSA"}.jwk()))
+	no("invalid", "a cosigner's", "/decision_keys/0", canonical(officer{"us-mirror", "EdDSA"}.jwk()))
+	no("invalid", "of small order", "/decision_keys/0", strings.Replace(key, notary.jwk().X, b64url(smallOrderPoint), 1))
+	no("malformed", "twice", "/decision_keys/1", key+","+key)
+	no("malformed", "none", "/decision_keys", "")
+	no("malformed", "that is private", "/decision_keys/0/d", strings.Replace(key, `"kty"`, `"d":"AA","kty"`, 1))
 }
 
 // smallOrderPoint is the neutral element of Curve25519.

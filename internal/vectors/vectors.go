@@ -35,6 +35,7 @@ func Files() map[string][]byte {
 		"admission.json":   admissionFile(),
 		"evidence.json":    evidenceFile(),
 		"decisions.json":   decisionFile(),
+		"receipts.json":    receiptFile(),
 	} {
 		b := must(json.Marshal(file, json.Deterministic(true), jsontext.WithIndent(" ")))
 		files[name] = append(b, '\n')

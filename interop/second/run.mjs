@@ -13,6 +13,7 @@ import * as Map_ from './statusmap.mjs';
 import { parseStatement, openRoot, openWith } from './statement.mjs';
 import { parsePolicy, parseTrust, latest } from './trust.mjs';
 import { verifyEvidence, notShown, requestDigests } from './verify.mjs';
+import { verifyReceipt } from './receipt.mjs';
 
 const args = process.argv.slice(2), verbose = args.includes('-v');
 const dir = args.find((a) => a !== '-v') ?? new URL('../../docs/vectors', import.meta.url).pathname;
@@ -217,6 +218,20 @@ file('decisions.json', (d, check) => {
     check(v.name + ' step', step, v.step ?? '');
     for (const s of v.screened ?? []) check(`${v.name} ${s.name}`, H(d.lists[s.name]).toString('base64url'), s.digest);
     if (!step) check(v.name + ' replay', { origin: r.x.cp.origin, size: r.found.size, ...digests, trust: r.found.trust_digest, evidence: r.found.evidence_digest }, v.replay);
+  }
+});
+
+file('receipts.json', (d, check, note) => {
+  const trusts = Object.fromEntries(Object.entries(d.trusts).map(([k, t]) => [k, parseTrust(Buffer.from(JSON.stringify(t)))]));
+  const list = (name) => ({ name, version: /^# version: (.*)$/m.exec(d.lists[name])[1], bytes: d.lists[name] });
+  for (const v of d.vectors) {
+    const files = { receipt: bytesOf(v.receipt), request: v.request ? Buffer.from(d.requests[v.request]) : null, evidence: bytesOf(d.evidence[v.evidence]) };
+    const r = verifyReceipt(files, trusts[v.trust], (v.lists ?? []).map(list));
+    // What only deciding again finds passes here.
+    const step = v.step === 'replay' ? '' : v.step ?? '';
+    check(v.name, [r.step, r.unchecked], [step, v.unchecked ?? false]);
+    if (v.decision) check(v.name + ' decision', r.decision, v.decision);
+    if (r.error) note(`${v.name}: ${r.step}: ${r.error.message}`);
   }
 });
 console.log(total ? `${total} mismatches` : 'no mismatch');

@@ -218,7 +218,7 @@ const KINDS = {
   root: obj({
     ...common, 'version*': integer, previous: str(), 'threshold*': integer, 'officers*': officers,
     'log_keys*': each(vkey(LOG)), 'authorities*': uniqueIds(authority),
-    cosigners: each(obj({ 'vkey*': vkey(COSIGNER), 'role*': oneOf('witness', 'mirror'), operator: truth })),
+    cosigners: each(obj({ 'vkey*': vkey(COSIGNER), 'role*': oneOf('witness', 'mirror'), operator: truth })), decision_keys: each(jwk),
   }, (c, p) => {
     if (c.sub !== 'root') invalid('sub', p + '/sub');
     if (c.version < 1) invalid('version', p + '/version');
@@ -240,6 +240,12 @@ const KINDS = {
       named(k, p + '/log_keys/' + i);
     });
     c.cosigners?.forEach((s, i) => named(parseVkey(s.vkey, COSIGNER), `${p}/cosigners/${i}/vkey`));
+    const notes = [...c.log_keys.map((s) => parseVkey(s, LOG)), ...(c.cosigners ?? []).map((s) => parseVkey(s.vkey, COSIGNER))].map((k) => k.hex);
+    c.decision_keys?.forEach((k, i) => {
+      if (seen.has(thumbprint(k))) invalid('one key twice', `${p}/decision_keys/${i}`);
+      if (k.kty === 'OKP' && notes.includes(b64url(k.x).toString('hex'))) invalid('a key that signs checkpoints', `${p}/decision_keys/${i}`);
+      seen.add(thumbprint(k));
+    });
   }),
 };
 

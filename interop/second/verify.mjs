@@ -259,9 +259,9 @@ export function notShown(request, x) {
 export function requestDigests(bytes) {
   const d = parse(bytes, 'request'), out = {};
   const drop = (v) => (Array.isArray(v) ? v.map(drop) : v !== null && typeof v === 'object' ? Object.fromEntries(Object.entries(v).filter(([, m]) => m !== null).map(([k, m]) => [k, drop(m)])) : v);
-  const r = drop(d), dig = (v) => H(canonical(v)).toString('base64url');
+  const r = drop(d), dig = (v) => H(canonical(v)).toString('base64url'), asked = dig(r);
   for (const k of ['effective_at', 'known_at', 'checked_at']) delete r[k];
   out.request = dig(r);
   if (r.ledger) out.ledger = dig(r.ledger);
-  return { request: d, digests: out };
+  return { request: d, digests: out, asked };
 }

@@ -389,7 +389,7 @@ func TestABackupOfHostileFormIsRefused(t *testing.T) {
 		"a checkpoint first":               {magic + "C\x00\x00\x00\x00", "does not follow a status leaf"},
 		"a checkpoint behind a statement":  {magic + leaf(3) + "C\x00\x00\x00\x00", "does not follow a status leaf"},
 		"a checkpoint that is none":        {magic + statusRecord + "C\x00\x00\x00\x01x", "checkpoint"},
-		"a checkpoint of another size":     {magic + statusRecord + string(good[bytes.LastIndexByte(good, 'C'):]), "size"},
+		"a checkpoint of another size":     {magic + statusRecord + string(good[bytes.LastIndex(good, []byte("C\x00\x00")):]), "size"},
 		"a status leaf without checkpoint": {magic + statusRecord, "without a checkpoint"},
 	} {
 		if _, err := open([]byte(test.data)); err == nil || !strings.Contains(err.Error(), test.says) {

@@ -11,10 +11,20 @@
 // What the register refuses comes back as a *[Problem], a register that was
 // not reached as an *[UnreachableError]; any other error means that the answer
 // made no sense, or that the context ended.
+//
+// A client asks once. [Client.Retrying] makes one that asks again what may pass,
+// and [Client.CheckOrHeld] decides by the caller's own trust, from held evidence
+// while the register cannot be reached, and says so:
+//
+//	c = c.Retrying(client.Retry{Attempts: 4})
+//	answer, err := c.CheckOrHeld(ctx, request, request.TimesNow(now), client.Held{Trust: trust, Evidence: held})
+//
+// The names and certificates of TLS are the [http.Client]'s.
 package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,6 +36,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/receipt"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -48,8 +59,9 @@ const Timeout = 30 * time.Second
 
 // A Client asks one register. It may be used concurrently.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	http  *http.Client
+	retry Retry
 }
 
 // New returns a client of the register at baseURL, http or https, with a path
@@ -123,6 +135,42 @@ func (c *Client) Explain(ctx context.Context, request []byte, withEvidence bool)
 	return c.check(ctx, request, withEvidence, true)
 }
 
+// CheckSigned is like [Client.Check] or, where explain asks for that,
+// [Client.Explain], and has the decision signed: what is filed for years is the
+// receipt, with the request and the evidence. The receipt has been compared with
+// the decision; whether its key may sign, package receipt verifies.
+func (c *Client) CheckSigned(ctx context.Context, request []byte, explain bool) (*registry.Signed, error) {
+	body, err := c.post(ctx, fmt.Sprintf("/v1/check?evidence=true&explain=%t&receipt=true", explain), requestType, request, maxDecision+2*verify.MaxEvidence+receipt.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	var all struct {
+		Decision jsontext.Value `json:"decision"`
+		Evidence string         `json:"evidence"`
+		Receipt  string         `json:"receipt"`
+	}
+	if err := json.Unmarshal(body, &all); err != nil {
+		return nil, fmt.Errorf("read the decision: %w", err)
+	}
+	d, err := readDecision(all.Decision)
+	if err != nil {
+		return nil, err
+	}
+	if all.Evidence == "" {
+		return nil, errNoEvidence
+	}
+	u, err := receipt.Parse([]byte(all.Receipt))
+	if err != nil {
+		return nil, err
+	}
+	if same, err := d.Same(u.ReceiptUnsafe().Decision); err != nil || !same {
+		return nil, errors.Join(errors.New("read the decision: the receipt that came with it is of another one"), err)
+	}
+	return &registry.Signed{Decision: d, Evidence: []byte(all.Evidence), Receipt: []byte(all.Receipt)}, nil
+}
+
+var errNoEvidence = errors.New("read the decision: the register sent no evidence with it")
+
 func (c *Client) check(ctx context.Context, request []byte, withEvidence, explain bool) (*policy.Decision, []byte, error) {
 	path := fmt.Sprintf("/v1/check?evidence=%t&explain=%t", withEvidence, explain)
 	if !withEvidence {
@@ -150,7 +198,7 @@ func (c *Client) check(ctx context.Context, request []byte, withEvidence, explai
 		return nil, nil, err
 	}
 	if both.Evidence == "" {
-		return nil, nil, fmt.Errorf("read the decision: the register sent no evidence with it")
+		return nil, nil, errNoEvidence
 	}
 	return d, []byte(both.Evidence), nil
 }

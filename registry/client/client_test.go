@@ -17,6 +17,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/receipt"
 	"github.com/safeconduct/safeconduct/registry/client"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
@@ -324,6 +325,45 @@ func TestAnAddressThatIsNoneIsRefused(t *testing.T) {
 	for _, url := range []string{"", "127.0.0.1:8080", "localhost", "ftp://x", "http://", "http://u:secret@x", "http://x?y", "http://x?", "http://x#y", "http://x y", "file:///etc"} {
 		if c, err := client.New(url, nil); c != nil || err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v, %v", url, c, err)
+		}
+	}
+}
+
+func TestASignedDecisionIsThatOfItsReceipt(t *testing.T) {
+	reg, c := newRegister(t)
+	reg.Clock.Add(time.Minute)
+	s, err := c.CheckSigned(t.Context(), []byte(request), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Decision.Explanation == nil {
+		t.Error("it is not explained")
+	}
+	if _, err := receipt.Verify(s.Receipt, []byte(request), s.Evidence, reg.Trust); err != nil {
+		t.Error(err)
+	}
+	plain, err := c.CheckSigned(t.Context(), []byte(request), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Decision.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, answer := range map[string]map[string]any{
+		"the receipt of another decision": {"decision": json.RawMessage(d), "evidence": "x", "receipt": string(plain.Receipt)},
+		"no receipt":                      {"decision": json.RawMessage(d), "evidence": "x"},
+		"no evidence":                     {"decision": json.RawMessage(d), "receipt": string(s.Receipt)},
+		"no decision":                     {"evidence": "x", "receipt": string(s.Receipt)},
+	} {
+		liar := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if err := json.NewEncoder(w).Encode(answer); err != nil {
+				t.Error(err)
+			}
+		})
+		if got, err := liar.CheckSigned(t.Context(), []byte(request), false); err == nil {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }

@@ -13,8 +13,8 @@ func (c *Client) post(ctx context.Context, path, contentType string, body []byte
 	return c.do(ctx, http.MethodPost, path, contentType, body, limit)
 }
 
-// do makes one exchange and returns the body of a 200, of at most limit bytes.
-func (c *Client) do(ctx context.Context, method, path, contentType string, body []byte, limit int64) ([]byte, error) {
+// once makes one exchange and returns the body of a 200, of at most limit bytes.
+func (c *Client) once(ctx context.Context, method, path, contentType string, body []byte, limit int64) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ask the register: %w", err)

@@ -47,6 +47,9 @@ type Problem struct {
 	Status int `json:"status"`
 	// Detail says what was wrong this time.
 	Detail string `json:"detail,omitzero"`
+	// Instance names the request that was refused, for whoever runs the register:
+	// its log has it.
+	Instance string `json:"instance,omitzero"`
 	// Problems are the members at fault.
 	Problems []attest.Problem `json:"problems,omitzero"`
 	// RetryAfter is how long to wait before asking again, where the register
@@ -67,6 +70,9 @@ func (p *Problem) Error() string {
 		why = attest.Problems(p.Problems).Error()
 	case p.Detail != "":
 		why = p.Detail
+	}
+	if p.Status == http.StatusInternalServerError && p.Instance != "" {
+		why += ", under " + p.Instance
 	}
 	return printable(fmt.Sprintf("%s (status %d): %s", what, p.Status, why))
 }

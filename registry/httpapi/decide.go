@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/strictjson"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -17,37 +19,53 @@ import (
 const maxRequest = 1 << 20
 
 // check serves POST /v1/check. With explain=true, the decision says how it came
-// about.
+// about; with receipt=true, it comes signed, too.
 func (h *handler) check(r *http.Request, body []byte) (answer, error) {
-	withEvidence, err := flag(r, "evidence")
-	if err != nil {
-		return answer{}, err
-	}
-	decide := h.reg.Decide
-	if explain, err := flag(r, "explain"); err != nil {
-		return answer{}, err
-	} else if explain {
-		decide = h.reg.Explain
+	var with struct{ evidence, explain, receipt bool }
+	for name, v := range map[string]*bool{"evidence": &with.evidence, "explain": &with.explain, "receipt": &with.receipt} {
+		var err error
+		if *v, err = flag(r, name); err != nil {
+			return answer{}, err
+		}
 	}
 	req, err := parseRequest(body)
 	if err != nil {
 		return answer{}, err
 	}
-	d, evidence, err := decide(r.Context(), req, req.Times(h.now()))
+	s, err := h.decide(r.Context(), req, with.explain, with.receipt)
 	if err != nil {
 		return answer{}, undecidable(req, err)
 	}
-	decision, err := d.Marshal()
+	decision, err := s.Decision.Marshal()
 	if err != nil {
 		return answer{}, err
 	}
-	if !withEvidence {
+	if !with.evidence && !with.receipt {
 		return answer{contentType: "application/json", body: decision}, nil
 	}
-	return jsonAnswer(struct {
+	doc := struct {
 		Decision jsontext.Value `json:"decision"`
-		Evidence string         `json:"evidence"`
-	}{decision, string(evidence)})
+		Evidence string         `json:"evidence,omitzero"`
+		Receipt  string         `json:"receipt,omitzero"`
+	}{Decision: decision, Receipt: string(s.Receipt)}
+	if with.evidence {
+		doc.Evidence = string(s.Evidence)
+	}
+	return jsonAnswer(doc)
+}
+
+// decide has a request decided, and the decision signed where that is asked for.
+func (h *handler) decide(ctx context.Context, req *policy.Request, explain, sign bool) (*registry.Signed, error) {
+	at := req.Times(h.now())
+	if sign {
+		return h.reg.DecideSigned(ctx, req, at, explain)
+	}
+	decide := h.reg.Decide
+	if explain {
+		decide = h.reg.Explain
+	}
+	d, evidence, err := decide(ctx, req, at)
+	return &registry.Signed{Decision: d, Evidence: evidence}, err
 }
 
 // evidence serves POST /v1/evidence. With compact=true, what the decision does

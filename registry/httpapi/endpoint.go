@@ -19,6 +19,8 @@ import (
 type route struct {
 	path, method string
 	endpoint
+	// other answers for itself, by any method; nil where the endpoint does.
+	other http.Handler
 }
 
 // An endpoint says what it takes and how it answers.
@@ -28,6 +30,13 @@ type endpoint struct {
 	limit   int64
 	// params are the query parameters, each given at most once.
 	params []string
+	// cost is in tokens, see [Limits]; below one it is free.
+	cost int
+	// open says that pages of any origin may ask.
+	open bool
+	// tagged says that an answer has an ETag: it says the same until the log has
+	// more.
+	tagged bool
 	// serve answers. The query has been checked, the body been read.
 	serve func(r *http.Request, body []byte) (answer, error)
 }
@@ -38,6 +47,8 @@ type answer struct {
 	contentType string
 	// cache is the Cache-Control; "" stands for no-store.
 	cache string
+	// etag is without its quotes, "" for none.
+	etag string
 	// more are further headers.
 	more map[string]string
 	body []byte
@@ -55,18 +66,23 @@ func jsonAnswer(v any) (answer, error) {
 // serve is the one way from a request to its answer: what an endpoint returns
 // is encoded here, an error mapped to its problem, a panic caught, and the
 // exchange told to the log.
-func (h *handler) serve(route string, serve func(http.ResponseWriter, *http.Request) (answer, error)) http.Handler {
+func (h *handler) serve(route string, e *endpoint, serve func(http.ResponseWriter, *http.Request) (answer, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		a := h.answer(w, r, route, serve)
+		if e.open {
+			allowOrigins(w.Header())
+		}
+		a := h.answer(w, r, route, e, serve)
+		if e.tagged {
+			a = tagged(r, a)
+		}
 		a.write(w)
-		h.logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
-			slog.String("method", r.Method), slog.String("route", route),
-			slog.Int("status", a.status), slog.Duration("took", time.Since(start)))
+		h.log(r, route, a.status, len(a.body), time.Since(start))
 	})
 }
 
-func (h *handler) answer(w http.ResponseWriter, r *http.Request, route string, serve func(http.ResponseWriter, *http.Request) (answer, error)) (a answer) {
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, route string, e *endpoint, serve func(http.ResponseWriter, *http.Request) (answer, error)) (a answer) {
+	x := exchangeOf(r.Context())
 	defer func() {
 		switch v := recover(); v {
 		case nil:
@@ -74,36 +90,51 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, route string, s
 			panic(v)
 		default:
 			h.logger.LogAttrs(r.Context(), slog.LevelError, "panic in a request",
-				slog.String("route", route), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
-			a = (&problem{kind: internal, detail: internalDetail}).answer()
+				h.named(r.Context(), slog.String("route", route), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))...)
+			a = (&problem{kind: internal, detail: internalDetail}).answer(x)
 		}
 	}()
+	// Asked before the body is read.
+	if wait := h.limiter.take(x.client, e.cost); wait > 0 {
+		return problemOf(tooOften(wait)).answer(x)
+	}
 	a, err := serve(w, r)
 	if err == nil {
-		a.status = http.StatusOK
+		if a.status == 0 {
+			a.status = http.StatusOK
+		}
 		return a
 	}
 	p := problemOf(err)
 	if p.kind == internal {
 		h.logger.LogAttrs(r.Context(), slog.LevelError, "request failed",
-			slog.String("route", route), slog.Any("error", err))
+			h.named(r.Context(), slog.String("route", route), slog.Any("error", err))...)
 	}
-	return p.answer()
+	return p.answer(x)
 }
 
 func (a answer) write(w http.ResponseWriter) {
 	head := w.Header()
-	head.Set("Content-Type", a.contentType)
-	head.Set("Content-Length", strconv.Itoa(len(a.body)))
+	// Without a body there is nothing to describe.
+	if a.contentType != "" {
+		head.Set("Content-Type", a.contentType)
+		head.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Cache-Control", "no-store")
 	if a.cache != "" {
 		head.Set("Cache-Control", a.cache)
 	}
+	if a.etag != "" {
+		head.Set("ETag", `"`+a.etag+`"`)
+	}
 	for k, v := range a.more {
 		head.Set(k, v)
 	}
 	w.WriteHeader(a.status)
+	if len(a.body) == 0 {
+		return
+	}
 	// Whoever does not read the answer has gone away.
 	_, _ = w.Write(a.body)
 }
@@ -114,6 +145,9 @@ func (rt *route) dispatch(w http.ResponseWriter, r *http.Request) (answer, error
 	allowed := []string{rt.method}
 	if rt.method == http.MethodGet {
 		allowed = append(allowed, http.MethodHead)
+	}
+	if rt.open && isPreflight(r) {
+		return preflight(allowed), nil
 	}
 	if !slices.Contains(allowed, r.Method) {
 		return answer{}, methodNotAllowed(r.Method, allowed)
@@ -127,7 +161,11 @@ func (rt *route) dispatch(w http.ResponseWriter, r *http.Request) (answer, error
 	if rt.accepts == "" {
 		return rt.serve(r, nil)
 	}
+	if r.ContentLength > rt.limit {
+		return answer{}, unreadable(&http.MaxBytesError{Limit: rt.limit})
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rt.limit))
+	exchangeOf(r.Context()).read = len(body)
 	if err != nil {
 		return answer{}, unreadable(err)
 	}

@@ -49,6 +49,10 @@ func (b broken) Explain(context.Context, *policy.Request, policy.Times) (*policy
 	return nil, nil, b.fail()
 }
 
+func (b broken) DecideSigned(context.Context, *policy.Request, policy.Times, bool) (*registry.Signed, error) {
+	return nil, b.fail()
+}
+
 func (b broken) Evidence(context.Context, *policy.Request) ([]byte, error) { return nil, b.fail() }
 
 func (b broken) CompactEvidence(context.Context, *policy.Request, policy.Times, int64) ([]byte, error) {
@@ -132,10 +136,11 @@ const secret = "/var/lib/register: input/output error"
 func everywhere(t *testing.T, url string) map[string]reply {
 	t.Helper()
 	out := map[string]reply{
-		"/v1/statements": do(t, http.MethodPost, url+"/v1/statements", jose, "x"),
-		"/v1/check":      do(t, http.MethodPost, url+"/v1/check", jsonDoc, request("")),
-		"/v1/evidence":   do(t, http.MethodPost, url+"/v1/evidence", jsonDoc, request("")),
-		"/v1/histories":  do(t, http.MethodPost, url+"/v1/histories", jsonDoc, `{"subjects":["root"]}`),
+		"/v1/statements":         do(t, http.MethodPost, url+"/v1/statements", jose, "x"),
+		"/v1/check":              do(t, http.MethodPost, url+"/v1/check", jsonDoc, request("")),
+		"/v1/check?receipt=true": do(t, http.MethodPost, url+"/v1/check?receipt=true", jsonDoc, request("")),
+		"/v1/evidence":           do(t, http.MethodPost, url+"/v1/evidence", jsonDoc, request("")),
+		"/v1/histories":          do(t, http.MethodPost, url+"/v1/histories", jsonDoc, `{"subjects":["root"]}`),
 	}
 	for _, path := range []string{"/v1/entities", "/v1/sandboxes", "/v1/entities/iec:0388012345", "/v1/statements/auth-us/X-1", "/v1/sandboxes/SBX-1", "/healthz", "/checkpoint/3"} {
 		out[path] = do(t, http.MethodGet, url+path, "", "")

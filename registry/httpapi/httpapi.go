@@ -5,7 +5,9 @@
 //	                          with ?wait=quorum the receipt is for a checkpoint
 //	                          that has a quorum of cosignatures
 //	POST /v1/check            a request document -> the decision;
-//	                          with ?evidence=true {"decision":…,"evidence":"…"}
+//	                          with ?evidence=true {"decision":…,"evidence":"…"},
+//	                          with ?receipt=true {"decision":…,"receipt":"…"}, and
+//	                          with both all three
 //	POST /v1/evidence         a request document -> the evidence
 //	POST /v1/histories        {"subjects":[…]} -> the evidence of their histories
 //	GET  /v1/statements/{issuer}/{jti}
@@ -25,6 +27,10 @@
 //	                          signed with, one line
 //	GET  /healthz             {"status":"ok","origin":…,"size":…,"published":…},
 //	                          or the problem that keeps statements out
+//	GET  /readyz              {"status":"ready"}, or why no requests are to be sent
+//	                          here: that problem, a mirror that has not caught up,
+//	                          a service that is about to end
+//	GET  /metrics             what Prometheus reads, see [Metrics]
 //
 // A mirror takes no statements: it has every route but the first.
 //
@@ -41,9 +47,28 @@
 // packed with gzip for whoever accepts it, except hashes, which do not get
 // shorter. HEAD asks for the headers of a GET.
 //
+// What a GET shows of the log has a strong ETag, a digest of the answer, and is
+// not sent again to whoever names it in If-None-Match. Packed it is another tag;
+// either is good.
+//
+// A path has one spelling. One with an escaped slash, or with what need not be
+// escaped, is not found, nor is one with a slash too many: a proxy before the
+// handler decides on the very paths that it does. Headers that name another method
+// or path are not looked at.
+//
+// Every answer has an X-Request-Id: the caller's, where it sent one of at most 128
+// letters, digits, dots, dashes and underscores, or a new one. The log has it in
+// every line of the request, and a problem as its instance,
+// urn:safeconduct:request:<id>. A W3C traceparent is taken up where it is exactly
+// one that is well-formed: the log has its trace_id and span_id, and what the
+// server asks of others for the request goes by it ([Traced]).
+//
+// Pages of any origin may ask all that reads, without credentials (CORS), and
+// never submit.
+//
 // What is refused is answered as application/problem+json (RFC 9457) with the
 // members type (urn:safeconduct:problem:<kind>), title, status and detail, and
-// problems, which names every member at fault by its JSON pointer:
+// problems, which names every member at fault by its JSON pointer, and instance:
 //
 //	400 malformed               cannot be read: not the one byte form, not JSON
 //	403 forbidden               the trust root does not let the signers say this
@@ -55,6 +80,9 @@
 //	422 invalid                 says what may not be said
 //	422 undecided               no decision, since the evidence is not enough,
 //	                            or would be larger than is accepted
+//	429 too-many-requests       with the header Retry-After, see [Limits]
+//	501 unsigned                no decision is signed here, or by a key that the
+//	                            trust root in force does not list
 //	500 internal                a fault of the register, told to its log only
 //	503 overloaded              with the header Retry-After
 //	503 read-only               storage has failed
@@ -65,8 +93,23 @@
 //	503 unavailable             closed, not yet begun, its clock is wrong, or it
 //	                            could not sign the checkpoint
 //
+// What cannot be read as HTTP at all, or not over TLS, the server of net/http
+// refuses by itself, in plain text.
+//
 // The handler asks nobody who they are: a statement is its own warrant, and
-// whoever wants reads kept apart stands a proxy before it.
+// whoever wants reads kept apart stands a proxy before it, or asks for client
+// certificates. It tells clients apart only to bound what each asks ([Limits],
+// [Proxies]).
+//
+// # Log
+//
+// Every request is one line: method, route, status, took, bytes_in, bytes_out,
+// request_id, client, and trace_id and span_id where there is a trace. A route is
+// the pattern above, never the path. The client is eight bytes of a keyed digest of
+// its address or certificate, the same until the process ends: who asks about whom
+// is nobody's business, and whoever has to block an address has a proxy that
+// knows it. Nothing that is asked for is in the log, and nothing of the caller's
+// but the names of request and trace.
 package httpapi
 
 import (
@@ -90,6 +133,7 @@ type Reader interface {
 	Origin() string
 	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
 	Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
+	DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool) (*registry.Signed, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
 	CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error)
 	EvidenceOf(ctx context.Context, subjects []string) ([]byte, error)
@@ -129,26 +173,47 @@ type Options struct {
 	// Now is the clock that known_at and checked_at come from where a request
 	// does not give them; nil is time.Now.
 	Now func() time.Time
-	// Logger is told every request, by its route and never by what it asks
-	// for, and every fault; nil for nowhere.
+	// Logger is told every request, by its route and never by what it asks for,
+	// and every fault, which may name the place in the log where it is; nil for
+	// nowhere.
 	Logger *slog.Logger
 	// QuorumTimeout bounds how long wait=quorum waits; zero is 30 seconds.
 	QuorumTimeout time.Duration
+	// Limits bound how much each client may ask; zero bounds nothing.
+	Limits Limits
+	// Proxies are those that are believed whom they ask for; zero for none.
+	Proxies Proxies
+	// Metrics count what is asked, and are served at /metrics; nil for none. One
+	// handler may have them.
+	Metrics *Metrics
+	// Apart says that /readyz and /metrics are served elsewhere, see
+	// [NewMonitor].
+	Apart bool
+	// Healthy is asked by /healthz and /readyz before the reader is, as what a
+	// mirror has to say of the register that it follows; its error is shown. Nil
+	// says that all is well.
+	Healthy func() error
+	// Ready is asked by /readyz beside that: whether to send requests here.
+	Ready func() error
+	// Beside are further paths, such as a mirror's /add-checkpoint, that are
+	// answered by others, and limited, logged and counted as one statement is.
+	Beside map[string]http.Handler
 }
 
 // handler has what the routes share.
 type handler struct {
-	reg    Reader
-	now    func() time.Time
-	logger *slog.Logger
+	reg     Reader
+	options Options
+	now     func() time.Time
+	logger  *slog.Logger
+	clients *clients
+	limiter *limiter
 	// patience is how long to wait for a quorum.
 	patience time.Duration
 }
 
-// NewHandler returns the handler of the API of a register, or of a mirror. It
-// takes statements where reg is a [Writer].
-func NewHandler(reg Reader, o Options) http.Handler {
-	h := &handler{reg: reg, now: o.Now, logger: o.Logger, patience: o.QuorumTimeout}
+func newHandler(reg Reader, o Options) *handler {
+	h := &handler{reg: reg, options: o, now: o.Now, logger: o.Logger, clients: newClients(o.Proxies), patience: o.QuorumTimeout}
 	if h.patience == 0 {
 		h.patience = 30 * time.Second
 	}
@@ -158,41 +223,93 @@ func NewHandler(reg Reader, o Options) http.Handler {
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
+	h.limiter = newLimiter(o.Limits, h.now)
+	return h
+}
+
+// NewHandler returns the handler of the API of a register, or of a mirror. It
+// takes statements where reg is a [Writer].
+func NewHandler(reg Reader, o Options) http.Handler {
+	h := newHandler(reg, o)
+	o.Metrics.watch(reg, h.now, h.healthy)
+	routes := h.routes()
+	if !o.Apart {
+		routes = append(routes, h.monitored()...)
+	}
+	return h.handler(routes, o.Beside)
+}
+
+// NewMonitor returns a handler of /healthz, /readyz and /metrics alone, for an
+// address that is not public. Its options are those of the handler that is
+// watched; it limits nobody.
+func NewMonitor(reg Reader, o Options) http.Handler {
+	o.Limits = Limits{}
+	h := newHandler(reg, o)
+	return h.handler(append(h.monitored(), h.health()), nil)
+}
+
+// handler serves routes.
+func (h *handler) handler(routes []route, beside map[string]http.Handler) http.Handler {
 	// A path has one spelling; others are not redirected but not found.
 	m := mux.NewRouter().SkipClean(true)
-	for _, r := range h.routes() {
-		m.Path(r.path).Handler(h.serve(r.path, r.dispatch))
+	for _, r := range routes {
+		if r.other != nil {
+			m.Path(r.path).MatcherFunc(oneSpelling).Handler(h.beside(r.path, r.cost, r.other))
+			continue
+		}
+		m.Path(r.path).MatcherFunc(oneSpelling).Handler(h.serve(r.path, &r.endpoint, r.dispatch))
 	}
-	m.NotFoundHandler = h.serve("", func(http.ResponseWriter, *http.Request) (answer, error) {
+	for path, serve := range beside {
+		m.Path(path).MatcherFunc(oneSpelling).Handler(h.beside(path, costOne, serve))
+	}
+	m.NotFoundHandler = h.serve("", &endpoint{cost: costRead, open: true}, func(http.ResponseWriter, *http.Request) (answer, error) {
 		return answer{}, &problem{kind: notFound, detail: "there is nothing at this path"}
 	})
-	return packed(m)
+	return packed(h.begin(m))
+}
+
+// get is a route that shows what stands in the log.
+func get(path string, params []string, cost int, serve func(*http.Request, []byte) (answer, error)) route {
+	return route{path: path, method: http.MethodGet, endpoint: endpoint{params: params, cost: cost, open: true, tagged: true, serve: serve}}
+}
+
+// ask is a route that answers a question, which is a JSON document.
+func ask(path string, params []string, cost int, serve func(*http.Request, []byte) (answer, error)) route {
+	return route{path: path, method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxRequest, params: params, cost: cost, open: true, serve: serve}}
 }
 
 // routes lists what is served.
 func (h *handler) routes() []route {
-	get := func(path string, params []string, serve func(*http.Request, []byte) (answer, error)) route {
-		return route{path, http.MethodGet, endpoint{params: params, serve: serve}}
-	}
-	ask := func(path string, params []string, serve func(*http.Request, []byte) (answer, error)) route {
-		return route{path, http.MethodPost, endpoint{accepts: "application/json", limit: maxRequest, params: params, serve: serve}}
-	}
 	return []route{
-		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, serve: h.submit}},
-		ask("/v1/check", []string{"evidence", "explain"}, h.check),
-		ask("/v1/evidence", []string{"compact", "root"}, h.evidence),
-		ask("/v1/histories", nil, h.histories),
-		get("/v1/statements/{issuer}/{jti}", nil, h.statement),
-		get("/v1/entities", []string{"after"}, h.entities),
-		get("/v1/entities/{id}", []string{"after"}, h.entity),
-		get("/v1/sandboxes", []string{"after"}, h.sandboxes),
-		get("/v1/sandboxes/{id}", []string{"after"}, h.sandbox),
-		get("/v1/trust-root", nil, h.trustRoot),
-		ask("/v1/trust-root/foresee", nil, h.foresee),
-		get("/checkpoint", nil, h.checkpoint),
-		get("/checkpoint/{size}", nil, h.checkpointAt),
-		get("/tile/{tile:.*}", nil, h.tile),
-		get("/log.vkey", nil, h.logVKey),
-		get("/healthz", nil, h.healthz),
+		// Pages of other origins log nothing: it is not open.
+		{path: "/v1/statements", method: http.MethodPost, endpoint: endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, cost: costSubmit, serve: h.submit}},
+		ask("/v1/check", []string{"evidence", "explain", "receipt"}, costDecision, h.check),
+		ask("/v1/evidence", []string{"compact", "root"}, costDecision, h.evidence),
+		ask("/v1/histories", nil, costDecision, h.histories),
+		get("/v1/statements/{issuer}/{jti}", nil, costOne, h.statement),
+		get("/v1/entities", []string{"after"}, costPage, h.entities),
+		get("/v1/entities/{id}", []string{"after"}, costPage, h.entity),
+		get("/v1/sandboxes", []string{"after"}, costPage, h.sandboxes),
+		get("/v1/sandboxes/{id}", []string{"after"}, costPage, h.sandbox),
+		get("/v1/trust-root", nil, costOne, h.trustRoot),
+		ask("/v1/trust-root/foresee", nil, costForesee, h.foresee),
+		get("/checkpoint", nil, costRead, h.checkpoint),
+		get("/checkpoint/{size}", nil, costRead, h.checkpointAt),
+		get("/tile/{tile:.*}", nil, costRead, h.tile),
+		get("/log.vkey", nil, costRead, h.logVKey),
+		h.health(),
 	}
+}
+
+func (h *handler) health() route {
+	return route{path: "/healthz", method: http.MethodGet, endpoint: endpoint{serve: h.healthz}}
+}
+
+// monitored are the routes for whoever runs the service.
+func (h *handler) monitored() []route {
+	routes := []route{{path: "/readyz", method: http.MethodGet, endpoint: endpoint{serve: h.readyz}}}
+	if h.options.Metrics != nil {
+		routes = append(routes, route{path: "/metrics", other: h.options.Metrics.Handler()})
+	}
+	return routes
 }

@@ -20,6 +20,7 @@ func packed(h http.Handler) http.Handler {
 		// A bundle of statements gets to two fifths, and hardly further.
 		gzhttp.CompressionLevel(1),
 		gzhttp.EnableZstd(false),
+		gzhttp.SuffixETag(packedSuffix),
 		gzhttp.ContentTypeFilter(gzhttp.CompressAllContentTypeFilter),
 	)
 	if err != nil {

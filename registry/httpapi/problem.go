@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/receipt"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -22,21 +23,23 @@ type kind struct {
 
 // The kinds of problem.
 var (
-	malformed   = kind{"malformed", "Cannot be read", http.StatusBadRequest}
-	forbidden   = kind{"forbidden", "Not permitted by the trust root", http.StatusForbidden}
-	notFound    = kind{"not-found", "Not found", http.StatusNotFound}
-	method      = kind{"method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed}
-	conflict    = kind{"conflict", "Contradicts what is logged", http.StatusConflict}
-	tooLarge    = kind{"too-large", "Too large", http.StatusRequestEntityTooLarge}
-	mediaType   = kind{"unsupported-media-type", "Unsupported media type", http.StatusUnsupportedMediaType}
-	invalid     = kind{"invalid", "Not valid", http.StatusUnprocessableEntity}
-	undecided   = kind{"undecided", "Not decided", http.StatusUnprocessableEntity}
-	internal    = kind{"internal", "Internal error", http.StatusInternalServerError}
-	overloaded  = kind{"overloaded", "Overloaded", http.StatusServiceUnavailable}
-	readOnly    = kind{"read-only", "Read-only", http.StatusServiceUnavailable}
-	full        = kind{"full", "No room left", http.StatusServiceUnavailable}
-	noQuorum    = kind{"no-quorum", "Without a quorum", http.StatusServiceUnavailable}
-	unavailable = kind{"unavailable", "Unavailable", http.StatusServiceUnavailable}
+	malformed       = kind{"malformed", "Cannot be read", http.StatusBadRequest}
+	forbidden       = kind{"forbidden", "Not permitted by the trust root", http.StatusForbidden}
+	notFound        = kind{"not-found", "Not found", http.StatusNotFound}
+	method          = kind{"method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed}
+	conflict        = kind{"conflict", "Contradicts what is logged", http.StatusConflict}
+	tooLarge        = kind{"too-large", "Too large", http.StatusRequestEntityTooLarge}
+	mediaType       = kind{"unsupported-media-type", "Unsupported media type", http.StatusUnsupportedMediaType}
+	invalid         = kind{"invalid", "Not valid", http.StatusUnprocessableEntity}
+	undecided       = kind{"undecided", "Not decided", http.StatusUnprocessableEntity}
+	tooManyRequests = kind{"too-many-requests", "Too many requests", http.StatusTooManyRequests}
+	internal        = kind{"internal", "Internal error", http.StatusInternalServerError}
+	unsigned        = kind{"unsigned", "Not signed", http.StatusNotImplemented}
+	overloaded      = kind{"overloaded", "Overloaded", http.StatusServiceUnavailable}
+	readOnly        = kind{"read-only", "Read-only", http.StatusServiceUnavailable}
+	full            = kind{"full", "No room left", http.StatusServiceUnavailable}
+	noQuorum        = kind{"no-quorum", "Without a quorum", http.StatusServiceUnavailable}
+	unavailable     = kind{"unavailable", "Unavailable", http.StatusServiceUnavailable}
 )
 
 // refusals maps the classes of refusal to kinds.
@@ -86,6 +89,12 @@ func problemOf(err error) *problem {
 	switch {
 	case errors.Is(err, verify.ErrTooLarge):
 		return &problem{kind: undecided, detail: err.Error() + "; more is logged of what the request names than one evidence holds, and so it cannot be decided here"}
+	case errors.Is(err, receipt.ErrTooLarge):
+		return &problem{kind: undecided, detail: err.Error() + "; ask without a receipt, or without an explanation"}
+	case errors.Is(err, registry.ErrNoDecisionKey):
+		return &problem{kind: unsigned, detail: registry.ErrNoDecisionKey.Error() + "; ask without receipt=true, or ask who has one"}
+	case errors.Is(err, receipt.ErrUnlisted):
+		return &problem{kind: unsigned, detail: err.Error() + "; the root officers have to list it under decision_keys"}
 	case errors.Is(err, registry.ErrNotFound):
 		return &problem{kind: notFound, detail: registry.ErrNotFound.Error()}
 	case errors.Is(err, registry.ErrOverloaded):
@@ -104,7 +113,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &problem{kind: unavailable, detail: "the exchange was ended before the answer"}
 	}
-	for _, e := range []error{registry.ErrNoRoot, registry.ErrSigner, registry.ErrClock, registry.ErrClosed} {
+	for _, e := range []error{registry.ErrNoRoot, registry.ErrSigner, registry.ErrDecisionSigner, registry.ErrClock, registry.ErrClosed} {
 		if errors.Is(err, e) {
 			return &problem{kind: unavailable, detail: e.Error()}
 		}
@@ -112,15 +121,16 @@ func problemOf(err error) *problem {
 	return &problem{kind: internal, detail: internalDetail}
 }
 
-// answer encodes the problem (RFC 9457).
-func (p *problem) answer() answer {
+// answer encodes the problem (RFC 9457) of a request.
+func (p *problem) answer(x *exchange) answer {
 	doc := struct {
 		Type     string          `json:"type"`
 		Title    string          `json:"title"`
 		Status   int             `json:"status"`
 		Detail   string          `json:"detail"`
+		Instance string          `json:"instance,omitzero"`
 		Problems attest.Problems `json:"problems,omitzero"`
-	}{"urn:safeconduct:problem:" + p.kind.name, p.kind.title, p.kind.status, printable(p.detail), nil}
+	}{"urn:safeconduct:problem:" + p.kind.name, p.kind.title, p.kind.status, printable(p.detail), x.instance(), nil}
 	for _, m := range p.problems {
 		doc.Problems = append(doc.Problems, attest.Problem{Pointer: printable(m.Pointer), Message: printable(m.Message)})
 	}
@@ -145,4 +155,9 @@ func unreadable(err error) error {
 		return &problem{kind: tooLarge, detail: fmt.Sprintf("the body is larger than the %d bytes that are accepted", e.Limit)}
 	}
 	return &problem{kind: malformed, detail: "the body could not be read to its end"}
+}
+
+// Unavailable answers with the problem unavailable, where there is no handler to.
+func Unavailable(w http.ResponseWriter, why string) {
+	(&problem{kind: unavailable, detail: why}).answer(new(exchange)).write(w)
 }

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -34,10 +33,8 @@ const (
 // sizeType is the media type of the size that a 409 answer tells.
 const sizeType = "text/x.tlog.size"
 
-// Handler returns the mirror's handler: POST /add-checkpoint, GET /healthz where
-// the mirror does not follow the register, and at all other paths read. Where
-// the mirror has no key, add-checkpoint is one of those. It is answered, as C2SP
-// tlog-witness asks, with text/plain and
+// Handler returns the handler of POST /add-checkpoint, nil where the mirror has no
+// key to cosign with. It answers, as C2SP tlog-witness asks, with text/plain and
 //
 //	200  the mirror's signature line
 //	400  cannot be read, or old is larger than the checkpoint
@@ -51,38 +48,11 @@ const sizeType = "text/x.tlog.size"
 //	422  the consistency proof does not hold
 //	503  with the header Retry-After: not checked that far yet, or the register
 //	     cannot be read; without it: the mirror has stopped
-func (m *Mirror) Handler(read http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/add-checkpoint" && m.config.Cosigner != nil:
-			m.serveAddCheckpoint(w, r)
-		case r.URL.Path == "/healthz":
-			if why := m.sick(); why != nil {
-				serveSick(w, why)
-				return
-			}
-			fallthrough
-		default:
-			read.ServeHTTP(w, r)
-		}
-	})
-}
-
-// serveSick says why the mirror does not follow the register.
-func serveSick(w http.ResponseWriter, why error) {
-	body, err := json.Marshal(struct {
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{"urn:safeconduct:problem:unavailable", "Unavailable", http.StatusServiceUnavailable, printable(why)})
-	if err != nil {
-		body = []byte(`{"title":"Unavailable"}`)
+func (m *Mirror) Handler() http.Handler {
+	if m.config.Cosigner == nil {
+		return nil
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write(body)
+	return http.HandlerFunc(m.serveAddCheckpoint)
 }
 
 func (m *Mirror) serveAddCheckpoint(w http.ResponseWriter, r *http.Request) {

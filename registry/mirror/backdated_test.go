@@ -288,7 +288,7 @@ func besideAMirror(t *testing.T, quorum string, ahead time.Duration) {
 	}
 	defer m.Close()
 	mu.Lock()
-	asked = m.Handler(http.NotFoundHandler())
+	asked = m.Handler()
 	mu.Unlock()
 	if err := reg.WaitConfirmed(ctx); err != nil {
 		t.Fatal(err)

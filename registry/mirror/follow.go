@@ -178,6 +178,7 @@ func (m *Mirror) check(s sighting) error {
 		return nil
 	}
 	m.looked = s.published
+	m.caughtUp.Store(&s.published)
 	return m.publish(s.signed, s.Checkpoint)
 }
 

@@ -2,7 +2,8 @@
 // of it, and cosigns what it has checked.
 //
 //	m, err := mirror.Open(mirror.Config{Dir: dir, Register: &tlogtiles.Client{BaseURL: url}, Trust: trust, Cosigner: key})
-//	go http.Serve(ln, m.Handler(httpapi.NewHandler(m.Reader(), options)))
+//	options.Healthy, options.Beside = m.Healthy, map[string]http.Handler{"/add-checkpoint": m.Handler()}
+//	go http.Serve(ln, httpapi.NewHandler(m.Reader(), options))
 //	err = m.Follow(ctx)                           // until ctx is done or the register diverges
 //	err = m.Close()
 //
@@ -64,6 +65,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/verify"
@@ -89,6 +91,9 @@ type Config struct {
 	// Cosigner cosigns, under a key that nobody else has; nil for a mirror that
 	// does not.
 	Cosigner *registry.Cosigner
+	// DecisionSigner signs what the mirror decides; nil for none. The trust root has
+	// to list its key, which is another one than the register's.
+	DecisionSigner attest.Signer
 	// Interval is the time between two looks at the register; zero is 10
 	// seconds.
 	Interval time.Duration
@@ -130,6 +135,8 @@ type Mirror struct {
 	// looked is when the mirror last looked at the register and then held all
 	// that it had published; zero before it has. Who has the turn may use it.
 	looked time.Time
+	// caughtUp is looked for whoever has no turn.
+	caughtUp atomic.Pointer[time.Time]
 	// versions are those that may yet be published, in order.
 	versions []registry.Version
 }
@@ -186,6 +193,7 @@ func (m *Mirror) load() error {
 	var err error
 	m.replica, err = registry.NewReplica(registry.ReplicaConfig{
 		Log: m.log, Origin: m.config.Trust.Origin(), Trust: m.config.Trust, Now: m.config.Now, Cosigners: m.config.Trust.Cosigners(),
+		DecisionSigner: m.config.DecisionSigner,
 		// What is shown is what the register has published, see check.
 		Quorate: func([]byte) error { return errUnpublished },
 	})
@@ -245,6 +253,20 @@ func (m *Mirror) Healthy() error {
 		return err
 	}
 	return m.replica.Healthy()
+}
+
+// CaughtUp returns nil while the mirror has all that the register publishes: a
+// minute ago and two intervals, it did. A mirror that has much to check, after a
+// break or at the first start, says so for as long as that takes.
+func (m *Mirror) CaughtUp() error {
+	at := m.caughtUp.Load()
+	switch late := 2*m.config.Interval + time.Minute; {
+	case at == nil:
+		return errors.New("the mirror has not yet checked all that the register has published")
+	case m.config.Now().Sub(*at) > late:
+		return fmt.Errorf("the mirror had checked all that the register had published at %s, and not since", at.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // sick says why the register is not followed.

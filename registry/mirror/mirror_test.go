@@ -160,7 +160,16 @@ func (s *scene) get(path string) *httptest.ResponseRecorder {
 }
 
 func (s *scene) handler() http.Handler {
-	return s.mirror.Handler(httpapi.NewHandler(s.mirror.Reader(), httpapi.Options{Now: s.clock.Now}))
+	return served(s.mirror, s.clock.Now)
+}
+
+// served is a mirror's whole API.
+func served(m *mirror.Mirror, now func() time.Time) http.Handler {
+	o := httpapi.Options{Now: now, Healthy: m.Healthy, Ready: m.CaughtUp}
+	if cosigning := m.Handler(); cosigning != nil {
+		o.Beside = map[string]http.Handler{"/add-checkpoint": cosigning}
+	}
+	return httpapi.NewHandler(m.Reader(), o)
 }
 
 // stops expects that the mirror stops with this kind of divergence, and returns
@@ -566,5 +575,28 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Follow returns %v", err)
+	}
+}
+
+func TestAMirrorIsReadyOnceItHasCaughtUpAndForAsLongAsItDoes(t *testing.T) {
+	s := play(t)
+	if err := s.mirror.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	ready := func() int { return s.get("/readyz").Code }
+	if got := ready(); got != http.StatusServiceUnavailable || s.get("/healthz").Code != http.StatusOK {
+		t.Errorf("before it has looked: %d", got)
+	}
+	if err := s.mirror.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := ready(); got != http.StatusOK {
+		t.Errorf("when it has caught up: %d, %v", got, s.mirror.CaughtUp())
+	}
+	// Two intervals and a minute later it may be far behind.
+	s.clock.Add(time.Hour)
+	if got := ready(); got != http.StatusServiceUnavailable || s.get("/healthz").Code != http.StatusOK {
+		t.Errorf("an hour later: %d", got)
 	}
 }

@@ -123,7 +123,7 @@ func TestAMirrorsCosignatureMakesEvidenceThatNeedsNoInsecureFlag(t *testing.T) {
 	if err := m.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	api := httptest.NewServer(m.Handler(httpapi.NewHandler(m.Reader(), httpapi.Options{Now: clock.Now})))
+	api := httptest.NewServer(served(m, clock.Now))
 	defer api.Close()
 	// The register asks it as it asks any witness, which corrects what it thinks
 	// of it.

@@ -145,19 +145,23 @@ func Cosigner() *registry.Cosigner {
 	return c
 }
 
+// Notary returns the signer of decisions.
+func Notary() *Signer { return SignerNamed("notary") }
+
 // Root returns version 1 of the trust root, written at iat. Its root officers
 // are root-1 and root-2, of whom both sign; the authorities' are us-1, us-2 and
-// in-1.
+// in-1. Decisions are signed by [Notary].
 func Root(iat time.Time) *attest.Root {
 	_, vkey := LogSigner()
 	officer := func(name string) attest.Officer { return SignerNamed(name).Officer() }
 	return &attest.Root{
-		Common:    attest.Common{Aud: Origin, Iss: "root", Sub: attest.RootSubject, JTI: "root-1", IAT: attest.NumericDate(iat.Unix())},
-		Version:   1,
-		Threshold: 2,
-		Officers:  []attest.Officer{officer("root-1"), officer("root-2")},
-		LogKeys:   []string{vkey},
-		Cosigners: []attest.Cosigner{{VKey: Cosigner().VKey(), Role: attest.Witness, Operator: true}},
+		Common:       attest.Common{Aud: Origin, Iss: "root", Sub: attest.RootSubject, JTI: "root-1", IAT: attest.NumericDate(iat.Unix())},
+		Version:      1,
+		Threshold:    2,
+		Officers:     []attest.Officer{officer("root-1"), officer("root-2")},
+		LogKeys:      []string{vkey},
+		Cosigners:    []attest.Cosigner{{VKey: Cosigner().VKey(), Role: attest.Witness, Operator: true}},
+		DecisionKeys: []attest.JWK{Notary().JWK()},
 		Authorities: []attest.Authority{
 			{
 				ID: US, Name: "Export authority of the US (fictional)", Countries: []string{"US"},
@@ -294,7 +298,7 @@ func Serve(dir string, now func() time.Time, trust *verify.Trust, config ...func
 	signer, _ := LogSigner()
 	c := registry.Config{
 		Log: log, Origin: Origin, LogSigners: []note.Signer{signer}, Cosigner: Cosigner(), Trust: trust, Now: now,
-		BatchInterval: -1,
+		BatchInterval: -1, DecisionSigner: Notary(),
 	}
 	for _, change := range config {
 		change(&c)

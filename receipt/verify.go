@@ -1,0 +1,276 @@
+package receipt
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/screening"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// The steps of [Verify], in order.
+const (
+	// StepForm: the receipt is in its one byte form.
+	StepForm = "form"
+	// StepEvidence: the evidence stands by the trust, as of the decision's
+	// checked_at. The error wraps a *[verify.Error], which names a step of its own.
+	StepEvidence = "evidence"
+	// StepKey: the trust root in force at the checkpoint lists the key.
+	StepKey = "key"
+	// StepSignature: the key has signed the receipt.
+	StepSignature = "signature"
+	// StepCheckpoint: receipt and decision are of the checkpoint of the evidence.
+	StepCheckpoint = "checkpoint"
+	// StepEvidenceDigest: they are of this very evidence file.
+	StepEvidenceDigest = "evidence-digest"
+	// StepTrust: it was decided with this trust.
+	StepTrust = "trust"
+	// StepRequest: it was decided of this request.
+	StepRequest = "request"
+	// StepTimes: as of the times that the request asks for.
+	StepTimes = "times"
+	// StepLists: the lists of restricted parties that it was decided with are
+	// given, and no others.
+	StepLists = "lists"
+	// StepReplay: decided again, the answer is the same to the byte.
+	StepReplay = "replay"
+)
+
+// An Error says at which step a receipt was refused, or could not be checked, and
+// why.
+type Error struct {
+	// Step is one of the Step constants.
+	Step string
+	// Unchecked says that nothing is known to be wrong: what the step needs was not
+	// given, or a step before it has failed.
+	Unchecked bool
+	// Err says what is wrong and, where it helps, what to do.
+	Err error
+}
+
+func (e *Error) Error() string {
+	if e.Unchecked {
+		return fmt.Sprintf("receipt not checked at %s: %v", e.Step, e.Err)
+	}
+	return fmt.Sprintf("receipt refused at %s: %v", e.Step, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Verify checks a receipt against the files that it was made of, and decides again
+// at its own times. Request is the request document (JSON, whatever the spelling of
+// its amounts and times); without one, nil, its steps are left unchecked, and so
+// is the replay. Lists are those that the parties were screened against, in any
+// order.
+//
+// The error is nil only where every step has passed, and otherwise an *[Error] of
+// the first step that failed or, where none did, of the first that was not checked.
+// The result is there in any case. The trust is that of the time: a trust file
+// pins a version of the trust root that the evidence has.
+func Verify(receipt, request, evidence []byte, t *verify.Trust, lists ...*screening.List) (*Result, error) {
+	v := &verification{receipt: receipt, request: request, evidence: evidence, trust: t, given: lists, result: new(Result)}
+	for _, s := range []struct {
+		name string
+		run  func() error
+	}{
+		{StepForm, v.form}, {StepEvidence, v.opens}, {StepKey, v.listed}, {StepSignature, v.signed},
+		{StepCheckpoint, v.onReceiptAnd(v.e, func() error { return v.r.at(v.opened) })},
+		{StepEvidenceDigest, v.onReceiptAnd(v.e, func() error { return v.r.on(v.opened) })},
+		{StepTrust, v.onReceiptAnd(v.e, func() error { return v.r.trusts(v.opened) })},
+		{StepRequest, v.asked},
+		{StepTimes, v.onReceiptAnd(v.q, func() error { return v.r.timely(v.req) })},
+		{StepLists, v.screened},
+		{StepReplay, v.replay},
+	} {
+		v.result.note(s.name, s.run())
+	}
+	return v.result, v.result.Err()
+}
+
+// unchecked is why a step was not gone through.
+type unchecked string
+
+func (u unchecked) Error() string { return string(u) }
+
+// A verification is a Verify under way: each step reads what the ones before it
+// have established, and is unchecked where they have not.
+type verification struct {
+	receipt, request, evidence []byte
+	trust                      *verify.Trust
+	given                      []*screening.List
+	result                     *Result
+
+	// By form; what it says is nobody's word before the step signature.
+	u *Unverified
+	r *Receipt
+	// By evidence.
+	opened *verify.Opened
+	// By key.
+	key attest.Key
+	// By request.
+	req *policy.Request
+	// By lists: those of the decision, in its order.
+	lists    []*screening.List
+	complete bool
+}
+
+func (v *verification) form() error {
+	u, err := parse(slices.Clone(v.receipt))
+	if err != nil {
+		return err
+	}
+	v.u, v.r = u, u.receipt
+	return nil
+}
+
+func (v *verification) opens() error {
+	if v.u == nil {
+		return unchecked("the receipt cannot be read, and says as of when")
+	}
+	e, err := verify.Open(v.evidence, v.trust, v.r.Decision.CheckedAt.Time())
+	if err != nil {
+		return err
+	}
+	v.opened, v.result.Evidence = e, e.Report()
+	return nil
+}
+
+// e says whether the evidence stands.
+func (v *verification) e() error {
+	if v.opened == nil {
+		return unchecked("the evidence does not stand")
+	}
+	return nil
+}
+
+// q says whether the request is known.
+func (v *verification) q() error {
+	if v.req == nil {
+		return unchecked("no request is given that can be read")
+	}
+	return nil
+}
+
+// onReceiptAnd is a step that needs the receipt, and what else.
+func (v *verification) onReceiptAnd(need, run func() error) func() error {
+	return func() error {
+		if v.u == nil {
+			return unchecked("the receipt cannot be read")
+		}
+		if err := need(); err != nil {
+			return err
+		}
+		return run()
+	}
+}
+
+func (v *verification) listed() error {
+	return v.onReceiptAnd(v.e, func() error {
+		root := v.opened.TrustRoot()
+		k, ok := root.DecisionKey(v.u.kid)
+		if !ok {
+			return fmt.Errorf("key %s %w at size %d of the log, version %d", v.u.kid, ErrUnlisted, v.opened.Tree().N, root.Root().Version)
+		}
+		v.key = k
+		return nil
+	})()
+}
+
+func (v *verification) signed() error {
+	return v.onReceiptAnd(v.e, func() error {
+		if v.key.ID() == "" {
+			return unchecked("the key is not known")
+		}
+		if err := v.u.signedBy(v.key); err != nil {
+			return err
+		}
+		v.result.Receipt, v.result.Kid = v.r, v.key.ID()
+		return nil
+	})()
+}
+
+func (v *verification) asked() error {
+	if len(v.request) == 0 {
+		return unchecked("no request is given")
+	}
+	return v.onReceiptAnd(func() error { return nil }, func() error {
+		req, err := policy.ParseRequest(v.request)
+		if err != nil {
+			return err
+		}
+		if err := v.r.of(req); err != nil {
+			return err
+		}
+		v.req = req
+		return nil
+	})()
+}
+
+// screened: of each list that the decision names, that file is given under the
+// name that it had.
+func (v *verification) screened() error {
+	if v.u == nil {
+		return unchecked("the receipt cannot be read")
+	}
+	var missing, wrong []string
+	rest := slices.Clone(v.given)
+	for _, s := range v.r.Decision.Screened {
+		i := slices.IndexFunc(rest, func(l *screening.List) bool { return l.Digest() == s.Digest })
+		if i < 0 {
+			missing = append(missing, fmt.Sprintf("%q, version %q, with the digest %s", s.Name, s.Version, s.Digest))
+			continue
+		}
+		if l := rest[i]; l.Name() != s.Name || l.Version() != s.Version {
+			wrong = append(wrong, fmt.Sprintf("the list with the digest %s is called %q in the receipt, and %q as it was given; give the file that name", s.Digest, s.Name, l.Name()))
+		}
+		v.lists = append(v.lists, rest[i])
+		rest = slices.Delete(rest, i, i+1)
+	}
+	for _, l := range rest {
+		wrong = append(wrong, fmt.Sprintf("it was not decided with the list %q, with the digest %s", l.Name(), l.Digest()))
+	}
+	switch {
+	case wrong != nil:
+		return errors.New(strings.Join(wrong, "; "))
+	case missing != nil:
+		return unchecked("the parties were screened against lists that are not given: " + strings.Join(missing, "; "))
+	}
+	v.complete = true
+	return nil
+}
+
+// replay decides again, as the receipt says that it was decided.
+func (v *verification) replay() error {
+	return v.onReceiptAnd(v.e, func() error {
+		switch {
+		case len(v.request) == 0:
+			return unchecked("no request is given")
+		case v.req == nil:
+			return unchecked("the request is another one")
+		case !v.complete:
+			return unchecked("it cannot be decided again without the lists that it was decided with")
+		}
+		d := v.r.Decision
+		q, err := policy.Ask(v.req)
+		if err != nil {
+			return err
+		}
+		decide := v.opened.Decide
+		if d.Explanation != nil {
+			decide = v.opened.Explain
+		}
+		again, err := decide(q, policy.Times{EffectiveAt: d.EffectiveAt.Time(), KnownAt: d.KnownAt.Time(), CheckedAt: d.CheckedAt.Time()}, v.lists...)
+		if err != nil {
+			return fmt.Errorf("decide again: %w", err)
+		}
+		if v.result.Differs, err = differences(d, again); err != nil || v.result.Differs == nil {
+			return err
+		}
+		return fmt.Errorf("decided again it comes out otherwise%s: %s", inWords(v.result.Differs), strings.Join(v.result.Differs, ", "))
+	})()
+}

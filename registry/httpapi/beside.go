@@ -1,0 +1,60 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+)
+
+// beside serves what answers for itself, limited, logged and counted as the
+// routes of the API are.
+func (h *handler) beside(route string, cost int, serve http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		if wait := h.limiter.take(exchangeOf(r.Context()).client, cost); wait > 0 {
+			h.refuse(w, r, route, tooOften(wait), start)
+			return
+		}
+		s := &statusWriter{ResponseWriter: w}
+		defer func() {
+			if s.status == 0 {
+				s.status = http.StatusOK
+			}
+			h.log(r, route, s.status, s.wrote, time.Since(start))
+		}()
+		serve.ServeHTTP(s, r)
+	})
+}
+
+// refuse answers with a problem.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, route string, err error, start time.Time) {
+	a := problemOf(err).answer(exchangeOf(r.Context()))
+	a.write(w)
+	h.log(r, route, a.status, len(a.body), time.Since(start))
+}
+
+// A statusWriter remembers what was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status, wrote int
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (s *statusWriter) WriteHeader(status int) {
+	if s.status == 0 && status >= http.StatusOK {
+		s.status = status
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (s *statusWriter) Write(b []byte) (int, error) {
+	if s.status == 0 {
+		s.status = http.StatusOK
+	}
+	n, err := s.ResponseWriter.Write(b)
+	s.wrote += n
+	return n, err
+}
+
+// Unwrap is for [http.ResponseController].
+func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
