@@ -289,7 +289,7 @@ func TestEveryAttackIsRefusedByName(t *testing.T) {
 		}), presentation.StepDisclosures},
 		"32 no key binding":               {recut(t, good, func(sd string) string { return sd[:strings.LastIndexByte(sd, '~')+1] }), presentation.StepForm},
 		"56 other evidence":               {[]byte(strings.Replace(string(good), string(s.evidence), string(second), 1)), presentation.StepEvidence},
-		"56 evidence with a byte changed": {[]byte(strings.Replace(string(good), `"type":"safeconduct`, `"type":"safecondukt`, 1)), presentation.StepForm},
+		"56 evidence with a byte changed": {[]byte(strings.Replace(string(good), `"type":"safeconduct`, `"type":"safecondukt`, 1)), verify.StepParse},
 		"an approval that is not logged":  {recut(t, good, func(sd string) string { return unlogged + sd[strings.IndexByte(sd, '~'):] }), presentation.StepApproval},
 		"white space around":              {append([]byte(" "), good...), presentation.StepForm},
 		"something behind":                {append(bytes.Clone(good), '\n'), presentation.StepForm},
