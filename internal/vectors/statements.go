@@ -189,6 +189,7 @@ func (f *StatementFile) valid() {
 	entity.Conditions = &attest.Conditions{ChangeOfControl: attest.AutoSuspend}
 	entity.ExpirySavings, entity.Obligations = []attest.Savings{inTransit(), windDown(attest.Tangible, attest.Intangible)}, everyObligation()
 	f.add("an entity approval with every member", entity, us1, us3)
+	f.add("an entity approval that conceals what may be", concealing(), us1, us3)
 	f.add("within a jurisdiction", inApproval(), in1)
 	within := inApproval()
 	within.Caveats = &attest.Limits{InScope: attest.Scope{"IN_SCOMET": {"8A501"}}, Excluded: attest.Scope{"IN_SCOMET": {"8A501.b.2"}}}
@@ -466,6 +467,17 @@ func (f *StatementFile) claims() {
 	entity("an entry with a leading zero", "/eligible_items/0/entry", `5A001.b.1`, `5A001.b.01`)
 	entity("an item's site that is not approved", "/eligible_items/0/sites/0", `"list":"US_CCL"`, `"list":"US_CCL","sites":["X"]`)
 	entity("a programme with a space", "/programme", `"VEU"`, `"V EU"`)
+	conceals := func(name, pointer, from, to string) {
+		say("concealing: "+name, pointer, entityTyp, from, to, concealing(), us1, us2)
+	}
+	conceals("a country", "/confidential/1", `"contacts"`, `"country"`)
+	conceals("a name too many", "/_sd", `"confidential":["case_number","contacts",`, `"confidential":["case_number",`)
+	conceals("a name in clear", "/legal_name", `"listed"`, `"legal_name":"X","listed"`)
+	conceals("no algorithm", "/_sd_alg", `"_sd_alg":"sha-256",`, "")
+	conceals("another algorithm", "/_sd_alg", `"sha-256"`, `"sha-512"`)
+	conceals("a site's id", "/approved_sites/0/confidential/1", `"confidential":["address","name"]`, `"confidential":["address","id"]`)
+	entity("an algorithm without digests", "/_sd_alg", `{"approved_sites"`, `{"_sd_alg":"sha-256","approved_sites"`)
+	entity("a holder's key of small order", "/cnf/jwk", `"country":"IN","eligible_items"`, `"cnf":{"jwk":{"alg":"EdDSA","crv":"Ed25519","kty":"OKP","x":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}},"country":"IN","eligible_items"`)
 
 	const domainTyp = "safeconduct-domain+jwt"
 	dom := func(name, pointer, from, to string) {

@@ -41,7 +41,7 @@ func TestStoredVectorsAreThoseThatAreMade(t *testing.T) {
 	if err != nil || len(stored) != len(files) {
 		t.Errorf("%d files are stored, %d are made: %v", len(stored), len(files), err)
 	}
-	if total > 5<<19 {
+	if total > 11<<18 {
 		t.Errorf("the vectors have %d bytes", total)
 	}
 }

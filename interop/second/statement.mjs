@@ -66,7 +66,21 @@ const both = (v, p) => {
 };
 const entry = (l) => str((s) => V.entrySegments(l, s) !== null, 'entry');
 const scope = (v, p) => obj(Object.fromEntries(['EU_DU', 'IN_SCOMET', 'US_CCL', 'US_USML', 'WASSENAAR'].map((l) => [l, each(entry(l))])))(v, p);
-const sites = uniqueIds(obj({ 'id*': str(V.isSite), name: text, 'address*': text, 'country*': country }));
+// What an object conceals (3.5): concealing is the closed list, none where nothing may be.
+const conceals = { _sd: each(str()), confidential: each(str()) };
+const concealed = (closed, then) => (v, p) => {
+  if (closed.length === 0 && (v._sd || v.confidential)) invalid('concealed', p + '/confidential');
+  for (const [i, n] of (v.confidential ?? []).entries()) {
+    if (!closed.includes(n)) invalid('may not be confidential', `${p}/confidential/${i}`);
+    if (v[n] !== undefined) invalid('in clear', `${p}/${n}`);
+  }
+  if ((v._sd?.length ?? 0) !== (v.confidential?.length ?? 0)) invalid('digests', p + '/_sd');
+  v._sd?.forEach((d, i) => { if (!V.isThumbprint(d) || b64url(d)?.length !== 32) invalid('digest', `${p}/_sd/${i}`); });
+  then?.(v, p);
+};
+const sitesThat = (closed) => uniqueIds(obj({ 'id*': str(V.isSite), name: text, address: text, 'country*': country, ...conceals },
+  concealed(closed, (v, p) => { if (v.address === undefined && !v.confidential?.includes('address')) invalid('absent', p + '/address'); })));
+const sites = sitesThat([]);
 const ceiling = (unit) => obj({ ...unit, per_transaction: amount, cumulative: amount }, (v, p) => {
   if (v.per_transaction === undefined && v.cumulative === undefined) invalid('no amount', p);
 });
@@ -76,7 +90,7 @@ const limits = {
   nationality: obj({ permitted: each(country), prohibited: each(country) }, (v, p) => {
     v.permitted?.forEach((c, i) => { if (v.prohibited?.includes(c)) invalid('both ways', p + '/permitted/' + i); });
   }),
-  value: ceiling({ 'currency*': str((s) => V.CURRENCIES.has(s)) }), quantity: ceiling({ 'unit*': code }),
+  value: ceiling({ 'currency*': str((s) => V.CURRENCIES.has(s)) }), quantity: ceiling({ 'unit*': code }), ...conceals,
 };
 // variants: an object whose kind says what other members it has.
 const variants = (kinds, max) => (v, p) => each((e, q) => {
@@ -119,6 +133,7 @@ const entityOf = (sub, iss) => {
 };
 const effects = oneOf('authorization', 'eligibility', 'policy_baseline');
 const terms = obj({ ...limits, 'authorities*': each(str(V.isAuthority), 8), 'concurrence*': integer, 'in_scope*': scope }, (t, p) => {
+  concealed([])(t, p);
   if (t.concurrence < 1 || t.concurrence > t.authorities.length) invalid('concurrence', p + '/concurrence');
 });
 
@@ -151,21 +166,27 @@ const KINDS = {
     c.identifiers?.forEach((i, n) => { if (i === m[1]) invalid('its own', p + '/identifiers/' + n); });
   }),
   entity: obj({
-    ...grant, 'vct*': oneOf('urn:safeconduct:entity-approval:1'), 'legal_name*': text, 'country*': country, 'legal_effect*': effects,
-    programme, authorised_roles: each(oneOf('transferor', 'transferee', 'via', 'end_user')), approved_sites: sites,
+    ...grant, 'vct*': oneOf('urn:safeconduct:entity-approval:1'), legal_name: text, 'country*': country, 'legal_effect*': effects,
+    case_number: text, contacts: each(text), listed: truth, cnf: obj({ 'jwk*': jwk }), ...conceals, _sd_alg: str(),
+    programme, authorised_roles: each(oneOf('transferor', 'transferee', 'via', 'end_user')), approved_sites: sitesThat(['address', 'name']),
     eligible_items: each(obj({ 'list*': list, 'entry*': str(), limitation: text, sites: each(str(V.isSite)) }, (i, p) => entry(i.list)(i.entry, p + '/entry'))),
-    identifiers: each(str(V.isIdentifier), 32), caveats: obj(limits), conditions: obj({ 'change_of_control*': oneOf('auto_suspend') }),
+    identifiers: each(str(V.isIdentifier), 32), caveats: obj(limits, concealed(['quantity', 'value'])), conditions: obj({ 'change_of_control*': oneOf('auto_suspend') }),
     expiry_savings: savings, obligations,
   }, (c, p) => {
     grantRules(c, p);
     const own = entityOf(c.sub, c.iss);
     if (!own) invalid('sub', p + '/sub');
     c.identifiers?.forEach((i, n) => { if (i === own) invalid('its own', p + '/identifiers/' + n); });
+    concealed(['case_number', 'contacts', 'legal_name'])(c, p);
+    if (c.legal_name === undefined && !c.confidential?.includes('legal_name')) invalid('absent', p + '/legal_name');
+    const digests = [c, ...(c.approved_sites ?? []), c.caveats ?? {}].flatMap((o) => o._sd ?? []);
+    if (new Set(digests).size < digests.length) invalid('a digest twice', p + '/_sd');
+    if ((digests.length > 0 ? 'sha-256' : undefined) !== c._sd_alg) invalid('_sd_alg', p + '/_sd_alg');
     c.eligible_items?.forEach((i, n) => i.sites?.forEach((s, k) => {
       if (!c.approved_sites?.some((a) => a.id === s)) invalid('no approved site', `${p}/eligible_items/${n}/sites/${k}`);
     }));
   }),
-  domain: obj({ ...grant, 'title*': text, 'legal_effect*': effects, programme, 'terms*': terms, caveats: obj(limits), expiry_savings: savings, obligations }, (c, p) => {
+  domain: obj({ ...grant, 'title*': text, 'legal_effect*': effects, programme, 'terms*': terms, caveats: obj(limits, concealed([])), expiry_savings: savings, obligations }, (c, p) => {
     grantRules(c, p);
     const m = /^sandbox:(.*)$/s.exec(c.sub);
     if (!m || !V.isSandbox(m[1])) invalid('sub', p + '/sub');
