@@ -36,6 +36,8 @@ type countersigning struct {
 	u         *attest.Unopened
 	signing   *attest.Signing
 	added     []attest.Signature
+	// claims are what it says, with what was disclosed.
+	claims attest.Claims
 }
 
 // add adds signatures to statements that others have signed, in place, or in out
@@ -49,8 +51,15 @@ func (s *signing) add(c *cobra.Command, all []*countersigning, only attest.Kind)
 	if err != nil {
 		return err
 	}
+	if s.disclosures != "" && len(all) > 1 {
+		return usage(c, errors.New("sign: --disclosures is for one file; several are looked for beside theirs (FILE.disclosures)"))
+	}
 	for _, one := range all {
-		if err := one.read(root, only); err != nil {
+		err := one.read(root, only)
+		if err == nil {
+			err = one.disclose(s.disclosures)
+		}
+		if err != nil {
 			return failed(nothing, fmt.Errorf("sign %s: %w", one.file, err))
 		}
 	}
@@ -93,15 +102,39 @@ func (one *countersigning) read(root *attest.TrustRoot, only attest.Kind) (err e
 	return mayGoOn(one.signing, root)
 }
 
+// disclose reads what is confidential: nobody signs what is not to be read.
+func (one *countersigning) disclose(file string) error {
+	one.claims = one.u.ClaimsUnsafe()
+	a, ok := one.claims.(*attest.EntityApproval)
+	if !ok || len(a.Hidden()) == 0 {
+		return nil
+	}
+	if file == "" {
+		file = strings.TrimSuffix(one.file, ".jws") + ".disclosures"
+	}
+	ds, err := readDisclosures(file)
+	if err != nil {
+		return fmt.Errorf("it conceals %s, which has to be read before it is signed: give --disclosures, the file that came with it: %w", strings.Join(a.Hidden(), ", "), err)
+	}
+	disclosed, err := a.Disclose(ds)
+	if err != nil {
+		return err
+	}
+	if hidden := disclosed.Hidden(); len(hidden) > 0 {
+		return fmt.Errorf("%s does not disclose %s, which has to be read before it is signed", file, strings.Join(hidden, ", "))
+	}
+	one.claims = disclosed
+	return nil
+}
+
 // show says in words what is signed, by whom it is, and by whom it will be.
 func (one *countersigning) show(p *printer, root *attest.TrustRoot, signers []attest.Signer, named bool) (err error) {
 	if one.added, err = newcomers(one.u, root, signers); err != nil {
 		return err
 	}
-	claims := one.u.ClaimsUnsafe()
-	words := prose.Of(claims)
+	words := prose.Of(one.claims)
 	if len(words) == 0 {
-		return fmt.Errorf("there are no words for a %s", claims.Kind())
+		return fmt.Errorf("there are no words for a %s", one.claims.Kind())
 	}
 	if named {
 		p.line("%s:", one.file)

@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(usage)
 	root.AddCommand(
 		keygenCommand(), keyCommand(), rootCommand(), newCommand(), signCommand(), statusCommand(), diffCommand(),
-		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), receiptCommand(), proofCommand(), demoCommand(),
+		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), proveCommand(), receiptCommand(), proofCommand(), demoCommand(),
 		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
 		simulateCommand(), recheckCommand(), reissueCommand(), screenCommand(), historyCommand(), exportCommand(), importCommand(),
 	)

@@ -39,8 +39,9 @@ func signCommand() *cobra.Command {
 
 // signing is the work of sign and of root sign.
 type signing struct {
-	keys     []string
-	out      string
+	keys        []string
+	disclosures string
+	out         string
 	aud, iss string
 	trusted  trusted
 	json     bool
@@ -54,6 +55,7 @@ func (s *signing) flags(c *cobra.Command) {
 	c.Flags().StringVar(&s.aud, "aud", "", "origin of the register, where the draft does not say it")
 	c.Flags().StringVar(&s.iss, "iss", "", "authority, where the draft does not say it")
 	c.Flags().BoolVar(&s.yes, "yes", false, "sign beside others without asking")
+	c.Flags().StringVar(&s.disclosures, "disclosures", "", "file of the disclosures of what is confidential: written for a draft (default: FILE.disclosures), read to sign beside others")
 	s.trusted.flags(c)
 	forceFlag(c, &s.force)
 	jsonFlag(c, &s.json)
@@ -91,7 +93,7 @@ func (s *signing) draft(c *cobra.Command, file string, data []byte, only attest.
 	if s.out == "" {
 		s.out = strings.TrimSuffix(strings.TrimSuffix(file, ".yaml"), ".yml") + ".jws"
 	}
-	claims, err := draft.Parse(file, data, draft.Options{Now: time.Now(), Aud: s.aud, Iss: s.iss})
+	claims, disclosures, err := draft.ParseConfidential(file, data, draft.Options{Now: time.Now(), Aud: s.aud, Iss: s.iss})
 	if err != nil {
 		return failed("nothing was signed; mend the draft and sign again", fmt.Errorf("sign %s:\n%w", file, err))
 	}
@@ -106,6 +108,16 @@ func (s *signing) draft(c *cobra.Command, file string, data []byte, only attest.
 	if err != nil {
 		return failed("", fmt.Errorf("sign %s: %w", file, err))
 	}
+	// First what nobody can make again: a statement whose disclosures are lost has
+	// confidential members that nobody ever reads.
+	if s.disclosures == "" {
+		s.disclosures = strings.TrimSuffix(s.out, ".jws") + ".disclosures"
+	}
+	if len(disclosures) > 0 {
+		if err := writeSecret(s.disclosures, disclosureText(disclosures), s.force); err != nil {
+			return failed("", err)
+		}
+	}
 	if err := writeNew(s.out, st, s.force); err != nil {
 		return failed("", err)
 	}
@@ -114,9 +126,16 @@ func (s *signing) draft(c *cobra.Command, file string, data []byte, only attest.
 	for _, k := range signers {
 		kids = append(kids, k.Key().ID())
 	}
-	return printAnswer(c, s.json, map[string]any{"kind": claims.Kind(), "iss": h.Iss, "sub": h.Sub, "jti": h.JTI, "aud": h.Aud, "signed_by": kids, "out": s.out}, func(p *printer) {
+	answer := map[string]any{"kind": claims.Kind(), "iss": h.Iss, "sub": h.Sub, "jti": h.JTI, "aud": h.Aud, "signed_by": kids, "out": s.out}
+	if len(disclosures) > 0 {
+		answer["disclosures"] = s.disclosures
+	}
+	return printAnswer(c, s.json, answer, func(p *printer) {
 		p.pairs("signed", fmt.Sprintf("%s %s of %s", claims.Kind(), h.JTI, h.Iss), "subject", h.Sub, "register", h.Aud,
 			"by key", strings.Join(kids, ", "), "file", s.out)
+		if len(disclosures) > 0 {
+			p.pairs("confidential", fmt.Sprintf("%s, for the holder, and for who signs next: %s", count(len(disclosures), "member"), s.disclosures))
+		}
 	})
 }
 

@@ -16,11 +16,14 @@ func verifyCommand() *cobra.Command {
 	var lists []string
 	var asJSON, force, explain bool
 	var ts times
+	var show showing
 	c := &cobra.Command{
-		Use:   "verify EVIDENCE --request REQUEST.yaml --trust TRUST",
+		Use:   "verify EVIDENCE|PRESENTATION --request REQUEST.yaml --trust TRUST [--audience A --nonce N]",
 		Short: "Decide offline from evidence, with no network at all",
 		Long: "Checks the evidence step by step against what TRUST says to trust, and decides the\n" +
 			"request on it. Exit status: 0 PERMIT, 1 DENY, 2 wrong usage, 3 REFER, 4 not decided.\n" +
+			"Of a presentation (prove) it checks, too, that its holder made it for you (--audience), for\n" +
+			"this once (--nonce) and lately, and decides with what the holder discloses.\n" +
 			"--compact writes evidence to hand to others who trust the same mirror: it shows no\n" +
 			"approval that this decision does not rest on. Keep the whole evidence yourself.",
 		Args: exactly("EVIDENCE"),
@@ -49,7 +52,18 @@ func verifyCommand() *cobra.Command {
 			if explain {
 				decide = verify.Explain
 			}
-			d, err := decide(evidence, t, r, at, screened...)
+			var d *policy.Decision
+			if isPresentation(evidence) {
+				if compact != "" {
+					return usage(c, errors.New("verify: --compact is for evidence"))
+				}
+				d, err = show.decide(c, evidence, t, r, at, explain, screened)
+			} else {
+				d, err = decide(evidence, t, r, at, screened...)
+			}
+			if _, told := errors.AsType[*failure](err); told {
+				return err
+			}
 			if err != nil {
 				return undecided(verifyHint(err), fmt.Errorf("verify %s: %w", args[0], err))
 			}
@@ -67,6 +81,7 @@ func verifyCommand() *cobra.Command {
 	c.Flags().StringVar(&request, "request", "", "request file")
 	c.Flags().StringVar(&trust, "trust", "", "trust file")
 	c.Flags().StringVar(&compact, "compact", "", "file for compact evidence")
+	show.flags(c)
 	explainFlag(c, &explain)
 	listsFlag(c, &lists)
 	forceFlag(c, &force)

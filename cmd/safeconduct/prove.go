@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/signer/keyref"
+	"github.com/safeconduct/safeconduct/internal/durable"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
+	"github.com/safeconduct/safeconduct/screening"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// A file of disclosures has one a line, as the issuer hands it to the holder.
+
+func disclosureText(ds []attest.Disclosure) []byte {
+	var b bytes.Buffer
+	for _, d := range ds {
+		b.WriteString(d.String() + "\n")
+	}
+	return b.Bytes()
+}
+
+func readDisclosures(file string) (ds []attest.Disclosure, err error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for i, line := range strings.Split(strings.TrimRight(string(data), "\n"), "\n") {
+		d, err := attest.ParseDisclosure(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, i+1, err)
+		}
+		ds = append(ds, d)
+	}
+	return ds, nil
+}
+
+// writeSecret writes a file that others on the machine do not read.
+func writeSecret(name string, data []byte, force bool) error {
+	if err := replaceable(name, force); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(name, data, 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// proving is what prove is told.
+type proving struct {
+	evidence, key, audience, nonce string
+	approval, disclosures, out     string
+	disclose                       []string
+	force                          bool
+}
+
+func proveCommand() *cobra.Command {
+	var p proving
+	c := &cobra.Command{
+		Use:   "prove --evidence E --key REF --audience A --nonce N --out OUT",
+		Short: "Show a counterparty that you are the holder of an approval",
+		Long: "Makes a presentation: the evidence, what you like to disclose of the approval's\n" +
+			"confidential members, and the proof that you hold the key that the approval names (cnf),\n" +
+			"for one verifier and once. The verifier gives audience and nonce.\n" +
+			"The approval is the one in the evidence that names the key. --disclose names members, such\n" +
+			"as legal_name, VTZ-1/address or caveats/value, of the file of --disclosures; all of them\n" +
+			"where it is left out.\n\n" + references,
+		Example: "  safeconduct prove --evidence e.json --key varuna.key --audience https://dataroom.example.com --nonce n-0S6 \\\n" +
+			"    --disclosures tea.disclosures --disclose legal_name --out shown.json",
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error { return p.run(c) },
+	}
+	f := c.Flags()
+	f.StringVar(&p.evidence, "evidence", "", "file of the evidence")
+	f.StringVar(&p.key, "key", "", "reference of the holder's key")
+	f.StringVar(&p.audience, "audience", "", "the verifier, as it calls itself")
+	f.StringVar(&p.nonce, "nonce", "", "what the verifier has given")
+	f.StringVar(&p.approval, "approval", "", "jti of the approval, where the evidence shows several that name the key")
+	f.StringVar(&p.disclosures, "disclosures", "", "file of the approval's disclosures")
+	f.StringArrayVar(&p.disclose, "disclose", nil, "member to disclose; once for each")
+	f.StringVar(&p.out, "out", "", "file of the presentation; without it, it is printed")
+	forceFlag(c, &p.force)
+	return c
+}
+
+func (p *proving) run(c *cobra.Command) error {
+	for name, value := range map[string]string{"evidence": p.evidence, "key": p.key, "audience": p.audience, "nonce": p.nonce} {
+		if value == "" {
+			return usage(c, fmt.Errorf("prove: --%s is missing", name))
+		}
+	}
+	fail := func(err error) error { return failed("", fmt.Errorf("prove: %w", err)) }
+	evidence, err := readFile(p.evidence)
+	if err != nil {
+		return fail(err)
+	}
+	evidence = bytes.TrimSuffix(evidence, []byte("\n"))
+	key, err := keyref.Load(c.Context(), p.key, password)
+	if err != nil {
+		return fail(err)
+	}
+	statement, a, err := p.find(evidence, key.Key().ID())
+	if err != nil {
+		return fail(err)
+	}
+	ds, err := p.choose(a)
+	if err != nil {
+		return fail(err)
+	}
+	out, err := presentation.Make(c.Context(), evidence, statement, ds, key, presentation.Binding{Audience: p.audience, Nonce: p.nonce, IssuedAt: time.Now()})
+	if err != nil {
+		return failed("", err)
+	}
+	if p.out == "" {
+		_, err = c.OutOrStdout().Write(out)
+		return err
+	}
+	if err := writeSecret(p.out, out, p.force); err != nil {
+		return failed("", err)
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "wrote %s: approval %s of %s, %s disclosed, for %s\n", p.out, a.JTI, a.Iss, count(len(ds), "member"), p.audience)
+	return err
+}
+
+// find finds the newest approval in the evidence that names the key.
+func (p *proving) find(evidence []byte, kid string) (statement []byte, a *attest.EntityApproval, err error) {
+	e, err := verify.Parse(evidence)
+	if err != nil {
+		return nil, nil, err
+	}
+	lineages := make(map[string]bool)
+	for _, s := range e.Statements {
+		u, err := attest.Parse([]byte(s.Statement))
+		if err != nil {
+			return nil, nil, err
+		}
+		c, ok := u.ClaimsUnsafe().(*attest.EntityApproval)
+		if !ok || c.Confirmation == nil || p.approval != "" && c.JTI != p.approval {
+			continue
+		}
+		if k, err := c.Confirmation.JWK.Key(); err != nil || k.ID() != kid {
+			continue
+		}
+		if c.Supersedes == "" || !lineages[c.Iss+"/"+c.Supersedes] {
+			lineages[c.Iss+"/"+c.JTI] = true
+		} else {
+			delete(lineages, c.Iss+"/"+c.Supersedes)
+			lineages[c.Iss+"/"+c.JTI] = true
+		}
+		statement, a = []byte(s.Statement), c
+	}
+	switch {
+	case a == nil:
+		return nil, nil, fmt.Errorf("the evidence shows no approval that names the key %s in cnf", kid)
+	case len(lineages) > 1:
+		return nil, nil, errors.New("the evidence shows several approvals that name the key: say which with --approval")
+	}
+	return statement, a, nil
+}
+
+// choose picks the disclosures.
+func (p *proving) choose(a *attest.EntityApproval) (out []attest.Disclosure, err error) {
+	if p.disclosures == "" {
+		if len(p.disclose) > 0 {
+			return nil, errors.New("--disclose goes with --disclosures, the file that came with the approval")
+		}
+		return nil, nil
+	}
+	all, err := readDisclosures(p.disclosures)
+	if err != nil {
+		return nil, err
+	}
+	if p.disclose == nil {
+		return all, nil
+	}
+	var names []string
+	for _, d := range all {
+		pointer, ok := d.Of(a)
+		if !ok {
+			return nil, fmt.Errorf("%s is not of approval %s", p.disclosures, a.JTI)
+		}
+		name := memberName(a, pointer)
+		names = append(names, name)
+		if slices.Contains(p.disclose, name) {
+			out = append(out, d)
+		}
+	}
+	for _, want := range p.disclose {
+		if !slices.Contains(names, want) {
+			return nil, fmt.Errorf("--disclose %s: approval %s conceals no such member; it conceals %s", want, a.JTI, strings.Join(names, ", "))
+		}
+	}
+	return out, nil
+}
+
+// memberName is how people name a confidential member: a site's by its id.
+func memberName(a *attest.EntityApproval, pointer string) string {
+	pointer = strings.TrimPrefix(pointer, "/")
+	for i, s := range a.ApprovedSites {
+		if rest, ok := strings.CutPrefix(pointer, fmt.Sprintf("approved_sites/%d/", i)); ok {
+			return s.ID + "/" + rest
+		}
+	}
+	return pointer
+}
+
+// isPresentation tells a presentation from evidence.
+func isPresentation(data []byte) bool { return bytes.HasPrefix(data, []byte(`{"evidence":`)) }
+
+// showing is what verify asks of a presentation.
+type showing struct {
+	audience, nonce string
+	age             time.Duration
+}
+
+func (s *showing) flags(c *cobra.Command) {
+	c.Flags().StringVar(&s.audience, "audience", "", "of a presentation: you, as you have called yourself to its holder")
+	c.Flags().StringVar(&s.nonce, "nonce", "", "of a presentation: what you have given to its holder")
+	c.Flags().DurationVar(&s.age, "max-age", 5*time.Minute, "of a presentation: how long ago it may have been made")
+}
+
+// decide opens a presentation and decides on it.
+func (s *showing) decide(c *cobra.Command, data []byte, t *verify.Trust, r *policy.Request, at policy.Times, explain bool, lists []*screening.List) (*policy.Decision, error) {
+	if s.audience == "" || s.nonce == "" {
+		return nil, usage(c, errors.New("verify: this is a presentation: --audience and --nonce say what you expect of it"))
+	}
+	o, err := presentation.Open(data, t, presentation.Expected{Audience: s.audience, Nonce: s.nonce, MaxAge: s.age}, at.CheckedAt)
+	if err != nil {
+		return nil, err
+	}
+	q, err := policy.Ask(r)
+	if err != nil {
+		return nil, err
+	}
+	decide := o.Decide
+	if explain {
+		decide = o.Explain
+	}
+	d, err := decide(q, at, lists...)
+	if err != nil {
+		return nil, err
+	}
+	a := o.Claims()
+	fmt.Fprintf(c.ErrOrStderr(), "safeconduct: note: shown by %s, who holds the key of approval %s of %s, at %s\n", o.Holder, a.JTI, a.Iss, o.IssuedAt.Format(time.RFC3339))
+	if hidden := a.Hidden(); len(hidden) > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "safeconduct: note: it does not disclose %s\n", strings.Join(hidden, ", "))
+	}
+	return d, nil
+}
