@@ -1,0 +1,256 @@
+// Package gate lets HTTP requests through only from whoever shows, by a presentation
+// made for this very service, that it is approved for what it asks.
+//
+//	g, err := gate.New(gate.Config{
+//		Trust:    trust,
+//		Audience: "https://dataroom.example.com",
+//		Request:  gate.Within("SBX-UCOMMS", policy.Request{Act: "technology_release", Mode: "intangible", Transferor: us}),
+//	})
+//	http.Handle("/", g.Handler(files))
+//
+// Who comes without one gets 401 and a challenge: audience and nonce, in the header
+// WWW-Authenticate (scheme Safeconduct) and in the problem document. It comes again
+// with Authorization: Safeconduct and the presentation, as [Credentials] writes it.
+// Each nonce is good for one request. What does not stand, is for somebody else or is
+// not permitted is answered by name, and never let through: so is every error.
+package gate
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
+	"github.com/safeconduct/safeconduct/screening"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// A Config says whom a gate lets through. Trust, Audience and Request must be given.
+type Config struct {
+	// Trust is what presentations are checked by.
+	Trust *verify.Trust
+	// Audience names this service; holders bind their presentations to it.
+	Audience string
+	// Request says what is asked for in an HTTP request, by whom: holder is the id of
+	// the entity that has shown itself. An error lets nobody through.
+	Request func(r *http.Request, holder string, now time.Time) (*policy.Request, error)
+	// Screening are the lists that parties are screened against.
+	Screening []*screening.List
+	// MaxAge is how long ago a presentation may have been made; zero is five
+	// minutes.
+	MaxAge time.Duration
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// A Gate lets requests through. It may be used concurrently. The zero Gate lets
+// nobody through.
+type Gate struct {
+	c      Config
+	nonces presentation.Nonces
+}
+
+// New returns a gate, an error where nobody could say whom it lets through.
+func New(c Config) (*Gate, error) {
+	if c.Trust == nil || c.Audience == "" || c.Request == nil {
+		return nil, errors.New("gate: a trust, an audience, and what is asked for are needed")
+	}
+	if strings.ContainsAny(c.Audience, "\"\\\r\n") {
+		return nil, fmt.Errorf("gate: the audience %q has a character that no header has in quotes", c.Audience)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Gate{c: c}, nil
+}
+
+// Within asks whether the holder may have what the request template says, as its
+// transferee and now, within a sandbox.
+func Within(sandbox string, template policy.Request) func(*http.Request, string, time.Time) (*policy.Request, error) {
+	return func(_ *http.Request, holder string, now time.Time) (*policy.Request, error) {
+		r := template
+		r.Sandbox, r.Transferee, r.EffectiveAt = sandbox, holder, policy.InstantOf(now)
+		return &r, nil
+	}
+}
+
+// scheme is that of the Authorization header.
+const scheme = "Safeconduct"
+
+// Credentials writes a presentation as the value of an Authorization header: packed
+// with gzip, in base64url. Evidence of a joint sandbox comes to some twelve
+// kilobytes.
+func Credentials(p []byte) (string, error) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(p); err != nil {
+		return "", err
+	}
+	if err := w.Close(); err != nil {
+		return "", err
+	}
+	return scheme + " " + base64.RawURLEncoding.EncodeToString(b.Bytes()), nil
+}
+
+// maxHeader bounds credentials; net/http allows a megabyte of headers.
+const maxHeader = 768 << 10
+
+func presented(header string) ([]byte, error) {
+	text, ok := strings.CutPrefix(header, scheme+" ")
+	if !ok {
+		return nil, fmt.Errorf("the Authorization header is not of the scheme %s", scheme)
+	}
+	if len(text) > maxHeader {
+		return nil, fmt.Errorf("the credentials have %d bytes; at most %d are accepted", len(text), maxHeader)
+	}
+	packed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errors.New("the credentials are not base64url without padding")
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, errors.New("the credentials are not packed with gzip")
+	}
+	// A small file may unpack to a large one.
+	p, err := io.ReadAll(io.LimitReader(z, presentation.MaxBytes+1))
+	if err != nil {
+		return nil, errors.New("the credentials are not packed with gzip to their end")
+	}
+	if len(p) > presentation.MaxBytes {
+		return nil, fmt.Errorf("the presentation is larger than %d bytes", presentation.MaxBytes)
+	}
+	return p, nil
+}
+
+// Admitted is who was let through, and on what.
+type Admitted struct {
+	*presentation.Opened
+	// Decision permits it; its obligations are the caller's to keep.
+	Decision *policy.Decision
+}
+
+type key struct{}
+
+// From returns who was let through, in a handler behind a gate.
+func From(ctx context.Context) (*Admitted, bool) {
+	a, ok := ctx.Value(key{}).(*Admitted)
+	return a, ok
+}
+
+// Handler returns a handler that lets requests through to next.
+func (g *Gate) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Authorization")
+		w.Header().Set("Cache-Control", "no-store")
+		if g.c.Trust == nil {
+			refuse(w, http.StatusForbidden, document{Type: problemType + "gate", Title: "Closed", Detail: "nobody is let through"})
+			return
+		}
+		a, d := g.admit(r)
+		if a == nil {
+			status := http.StatusForbidden
+			if d.Step != "" || d.Decision == "" {
+				status = http.StatusUnauthorized
+				d.Audience = g.c.Audience
+				d.Nonce, d.until = g.nonces.New(g.c.Now())
+				d.Until = d.until.UTC().Format(time.RFC3339)
+				w.Header().Set("WWW-Authenticate", fmt.Sprintf(`%s aud="%s", nonce="%s"`, scheme, g.c.Audience, d.Nonce))
+			}
+			refuse(w, status, *d)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, a)))
+	})
+}
+
+// problemType is what types of problems begin with.
+const problemType = "urn:safeconduct:problem:"
+
+// A document says why somebody was not let through (RFC 9457).
+type document struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	// Step is where the presentation was refused.
+	Step string `json:"step,omitempty"`
+	// Audience and Nonce are the challenge, good until then.
+	Audience string `json:"audience,omitempty"`
+	Nonce    string `json:"nonce,omitempty"`
+	Until    string `json:"until,omitempty"`
+	// Decision and Codes are the answer to what was asked for.
+	Decision policy.Result `json:"decision,omitempty"`
+	Codes    []policy.Code `json:"codes,omitempty"`
+
+	until time.Time
+}
+
+func refuse(w http.ResponseWriter, status int, d document) {
+	d.Status = status
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(d) //nolint:errchkjson // of strings; who has gone away is not told
+}
+
+// admit says who is let through, or why nobody is.
+func (g *Gate) admit(r *http.Request) (*Admitted, *document) {
+	unshown := func(step string, err error) *document {
+		return &document{Type: problemType + "presentation", Title: "Not shown", Detail: err.Error(), Step: step}
+	}
+	header := r.Header.Values("Authorization")
+	if len(header) == 0 {
+		return nil, unshown("", errors.New("show that you are approved: make a presentation for this audience and nonce (safeconduct prove)"))
+	}
+	if len(header) > 1 {
+		return nil, unshown(presentation.StepForm, errors.New("there are several Authorization headers"))
+	}
+	p, err := presented(header[0])
+	if err != nil {
+		return nil, unshown(presentation.StepForm, err)
+	}
+	now := g.c.Now()
+	nonce, err := presentation.Nonce(p)
+	if err == nil {
+		// It is taken first: no two requests at once are let through by one.
+		err = g.nonces.Take(nonce, now)
+	}
+	var o *presentation.Opened
+	if err == nil {
+		o, err = presentation.Open(p, g.c.Trust, presentation.Expected{Audience: g.c.Audience, Nonce: nonce, MaxAge: g.c.MaxAge}, now)
+	}
+	if err != nil {
+		step := presentation.StepForm
+		if e, ok := errors.AsType[*presentation.Error](err); ok {
+			step = e.Step
+		}
+		return nil, unshown(step, err)
+	}
+	refused := func(err error) *document {
+		return &document{Type: problemType + "undecided", Title: "Not decided", Detail: err.Error(), Decision: policy.REFER}
+	}
+	req, err := g.c.Request(r, o.Holder, now)
+	if err != nil {
+		return nil, refused(err)
+	}
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, refused(err)
+	}
+	d, err := o.Decide(q, req.TimesNow(now), g.c.Screening...)
+	if err != nil {
+		return nil, refused(err)
+	}
+	if !d.Permitted() {
+		return nil, &document{Type: problemType + "not-permitted", Title: "Not permitted", Detail: "the rules do not permit it; see the codes", Decision: d.Decision, Codes: d.Codes()}
+	}
+	return &Admitted{o, d}, nil
+}

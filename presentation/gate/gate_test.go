@@ -1,0 +1,218 @@
+package gate_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
+	"github.com/safeconduct/safeconduct/presentation/gate"
+	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+)
+
+const audience = "https://dataroom.example.com"
+
+// A room is a data room of Halcyon's behind a gate, for what Varuna may have within
+// the sandbox.
+type room struct {
+	*testing.T
+	r        *rt.Register
+	approval []byte
+	server   *httptest.Server
+	entered  atomic.Int64
+}
+
+func release() policy.Request {
+	return policy.Request{
+		Act: "technology_release", Mode: "intangible", Transferor: rt.Halcyon, DestinationSite: "VTZ-1", Item: &policy.Classification{List: "US_CCL", Entry: "5A001.b.1"},
+		EndUse: "sea_trial", PersonNationalities: []string{},
+	}
+}
+
+func open(t *testing.T, change func(*gate.Config)) *room {
+	t.Helper()
+	m := &room{T: t, r: rt.New(t)}
+	a := rt.Approval("TEA-1", rt.US, rt.Varuna, "IN")
+	a.Confirmation = &attest.Confirmation{JWK: rt.SignerNamed("varuna").JWK()}
+	for _, c := range []attest.Claims{
+		rt.Registration("REG-1", rt.IN, rt.Varuna, "IN"), rt.Registration("REG-1", rt.US, rt.Halcyon, "US"),
+		rt.Approval("TEA-1", rt.IN, rt.Halcyon, "US"), rt.Domain("PDA-1", rt.US), rt.Domain("PDA-1", rt.IN),
+	} {
+		m.r.MustSubmit(c)
+	}
+	m.approval = m.r.Sign(a)
+	if _, err := m.r.Submit(t.Context(), m.approval); err != nil {
+		t.Fatal(err)
+	}
+	m.r.Clock.Add(time.Minute)
+	c := gate.Config{Trust: m.r.Trust, Audience: audience, Request: gate.Within(rt.Sandbox, release()), Now: m.r.Clock.Now}
+	if change != nil {
+		change(&c)
+	}
+	g, err := gate.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.server = httptest.NewServer(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.entered.Add(1)
+		if a, ok := gate.From(r.Context()); ok {
+			io.WriteString(w, "drawings for "+a.Holder)
+		}
+	})))
+	t.Cleanup(m.server.Close)
+	return m
+}
+
+type answer struct {
+	status                        int
+	text                          string
+	Step, Audience, Nonce, Detail string
+	Decision                      policy.Result
+	Codes                         []policy.Code
+}
+
+func (m *room) get(authorization ...string) answer {
+	m.Helper()
+	req, err := http.NewRequestWithContext(m.Context(), http.MethodGet, m.server.URL, http.NoBody)
+	if err != nil {
+		m.Fatal(err)
+	}
+	for _, a := range authorization {
+		req.Header.Add("Authorization", a)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		m.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		m.Fatal(err)
+	}
+	a := answer{status: resp.StatusCode, text: string(data)}
+	if resp.Header.Get("Content-Type") == "application/problem+json" {
+		if err := json.Unmarshal(data, &a); err != nil {
+			m.Fatalf("%s: %v", data, err)
+		}
+		if a.status == http.StatusUnauthorized && !strings.Contains(resp.Header.Get("WWW-Authenticate"), a.Nonce) {
+			m.Errorf("challenged with %q", resp.Header.Get("WWW-Authenticate"))
+		}
+	}
+	return a
+}
+
+// show answers a challenge.
+func (m *room) show(nonce string) string {
+	m.Helper()
+	req := release()
+	req.Sandbox, req.Transferee, req.EffectiveAt = rt.Sandbox, rt.Varuna, policy.InstantOf(m.r.Clock.Now())
+	evidence, err := m.r.Evidence(m.Context(), &req)
+	if err != nil {
+		m.Fatal(err)
+	}
+	p, err := presentation.Make(m.Context(), evidence, m.approval, nil, rt.SignerNamed("varuna"), presentation.Binding{Audience: audience, Nonce: nonce, IssuedAt: m.r.Clock.Now()})
+	if err != nil {
+		m.Fatal(err)
+	}
+	header, err := gate.Credentials(p)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return header
+}
+
+func TestWhoShowsThatItIsApprovedIsLetThroughOnce(t *testing.T) {
+	m := open(t, nil)
+	challenge := m.get()
+	if challenge.status != http.StatusUnauthorized || challenge.Audience != audience || challenge.Nonce == "" {
+		t.Fatalf("challenged: %+v", challenge)
+	}
+	shown := m.show(challenge.Nonce)
+	if a := m.get(shown); a.status != http.StatusOK || a.text != "drawings for "+rt.Varuna {
+		t.Fatalf("let through: %+v", a)
+	}
+	if a := m.get(shown); a.status != http.StatusUnauthorized || a.Step != presentation.StepNonce {
+		t.Errorf("twice: %+v", a)
+	}
+	if m.entered.Load() != 1 {
+		t.Errorf("entered %d times", m.entered.Load())
+	}
+}
+
+func TestOfManyWithOneNonceOneIsLetThrough(t *testing.T) {
+	m := open(t, nil)
+	shown := m.show(m.get().Nonce)
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() { m.get(shown) })
+	}
+	group.Wait()
+	if m.entered.Load() != 1 {
+		t.Errorf("entered %d times", m.entered.Load())
+	}
+}
+
+func TestNobodyElseIsLetThrough(t *testing.T) {
+	m := open(t, nil)
+	good := m.show(m.get().Nonce)
+	bomb, err := gate.Credentials(make([]byte, 64<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		header []string
+		step   string
+	}{
+		"a nonce that was not given": {[]string{m.show("made-up")}, presentation.StepNonce},
+		"another scheme":             {[]string{"Bearer x"}, presentation.StepForm},
+		"no base64":                  {[]string{"Safeconduct %%"}, presentation.StepForm},
+		"no gzip":                    {[]string{"Safeconduct AAAA"}, presentation.StepForm},
+		"cut short":                  {[]string{good[:len(good)-8]}, presentation.StepForm},
+		"a bomb":                     {[]string{bomb}, presentation.StepForm},
+		"two headers":                {[]string{good, good}, presentation.StepForm},
+		"an empty header":            {[]string{""}, presentation.StepForm},
+	} {
+		if a := m.get(c.header...); a.status != http.StatusUnauthorized || a.Step != c.step || a.Nonce == "" {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	m.r.MustSubmit(rt.Event("REV-1", rt.IN, attest.SandboxSubject(rt.Sandbox), "PDA-1", attest.Revoke, rt.Start))
+	m.r.Clock.Add(time.Minute)
+	if a := m.get(m.show(m.get().Nonce)); a.status != http.StatusForbidden || a.Decision != policy.DENY || len(a.Codes) == 0 {
+		t.Errorf("a sandbox that was revoked: %+v", a)
+	}
+	if m.entered.Load() != 0 {
+		t.Errorf("entered %d times", m.entered.Load())
+	}
+}
+
+func TestWhatCannotBeAskedLetsNobodyThrough(t *testing.T) {
+	m := open(t, func(c *gate.Config) {
+		c.Request = func(*http.Request, string, time.Time) (*policy.Request, error) {
+			return nil, errors.New("no such drawing")
+		}
+	})
+	if a := m.get(m.show(m.get().Nonce)); a.status != http.StatusForbidden || !strings.Contains(a.Detail, "no such drawing") || m.entered.Load() != 0 {
+		t.Errorf("%+v", a)
+	}
+	var zero gate.Gate
+	w := httptest.NewRecorder()
+	zero.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("entered") })).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != http.StatusForbidden {
+		t.Errorf("the zero gate answers %d", w.Code)
+	}
+	for _, c := range []gate.Config{{}, {Trust: m.r.Trust, Audience: audience}, {Trust: m.r.Trust, Request: gate.Within("X", release())}, {Trust: m.r.Trust, Audience: "a\"b", Request: gate.Within("X", release())}} {
+		if g, err := gate.New(c); err == nil {
+			t.Errorf("%+v makes %v", c, g)
+		}
+	}
+}
