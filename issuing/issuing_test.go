@@ -706,3 +706,47 @@ func FuzzReadTable(f *testing.F) {
 		}
 	})
 }
+
+// A register holds an issuer to the addresses that it has given to site ids, and
+// to the entities that identifiers stand for; so do the statements of one table.
+func TestWhatIsSettledIsNotContradicted(t *testing.T) {
+	registration := func(jti, sub, address string, identifiers ...string) *attest.Registration {
+		return &attest.Registration{
+			Common:      attest.Common{Iss: "auth-in", JTI: jti, Sub: "entity:" + sub},
+			Identifiers: identifiers, Sites: []attest.Site{{ID: "VTZ-1", Country: "IN", Address: address}},
+		}
+	}
+	var p issuing.Precedents
+	if got := p.Contradict(registration("A", "x-own:1", "1 Road")); len(got) > 0 {
+		t.Errorf("nothing is settled, and is contradicted: %v", got)
+	}
+	p.Follow(registration("A", "x-own:1", "1 Road", "cage:1ABC2"))
+	other := registration("B", "x-own:1", "1 Road")
+	other.Iss = "auth-us"
+	approval := &attest.EntityApproval{
+		Common:        attest.Common{Iss: "auth-in", JTI: "C", Sub: "entity:x-own:1/auth-in"},
+		ApprovedSites: []attest.Site{{ID: "VTZ-2", Country: "IN", Address: "2 Road"}, {ID: "VTZ-1", Country: "LK", Address: "1 Road"}},
+	}
+	for _, c := range []struct {
+		name string
+		of   attest.Claims
+		want []string
+	}{
+		{"the same", registration("B", "x-own:1", "1 Road"), nil},
+		{"another address", registration("B", "x-own:1", "2 Road"), []string{"/sites/0"}},
+		{"another entity", registration("B", "x-own:2", "2 Road"), nil},
+		{"another issuer", other, nil},
+		{"an identifier of another entity", registration("B", "x-own:2", "2 Road", "lei:"+varuna, "cage:1ABC2"), []string{"/identifiers/1"}},
+		{"an approval in another country", approval, []string{"/approved_sites/1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, p := range p.Contradict(c.of) {
+				got = append(got, p.Pointer)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

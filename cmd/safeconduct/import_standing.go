@@ -31,6 +31,11 @@ func (im *importing) standing(ctx context.Context) ([]*issuing.Lineage, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range statements {
+		if _, doubted := im.doubted.Load(c.Head().JTI); !doubted {
+			im.settled.Follow(c)
+		}
+	}
 	return issuing.Standing(im.m.Scope(im.iss), statements), nil
 }
 
@@ -72,6 +77,12 @@ func (im *importing) logged(ctx context.Context) ([]attest.Claims, error) {
 	if err := im.shown(ctx); err != nil {
 		return nil, err
 	}
+	known := trusted{url: im.url, trust: im.trustFile}
+	root, _, err := known.load(im.c)
+	if err != nil {
+		return nil, err
+	}
+	im.root = root
 	var ids []string
 	for after := ""; ; {
 		page, next, err := im.cl.Entities(ctx, after)
@@ -171,12 +182,20 @@ func (im *importing) about(ctx context.Context, ids []string) ([]attest.Claims, 
 			return nil, fmt.Errorf("the register's evidence does not stand: %w", err)
 		}
 	}
-	return claimsIn(evidence, ids, scope)
+	return claimsIn(evidence, ids, scope, im.doubt)
 }
 
-// claimsIn are the statements of a scope in evidence, whose histories of the
-// entities have to be there, and whole.
-func claimsIn(evidence []byte, ids []string, scope issuing.Scope) (out []attest.Claims, err error) {
+// doubt keeps in mind what a key signed that was declared compromised by then: it
+// may be void, and settles nothing.
+func (im *importing) doubt(index int64, u *attest.Unopened) {
+	if slices.ContainsFunc(u.Signers(), func(kid string) bool { return im.root.Distrusts(kid, index) }) {
+		im.doubted.Store(u.ClaimsUnsafe().Head().JTI, true)
+	}
+}
+
+// claimsIn are the statements of a scope's issuer in evidence, whose histories of
+// the entities have to be there, and whole; each is shown to look, too.
+func claimsIn(evidence []byte, ids []string, scope issuing.Scope, look func(index int64, u *attest.Unopened)) (out []attest.Claims, err error) {
 	e, err := verify.Parse(evidence)
 	if err != nil {
 		return nil, err
@@ -202,8 +221,10 @@ func claimsIn(evidence []byte, ids []string, scope issuing.Scope) (out []attest.
 		if err != nil {
 			return nil, fmt.Errorf("the statement at log index %d: %w", s.Index, err)
 		}
-		if scope.Has(u.ClaimsUnsafe()) {
+		// What an authority says of another kind settles addresses, too.
+		if u.ClaimsUnsafe().Head().Iss == scope.Iss {
 			out = append(out, u.ClaimsUnsafe())
+			look(s.Index, u)
 		}
 	}
 	return out, nil
