@@ -92,6 +92,9 @@ func rootRevokeKeyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := withinLog(c, t.url, since); err != nil {
+				return err
+			}
 			next, err := root.Successor()
 			if err != nil {
 				return failed("", fmt.Errorf("root revoke-key: %w", err))
@@ -341,8 +344,8 @@ func rootForeseeCommand() *cobra.Command {
 		Long: "Asks a register which statements the next version would void, which of them have to be\n" +
 			"made again first or declared false, and how it would change the decisions on standing\n" +
 			"requests. The answer is the register's word.\n" +
-			"Exit status: 0 the register would take it, 1 something has to be settled first, 2 wrong\n" +
-			"usage, 4 not answered.",
+			"Exit status: 0 the register would take it, 1 something has to be settled first, or is\n" +
+			"not so, 2 wrong usage, 4 not answered.",
 		Example: "  safeconduct root foresee root-2.yaml --registry http://127.0.0.1:8080 --requests partners/",
 		Args:    exactly("ROOT.yaml"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -354,10 +357,21 @@ func rootForeseeCommand() *cobra.Command {
 			if err != nil {
 				return undecided(reachHint(err), fmt.Errorf("root foresee: %w", err))
 			}
+			cl, err := newClient(c, url)
+			if err != nil {
+				return err
+			}
+			wrong, err := mistaken(c.Context(), cl, next, f)
+			if err != nil {
+				return undecided(reachHint(err), fmt.Errorf("root foresee: %w", err))
+			}
 			if err := printAnswer(c, asJSON, f, func(p *printer) { printForesight(p, f, files) }); err != nil {
 				return err
 			}
-			if slices.ContainsFunc(f.Voided, func(v registry.VoidedStatement) bool { return !v.Settled() }) {
+			for _, text := range wrong {
+				fmt.Fprintf(c.ErrOrStderr(), "safeconduct: warning: %s\n", fmt.Sprint(clean([]any{text})...))
+			}
+			if len(wrong) > 0 || len(f.Refused) > 0 || slices.ContainsFunc(f.Voided, func(v registry.VoidedStatement) bool { return !v.Settled() }) {
 				return &failure{code: exitFailed}
 			}
 			return nil
@@ -403,6 +417,9 @@ func foresee(c *cobra.Command, url string, next *attest.Root, requests []string)
 }
 
 func printForesight(p *printer, f *registry.Foresight, files []string) {
+	for _, r := range f.Refused {
+		p.line("The register would refuse it: %s %s", strings.TrimPrefix(r.Pointer, "/"), r.Message)
+	}
 	if len(f.Voided) == 0 {
 		p.line("It voids nothing.")
 	} else {
@@ -426,6 +443,10 @@ func printForesight(p *printer, f *registry.Foresight, files []string) {
 		return
 	}
 	p.line("")
+	if len(f.Changed) == 0 {
+		p.line("None of %s would have another answer.", count(len(files), "request"))
+		return
+	}
 	p.line("%d of %s would have another answer:", len(f.Changed), count(len(files), "request"))
 	for _, d := range f.Changed {
 		p.line("  %s  %s %v, then %s %v", files[d.Request], d.Now, d.NowCodes, d.Then, d.ThenCodes)
