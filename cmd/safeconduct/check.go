@@ -70,6 +70,12 @@ func checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			// Who has no place for the evidence does not ask.
+			if out != "" {
+				if err := replaceable(out, force); err != nil {
+					return undecided("", fmt.Errorf("check: %w", err))
+				}
+			}
 			doc, err := json.Marshal(r)
 			if err != nil {
 				return undecided("", fmt.Errorf("encode the request: %w", err))

@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
 		simulateCommand(), recheckCommand(), reissueCommand(), screenCommand(), historyCommand(), exportCommand(), importCommand(),
 	)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -62,6 +62,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		// What cobra itself refuses, an unknown command, is wrong usage.
 		if strings.HasPrefix(err.Error(), "unknown command") {
 			f.code, f.hint = exitUsage, "safeconduct --help lists the commands"
+		}
+	}
+	if _, ok := errors.AsType[*existing](err); ok && f.hint == "" {
+		f.hint = "choose another name, or move it away"
+		if c.Flags().Lookup("force") != nil {
+			f.hint = "--force overwrites it"
 		}
 	}
 	if f.err != nil {

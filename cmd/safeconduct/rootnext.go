@@ -24,6 +24,7 @@ import (
 func rootProposeCommand() *cobra.Command {
 	var t trusted
 	var out string
+	var force bool
 	c := &cobra.Command{
 		Use:   "propose [--root root.jws | --registry URL] --out ROOT.yaml",
 		Short: "Draft the next version of a trust root",
@@ -41,11 +42,12 @@ func rootProposeCommand() *cobra.Command {
 			if err != nil {
 				return failed("", fmt.Errorf("root propose: %w", err))
 			}
-			return writeDraft(c, out, text)
+			return writeDraft(c, out, text, force)
 		},
 	}
 	t.flags(c)
 	c.Flags().StringVar(&out, "out", "", "file of the draft; without it, it is printed")
+	forceFlag(c, &force)
 	return c
 }
 
@@ -58,12 +60,12 @@ func (t *trusted) need(c *cobra.Command) (*attest.TrustRoot, error) {
 	return root, err
 }
 
-func writeDraft(c *cobra.Command, out, text string) error {
+func writeDraft(c *cobra.Command, out, text string, force bool) error {
 	if out == "" {
 		_, err := fmt.Fprint(c.OutOrStdout(), text)
 		return err
 	}
-	if err := writeNew(out, []byte(text), false); err != nil {
+	if err := writeNew(out, []byte(text), force); err != nil {
 		return failed("", err)
 	}
 	_, err := fmt.Fprintf(c.OutOrStdout(), "wrote %s\n", out)
@@ -75,6 +77,7 @@ func rootRevokeKeyCommand() *cobra.Command {
 	var out string
 	var since int64
 	var falsely []string
+	var force bool
 	c := &cobra.Command{
 		Use:   "revoke-key KID --since INDEX [--root root.jws | --registry URL] --out ROOT.yaml",
 		Short: "Draft the version of a trust root that declares a key compromised",
@@ -102,13 +105,14 @@ func rootRevokeKeyCommand() *cobra.Command {
 			if err := compromise(next, attest.Compromised{Kid: args[0], Since: since, False: falsely}); err != nil {
 				return failed("", fmt.Errorf("root revoke-key: %w", err))
 			}
-			return writeDraft(c, out, draft.Root(next, fmt.Sprintf("It declares the key %s compromised since log index %d, and says else what version %d does", args[0], since, next.Version-1)))
+			return writeDraft(c, out, draft.Root(next, fmt.Sprintf("It declares the key %s compromised since log index %d, and says else what version %d does", args[0], since, next.Version-1)), force)
 		},
 	}
 	t.flags(c)
 	c.Flags().Int64Var(&since, "since", 0, "log index from which on the key's signatures are disregarded")
 	c.Flags().StringArrayVar(&falsely, "false", nil, "jti of what the thief took away, and the authority did not; once for each")
 	c.Flags().StringVar(&out, "out", "", "file of the draft; without it, it is printed")
+	forceFlag(c, &force)
 	return c
 }
 

@@ -62,6 +62,10 @@ func submitCommand() *cobra.Command {
 					refused = fmt.Errorf("submit: %w", err)
 					break
 				}
+				if err := notDraft(file, st, "sign"); err != nil {
+					refused = fmt.Errorf("submit: %w", err)
+					break
+				}
 				submit := cl.Submit
 				if published {
 					submit = cl.SubmitPublished
