@@ -182,7 +182,7 @@ func (im *importing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	im.count(made, bad)
+	im.count(bad)
 	if len(bad) > 0 && !im.skipBad {
 		return im.refuse(bad)
 	}
@@ -238,7 +238,7 @@ func (im *importing) read() (*issuing.Reading, error) {
 	}
 	im.rows, im.answer.Rows, im.answer.Bad = t.Len(), t.Len(), reading.Mistakes
 	if reading.Bad > 0 && !im.skipBad {
-		return nil, im.bad(reading.Mistakes, fmt.Sprintf("nothing was imported: %d of %s bad; mend them, or leave them out with --skip-bad", reading.Bad, count(t.Len(), "row")+" are"))
+		return nil, im.bad(reading.Mistakes, fmt.Sprintf("nothing was imported: %d of %s bad; mend them, or leave them out with --skip-bad", reading.Bad, are(t.Len(), "row")))
 	}
 	return reading, nil
 }
@@ -327,7 +327,7 @@ func remark(c *issuing.Change, text string) {
 }
 
 // count counts what is to be done. What is left out is counted apart.
-func (im *importing) count(made []*made, bad unmade) {
+func (im *importing) count(bad unmade) {
 	im.answer.Counts = make(map[issuing.Effect]int)
 	for _, c := range im.answer.Changes {
 		if len(bad[c]) > 0 && im.skipBad {

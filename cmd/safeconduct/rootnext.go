@@ -230,8 +230,8 @@ func (d *rootChanges) print(p *printer) {
 		p.line("Nobody has signed it yet.")
 	}
 	for _, q := range d.Quorums {
-		p.line("Of version %d, %d root officers are needed: signed %s; missing %d (%s).",
-			q.Version, q.Needed, listOr(q.Signed, "nobody"), q.Missing, listOr(q.Absent, "nobody is left"))
+		p.line("Of version %d, %s needed: signed %s; missing %d (%s).",
+			q.Version, are(q.Needed, "root officer"), listOr(q.Signed, "nobody"), q.Missing, listOr(q.Absent, "nobody is left"))
 	}
 }
 

@@ -103,20 +103,28 @@ func notDraft(file string, data []byte, sign string) error {
 	if isStatement("", data) {
 		return nil
 	}
+	switch draftKind(data) {
+	case "":
+		return nil
+	case attest.KindRoot:
+		sign = "root sign"
+	}
+	return fmt.Errorf("%s is a draft; sign it first: safeconduct %s %s --key …", file, sign, file)
+}
+
+// draftKind is the kind of a draft, "" of what is none.
+func draftKind(data []byte) attest.Kind {
 	doc, err := yamldoc.Parse(data)
 	if err != nil {
-		return nil //nolint:nilerr // it is no draft either
+		return ""
 	}
 	var d struct {
 		Kind attest.Kind `json:"kind"`
 	}
-	if json.Unmarshal(doc.JSON(), &d, json.RejectUnknownMembers(false)) != nil || d.Kind == "" {
-		return nil
+	if err := json.Unmarshal(doc.JSON(), &d); err != nil {
+		return ""
 	}
-	if d.Kind == attest.KindRoot {
-		sign = "root sign"
-	}
-	return fmt.Errorf("%s is a draft; sign it first: safeconduct %s %s --key …", file, sign, file)
+	return d.Kind
 }
 
 func parseStatement(file string, data []byte) (*attest.Unopened, error) {
