@@ -236,7 +236,7 @@ func TestREADMEJourney(t *testing.T) {
 }
 
 func scriptLine(cmd string) string {
-	if bg, ok := strings.CutSuffix(cmd, " &"); ok {
+	if bg, _, ok := strings.Cut(cmd, " & echo $! > "); ok {
 		return fmt.Sprintf("exec %s &\nwaitfor $ADDR\n", bg)
 	}
 	if c, comment, ok := strings.Cut(cmd, "   # "); ok {
