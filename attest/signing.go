@@ -43,8 +43,9 @@ type Quorum struct {
 	// Needed is how many must sign.
 	Needed int
 	// Signed and Absent are the officers who have, with a signature that counts,
-	// and those who have not, in the order of the trust root.
-	Signed, Absent []string
+	// and those who have not, in the order of the trust root. Barred are those who
+	// have not and cannot: each of their keys is frozen or declared compromised.
+	Signed, Absent, Barred []string
 }
 
 // Missing returns how many officers are still to sign.
@@ -120,7 +121,27 @@ func (s *Signing) issuer(u *Unopened, root *TrustRoot) {
 		return
 	}
 	s.Problems = append(s.Problems, a.oversteps(u.claims)...)
-	s.Quorums = append(s.Quorums, quorum(a.ID, 0, a.threshold(u.claims), a.Officers))
+	q := quorum(a.ID, 0, a.threshold(u.claims), nil)
+	for _, o := range a.Officers {
+		if root.bars(o) {
+			q.Barred = append(q.Barred, o.ID)
+		} else {
+			q.Absent = append(q.Absent, o.ID)
+		}
+	}
+	s.Quorums = append(s.Quorums, q)
+}
+
+// bars reports whether no key of an authority's officer can sign any more.
+func (t *TrustRoot) bars(o Officer) bool {
+	return !slices.ContainsFunc(o.Keys, func(j JWK) bool {
+		k, err := j.Key()
+		if err != nil {
+			return false
+		}
+		_, compromised := t.CompromisedSince(k.ID())
+		return !compromised && !t.Frozen(k.ID())
+	})
 }
 
 func quorum(authority string, version, needed int64, officers []Officer) Quorum {

@@ -281,10 +281,45 @@ func TestRegistrationsOfOneIdentifierAreTwice(t *testing.T) {
 	r := read(t, strings.NewReplacer("kind: entity", "kind: registration", "  legal_effect: authorization\n", "").Replace(head)+
 		"  nbf: 2027-01-01T00:00:00Z\n  identifiers: [\"cage:${C}\"]\n",
 		"No,LEI,Name,C\n1,"+varuna+",A,1ABC2\n2,999900HALCYONMAR0134,B,1ABC2\n3,"+varuna+",C,\n")
-	want := `t:3:26: column 4 "C": identifiers/0: cage:1ABC2 stands for the entity on line 2, too
+	want := `t:2:3: column 2 "LEI": entity: lei:` + varuna + ` stands for the entity on line 4, too
+t:2:26: column 4 "C": identifiers/0: cage:1ABC2 stands for the entity on line 3, too
+t:3:26: column 4 "C": identifiers/0: cage:1ABC2 stands for the entity on line 2, too
 t:4:3: column 2 "LEI": entity: lei:` + varuna + ` stands for the entity on line 2, too`
 	if diff := cmp.Diff(want, mistakes(r.Mistakes)); diff != "" {
 		t.Error(diff)
+	}
+	if len(r.Rows) != 0 || r.Bad != 3 {
+		t.Errorf("%d rows are good, %d bad", len(r.Rows), r.Bad)
+	}
+}
+
+// Which of two rows with one key is the wrong one, the table does not say: where
+// one is bad for something else, too, the other is not good for that.
+func TestARowWithTheKeyOfABadOneIsBad(t *testing.T) {
+	for name, first := range map[string]string{
+		"bad for something else": simpleRow("1", "A", "2026-13-01", "", "3A001"),
+		"not to be read":         simpleRow("1", "A", "2026-01-01", "", "3A001") + ",more",
+		"cut short":              "1," + varuna,
+		"good":                   simpleRow("1", "A", "2026-01-01", "", "3A001"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := read(t, simple, simpleTable(first, simpleRow("1", "B", "2026-01-01", "", "3A001"), simpleRow("2", "C", "2026-01-01", "", "3A001")))
+			if want := `t:3:1: column 1 "No": key: "1" is the key of the row on line 2, too`; !strings.Contains(mistakes(r.Mistakes), want) {
+				t.Errorf("want %s in\n%s", want, mistakes(r.Mistakes))
+			}
+			if len(r.Rows) != 1 || r.Rows[0].Key != "2" || r.Bad != 2 {
+				t.Errorf("%d rows are good, %d bad", len(r.Rows), r.Bad)
+			}
+		})
+	}
+}
+
+func TestARegistrationOfWhomABadRowIsAboutIsBad(t *testing.T) {
+	r := read(t, strings.NewReplacer("kind: entity", "kind: registration", "  legal_effect: authorization\n", "").Replace(head)+
+		"  nbf: 2027-01-01T00:00:00Z\n",
+		"No,LEI,Name\n1,"+varuna+",\n2,"+varuna+",B\n")
+	if want := "t:3:3: column 2 \"LEI\": entity: lei:" + varuna + " stands for the entity on line 2, too"; !strings.Contains(mistakes(r.Mistakes), want) || len(r.Rows) != 0 {
+		t.Errorf("want %s in\n%s", want, mistakes(r.Mistakes))
 	}
 }
 
@@ -684,4 +719,48 @@ func FuzzReadTable(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A register holds an issuer to the addresses that it has given to site ids, and
+// to the entities that identifiers stand for; so do the statements of one table.
+func TestWhatIsSettledIsNotContradicted(t *testing.T) {
+	registration := func(jti, sub, address string, identifiers ...string) *attest.Registration {
+		return &attest.Registration{
+			Common:      attest.Common{Iss: "auth-in", JTI: jti, Sub: "entity:" + sub},
+			Identifiers: identifiers, Sites: []attest.Site{{ID: "VTZ-1", Country: "IN", Address: address}},
+		}
+	}
+	var p issuing.Precedents
+	if got := p.Contradict(registration("A", "x-own:1", "1 Road")); len(got) > 0 {
+		t.Errorf("nothing is settled, and is contradicted: %v", got)
+	}
+	p.Follow(registration("A", "x-own:1", "1 Road", "cage:1ABC2"))
+	other := registration("B", "x-own:1", "1 Road")
+	other.Iss = "auth-us"
+	approval := &attest.EntityApproval{
+		Common:        attest.Common{Iss: "auth-in", JTI: "C", Sub: "entity:x-own:1/auth-in"},
+		ApprovedSites: []attest.Site{{ID: "VTZ-2", Country: "IN", Address: "2 Road"}, {ID: "VTZ-1", Country: "LK", Address: "1 Road"}},
+	}
+	for _, c := range []struct {
+		name string
+		of   attest.Claims
+		want []string
+	}{
+		{"the same", registration("B", "x-own:1", "1 Road"), nil},
+		{"another address", registration("B", "x-own:1", "2 Road"), []string{"/sites/0"}},
+		{"another entity", registration("B", "x-own:2", "2 Road"), nil},
+		{"another issuer", other, nil},
+		{"an identifier of another entity", registration("B", "x-own:2", "2 Road", "lei:"+varuna, "cage:1ABC2"), []string{"/identifiers/1"}},
+		{"an approval in another country", approval, []string{"/approved_sites/1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, p := range p.Contradict(c.of) {
+				got = append(got, p.Pointer)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }

@@ -59,14 +59,11 @@ func (m *Map) Read(t *Table, o Options) (*Reading, error) {
 	}
 	out := &Reading{Mistakes: slices.Clone(t.bad), Bad: t.badRows}
 	var own problems
-	keys := make(map[string]int)
-	identifiers := make(map[string]int)
+	names := m.names(t)
 	for _, cells := range t.rows {
 		r := newRowReader(m, t.header, cells)
 		row := r.claims(o)
-		if row != nil {
-			r.unique(row, keys, identifiers)
-		}
+		r.unique(row, names)
 		own = append(own, r.own...)
 		switch {
 		case len(r.mistakes) > 0:
@@ -366,13 +363,76 @@ func (r *rowReader) note(err error) bool {
 	return false
 }
 
-// unique: no two rows have one key, and no two registrations one identifier.
-func (r *rowReader) unique(row *Row, keys, identifiers map[string]int) {
-	if line, again := keys[row.Key]; again {
-		r.bad("/key", "%q is the key of the row on line %d, too", clip(row.Key), line)
+// tableNames are what names a row in a table, and where: keys, and of
+// registrations the subjects of their identifiers. Those of bad rows are among
+// them: which of two rows is the wrong one, nobody but the table's owner knows.
+type tableNames struct{ keys, subjects map[string]*places }
+
+// places are the lines of the first two rows that have a name.
+type places struct{ first, second int }
+
+// other is a line, beside that one, with the same name; 0 for none.
+func (p *places) other(line int) int {
+	switch {
+	case p == nil:
+		return 0
+	case p.first == line:
+		return p.second
+	default:
+		return p.first
+	}
+}
+
+// names reads what names the rows, before any is judged.
+func (m *Map) names(t *Table) tableNames {
+	n := tableNames{make(map[string]*places), make(map[string]*places)}
+	add := func(to map[string]*places, name string, line int) {
+		switch p := to[name]; {
+		case p == nil:
+			to[name] = &places{first: line}
+		case p.second == 0 && p.first != line:
+			p.second = line
+		}
+	}
+	read := func(cells row) {
+		r := newRowReader(m, t.header, cells)
+		if key, ok := r.fill(m.key, "/key"); ok {
+			add(n.keys, key, cells.line)
+		}
+		if m.kind != attest.KindRegistration {
+			return
+		}
+		entity, _ := m.entity.read(r, "/entity")
+		tree, _ := m.members.read(r, "")
+		members, _ := tree.(map[string]any)
+		others, _ := members["identifiers"].([]any)
+		for _, id := range append([]any{entity}, others...) {
+			if s, ok := id.(string); ok {
+				add(n.subjects, attest.EntitySubject(s), cells.line)
+			}
+		}
+	}
+	for _, cells := range t.rows {
+		read(cells)
+	}
+	for _, cells := range t.misshapen {
+		read(cells)
+	}
+	return n
+}
+
+// unique: no two rows have one key, and no two registrations one identifier. All
+// that have are bad, since one is wrong; row is nil where it is bad already.
+func (r *rowReader) unique(row *Row, names tableNames) {
+	if key, ok := newRowReader(r.m, r.header, r.row).fill(r.m.key, "/key"); ok {
+		if line := names.keys[key].other(r.row.line); line > 0 {
+			r.bad("/key", "%q is the key of the row on line %d, too", clip(key), line)
+			return
+		}
+	}
+	if row == nil {
 		return
 	}
-	keys[row.Key] = row.Line
 	registration, ok := row.claims.(*attest.Registration)
 	if !ok {
 		return
@@ -382,10 +442,8 @@ func (r *rowReader) unique(row *Row, keys, identifiers map[string]int) {
 		if i > 0 {
 			at = fmt.Sprintf("/identifiers/%d", i-1)
 		}
-		if line, again := identifiers[s]; again {
+		if line := names.subjects[s].other(row.Line); line > 0 {
 			r.bad(at, "%s stands for the entity on line %d, too", strings.TrimPrefix(s, "entity:"), line)
-			continue
 		}
-		identifiers[s] = row.Line
 	}
 }

@@ -18,6 +18,8 @@ type Table struct {
 	// bad are the mistakes of rows that cannot be read, of which there are so many.
 	bad     Mistakes
 	badRows int
+	// misshapen are these rows, with at least as many cells as the header.
+	misshapen []row
 }
 
 // A row is one row of a table.
@@ -79,6 +81,7 @@ func ReadTable(data []byte, delimiter rune) (*Table, error) {
 			if mistakes := row.check(t.header); mistakes != nil {
 				t.bad = append(t.bad, mistakes...)
 				t.badRows++
+				t.misshapen = append(t.misshapen, row.padded(len(t.header)))
 				continue
 			}
 			t.rows = append(t.rows, row)
@@ -149,6 +152,14 @@ func (r row) blank() bool {
 		}
 	}
 	return true
+}
+
+// padded returns the row with at least n cells.
+func (r row) padded(n int) row {
+	for len(r.cells) < n {
+		r.cells = append(r.cells, cell{line: r.line})
+	}
+	return r
 }
 
 // name takes a row as the header.

@@ -23,6 +23,8 @@ type Test struct {
 	// Rule is that of docs/rules.md, such as R4.
 	Rule   string `json:"rule"`
 	Passed bool   `json:"passed"`
+	// Untested says that there was nothing to test with, so that it passed.
+	Untested bool `json:"untested,omitzero"`
 	// Message says what was tested or, where it failed, what was found.
 	Message   string `json:"message"`
 	Authority string `json:"authority,omitzero"`

@@ -86,7 +86,11 @@ func (j *judgement) answer() (o outcome) {
 	j.presented(&o)
 	n = j.tried(&o, n, "R13", "The transferee is who it was shown as.")
 	j.screen(&o)
-	n = j.tried(&o, n, "R15", "No party stands on a list that it was screened against.")
+	if len(j.lists) > 0 {
+		n = j.tried(&o, n, "R15", "No party stands on a list that it was screened against.")
+	} else if j.explaining {
+		o.tests = append(o.tests, Test{Rule: "R15", Passed: true, Untested: true, Message: "No list was given: nobody was screened."})
+	}
 	j.stale(&o)
 	j.tried(&o, n, "R16", "The evidence is fresh enough.")
 	return o

@@ -42,13 +42,13 @@ func lastCosigned(n *note.Note, cosigners []note.Verifier) time.Time {
 // listed refuses a trust root that does not list the operator's cosigner as the
 // operator's: its cosignatures would count for nothing, or for an outsider's.
 // It has to list the cosigners of the policy, too.
-func (r *Registry) listed(root *attest.TrustRoot) error {
+func (r *Registry) listed(root *attest.Root) error {
 	if r.cosigner == nil {
 		return r.publisher.listed(root)
 	}
 	own := func(c attest.Cosigner) bool { return c.VKey == r.cosigner.VKey() && c.Operator }
-	if !slices.ContainsFunc(root.Root().Cosigners, own) {
-		return fmt.Errorf("version %d of the trust root does not list the operator's cosigner %s with operator: true", root.Root().Version, r.cosigner.VKey())
+	if !slices.ContainsFunc(root.Cosigners, own) {
+		return fmt.Errorf("version %d of the trust root does not list the operator's cosigner %s with operator: true", root.Version, r.cosigner.VKey())
 	}
 	return r.publisher.listed(root)
 }

@@ -153,14 +153,14 @@ func (p *publisher) isOwn(w *tlogpolicy.Witness) bool {
 
 // listed returns an error where a trust root lacks a cosigner of the policy:
 // evidence with its line would be refused.
-func (p *publisher) listed(root *attest.TrustRoot) error {
+func (p *publisher) listed(root *attest.Root) error {
 	if p == nil {
 		return nil
 	}
 	for _, w := range p.policy.Witnesses {
 		listed := func(c attest.Cosigner) bool { return c.VKey == w.VKey }
-		if !slices.ContainsFunc(root.Root().Cosigners, listed) {
-			return fmt.Errorf("version %d of the trust root does not list %s, the cosigner %s of the cosigning policy; list it, or take it out of the policy first", root.Root().Version, w.VKey, w.Name)
+		if !slices.ContainsFunc(root.Cosigners, listed) {
+			return fmt.Errorf("version %d of the trust root does not list %s, the cosigner %s of the cosigning policy; list it, or take it out of the policy first", root.Version, w.VKey, w.Name)
 		}
 	}
 	return nil

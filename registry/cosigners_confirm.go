@@ -55,7 +55,7 @@ func (p *publisher) confirm(ctx context.Context) bool {
 			p.confirmed()
 			return true
 		}
-		p.unconfirmedBy(missing)
+		p.unconfirmedBy(waiting, missing)
 		p.firstAsked.Do(p.closeAsked)
 		if !sleep(ctx, pause) {
 			return false
@@ -157,14 +157,24 @@ func (p *publisher) confirmed() {
 	}
 }
 
-// unconfirmedBy keeps who is missing, for those who ask.
-func (p *publisher) unconfirmedBy(missing []string) {
-	err := fmt.Errorf("%w; missing: %s; one that is gone for good can be done without, by its name", ErrUnconfirmed, strings.Join(missing, ", "))
+// sayAgain is after how long it is said again that nothing is logged.
+const sayAgain = time.Minute
+
+// unconfirmedBy keeps who is missing, for those who ask, and tells whoever runs the
+// register.
+func (p *publisher) unconfirmedBy(waiting []*outsider, missing []string) {
+	var without []string
+	for _, o := range waiting {
+		without = append(without, "--without-cosigner "+o.Name())
+	}
+	slices.Sort(without)
+	err := fmt.Errorf("%w; missing: %s; one that is gone for good can be done without, by its name: serve %s",
+		ErrUnconfirmed, strings.Join(missing, ", "), strings.Join(without, " "))
 	p.mu.Lock()
-	first := p.unconfirmed == ErrUnconfirmed //nolint:errorlint // see confirmed
 	p.unconfirmed = err
 	p.mu.Unlock()
-	if first {
+	if now := time.Now(); now.Sub(p.said) >= p.again {
+		p.said = now
 		p.r.logger.Warn("nothing is logged yet", slog.Any("error", err))
 	}
 }

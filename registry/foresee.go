@@ -22,6 +22,9 @@ type Foresight struct {
 	Changed []ForeseenDecision `json:"changed"`
 	// More says that it would void more than are told.
 	More bool `json:"more,omitzero"`
+	// Refused is why the register would not take it, however it is signed: a log key
+	// that it does not have, or a cosigner that is not listed.
+	Refused attest.Problems `json:"refused,omitzero"`
 }
 
 // maxForeseen is how many voided statements are told.

@@ -80,13 +80,13 @@ func (r *Registry) signerOf(v note.Verifier) (note.Signer, bool) {
 
 // unheld returns a log key that a trust root lists and that no log signer has:
 // checkpoints would lack its signature.
-func (r *Registry) unheld(root *attest.TrustRoot) (key string, ok bool) {
-	keys := logKeys(root)
+func (r *Registry) unheld(root *attest.Root) (key string, ok bool) {
+	keys, _ := vkey.Logs(root.LogKeys) // attest has read every key already
 	i := slices.IndexFunc(keys, func(v note.Verifier) bool { _, ok := r.signerOf(v); return !ok })
 	if i < 0 {
 		return "", false
 	}
-	return root.Root().LogKeys[i], true
+	return root.LogKeys[i], true
 }
 
 // logSigned returns a signed checkpoint with the signatures of the log keys

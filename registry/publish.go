@@ -59,6 +59,11 @@ type publisher struct {
 	// write lock guards it.
 	settled *snapshot
 
+	// said is when it was last said that nothing is logged yet, again after how long
+	// it is said again.
+	said  time.Time
+	again time.Duration
+
 	// begun and over are when the last round began and ended; misses counts the rounds
 	// without quorum since the last one with.
 	begun, over time.Time
@@ -75,13 +80,13 @@ type publisher struct {
 
 func makePublisher(r *Registry, c Cosigning, policy *tlogpolicy.Policy) *publisher {
 	p := &publisher{
-		r: r, config: c, policy: policy, pace: askEvery, pause: askEvery,
+		r: r, config: c, policy: policy, pace: askEvery, pause: askEvery, again: sayAgain,
 		news: make(chan struct{}, 1), published: make(chan struct{}),
 		done: make(chan struct{}), asked: make(chan struct{}), decided: make(chan struct{}),
 		unconfirmed: ErrUnconfirmed,
 	}
 	if r.interval < 0 {
-		p.pace, p.pause = 0, 50*time.Millisecond
+		p.pace, p.pause, p.again = 0, 50*time.Millisecond, time.Second
 	}
 	return p
 }

@@ -197,10 +197,12 @@ func (l *logbook) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-func (l *logbook) has(s string) bool {
+func (l *logbook) has(s string) bool { return l.count(s) > 0 }
+
+func (l *logbook) count(s string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Contains(l.b.String(), s)
+	return strings.Count(l.b.String(), s)
 }
 
 func TestAQuorumIsEnough(t *testing.T) {
@@ -373,8 +375,16 @@ func TestNothingIsLoggedBeforeEveryCosignerHasConfirmed(t *testing.T) {
 	if !errors.Is(err, registry.ErrUnconfirmed) || !strings.Contains(err.Error(), "witness c") || strings.Contains(err.Error(), "witness a") {
 		t.Fatalf("submit: %v, want ErrUnconfirmed, which names c", err)
 	}
-	if err := r.Healthy(); !errors.Is(err, registry.ErrUnconfirmed) {
+	if err := r.Healthy(); !errors.Is(err, registry.ErrUnconfirmed) || !strings.Contains(err.Error(), "serve --without-cosigner c") {
 		t.Errorf("healthy: %v", err)
+	}
+	// It is said again and again.
+	const warning = "nothing is logged yet"
+	for until := time.Now().Add(20 * time.Second); r.logged.count(warning) < 2 && time.Now().Before(until); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if n := r.logged.count(warning); n < 2 {
+		t.Errorf("said %d times", n)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

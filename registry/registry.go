@@ -234,13 +234,13 @@ func (r *Registry) start() error {
 	if s.size == 0 {
 		return nil
 	}
-	if err := r.listed(s.root()); err != nil {
+	if err := r.listed(s.root().Root()); err != nil {
 		return err
 	}
 	if !s.cosigned.Before(s.at) {
 		r.covered.Store(s)
 	}
-	if key, ok := r.unheld(s.root()); ok {
+	if key, ok := r.unheld(s.root().Root()); ok {
 		r.logger.Warn("the trust root lists a log key that this register does not sign with; a root that leaves it out makes good for it", slog.String("key", key))
 	}
 	// That the signers sign, before anybody waits for them.

@@ -325,11 +325,8 @@ func (r *Registry) admitRoot(st *attest.Statement) error {
 	if aud := root.Root().Aud; aud != r.origin {
 		return attest.Refuse(attest.Forbidden, attest.Problems{{Pointer: "/aud", Message: fmt.Sprintf("is addressed to the register %q; this one is %q", aud, r.origin)}})
 	}
-	if key, ok := r.unheld(root); ok {
-		return conflict("/log_keys", "lists %s, which this register does not sign with; give it that key first, or leave it out", key)
-	}
-	if err := r.listed(root); err != nil {
-		return conflict("/cosigners", "%v", err)
+	if p := r.unsuited(root.Root()); p != nil {
+		return attest.Refuse(attest.Conflict, p)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (r *Remote) Sign(ctx context.Context, signingInput []byte) ([]byte, error) 
 		sig, err = raw(r.key, sig)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sign with key %s: %w", r.key.ID(), err)
+		return nil, err
 	}
 	return sig, nil
 }

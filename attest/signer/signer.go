@@ -98,14 +98,14 @@ func (k *PrivateKey) Sign(ctx context.Context, signingInput []byte) ([]byte, err
 		return nil, fmt.Errorf("sign: no key")
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("sign with key %s: %w", k.key.ID(), err)
+		return nil, err
 	}
 	sig, err := k.signer.SignMessage(bytes.NewReader(signingInput), options.WithContext(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("sign with key %s: %w", k.key.ID(), err)
+		return nil, err
 	}
 	if sig, err = raw(k.key, sig); err != nil {
-		return nil, fmt.Errorf("sign with key %s: %w", k.key.ID(), err)
+		return nil, err
 	}
 	return sig, nil
 }

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"github.com/spf13/cobra"
@@ -99,7 +100,7 @@ func (one *countersigning) read(root *attest.TrustRoot, only attest.Kind) (err e
 		return fmt.Errorf("it is of kind %s, not %s; safeconduct sign signs other statements", k, only)
 	}
 	one.signing = one.u.Signing(root)
-	return mayGoOn(one.signing, root)
+	return mayGoOn(one.signing, known(one.u.ClaimsUnsafe(), root))
 }
 
 // disclose reads what is confidential: nobody signs what is not to be read.
@@ -143,6 +144,9 @@ func (one *countersigning) show(p *printer, root *attest.TrustRoot, signers []at
 	p.line("")
 	p.signatures("signed by", one.signing.Signatures)
 	p.signatures("you sign with", one.added)
+	if text := tooEarly(one.claims, time.Now()); text != "" {
+		p.line("warning: %s", text)
+	}
 	p.line("")
 	return p.err
 }
@@ -166,9 +170,9 @@ func (s *signing) sign(ctx context.Context, one *countersigning, signers []attes
 
 // mayGoOn refuses to sign beside a signature that the trust root refuses, and
 // what no signature helps.
-func mayGoOn(s *attest.Signing, root *attest.TrustRoot) error {
+func mayGoOn(s *attest.Signing, judged bool) error {
 	for _, sig := range s.Signatures {
-		if sig.Err != nil && (root != nil || sig.Officer != "") {
+		if sig.Err != nil && (judged || sig.Officer != "") {
 			return fmt.Errorf("the signature by key %s is not good: it %w", sig.Kid, sig.Err)
 		}
 	}
@@ -187,7 +191,7 @@ func newcomers(u *attest.Unopened, root *attest.TrustRoot, signers []attest.Sign
 		}
 		kids = append(kids, kid)
 		sig := u.Signer(kid, root)
-		if sig.Err != nil && (root != nil || sig.Officer != "") {
+		if sig.Err != nil && (known(u.ClaimsUnsafe(), root) || sig.Officer != "") {
 			return nil, fmt.Errorf("key %s may not sign this: a signature %w", kid, sig.Err)
 		}
 		out = append(out, sig)

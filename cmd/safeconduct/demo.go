@@ -334,6 +334,14 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// are is count with its verb.
+func are(n int, what string) string {
+	if n == 1 {
+		return count(n, what) + " is"
+	}
+	return count(n, what) + " are"
+}
+
 // check asks online, keeps request and evidence, and decides again offline.
 func (d *demo) check(ctx context.Context, k question) error {
 	data, err := fs.ReadFile(examples.Files, k.request)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -106,6 +107,29 @@ func (x *exporting) check(args []string) (err error) {
 	return nil
 }
 
+// known refuses an authority that no version of the trust root lists: nothing
+// would be found of it, and a typing mistake would look like that.
+func (x *exporting) known(e *verify.Opened) error {
+	if x.authority == "" || x.authority == attest.RootSubject {
+		return nil
+	}
+	roots, err := e.History(attest.RootSubject, time.Time{}, time.Time{})
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, r := range roots {
+		for _, a := range r.Statement.TrustRoot().Root().Authorities {
+			names = append(names, a.ID)
+		}
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); !slices.Contains(names, x.authority) {
+		return fmt.Errorf("--authority %s: the register has no such authority; it has %s", x.authority, strings.Join(names, ", "))
+	}
+	return nil
+}
+
 // wanted reports whether a statement is to be written.
 func (x *exporting) wanted(c attest.Claims) bool {
 	if x.authority != "" && c.Head().Iss != x.authority {
@@ -126,6 +150,9 @@ func (q inquiry) covers(subject string) bool {
 }
 
 func exportHint(err error) string {
+	if _, ok := errors.AsType[*existing](err); ok {
+		return ""
+	}
 	if hint := reachHint(err); hint != "" {
 		return hint
 	}
@@ -138,7 +165,7 @@ func exportHint(err error) string {
 // run writes to a file, whole or not at all, or to the output as it comes.
 func (x *exporting) run(c *cobra.Command, s *source) (n int, err error) {
 	if x.out == "" {
-		return x.write(c.Context(), c.OutOrStdout(), s, newProgress(c.ErrOrStderr(), "read"))
+		return x.write(c.Context(), c.OutOrStdout(), s, newProgress(c.ErrOrStderr(), "read").patient())
 	}
 	if err := replaceable(x.out, x.force); err != nil {
 		return 0, err
@@ -148,7 +175,7 @@ func (x *exporting) run(c *cobra.Command, s *source) (n int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, removed(tmp.Name())) }()
-	n, err = x.write(c.Context(), tmp, s, newProgress(c.ErrOrStderr(), "read"))
+	n, err = x.write(c.Context(), tmp, s, newProgress(c.ErrOrStderr(), "read").patient())
 	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return 0, err
 	}
@@ -159,6 +186,9 @@ func (x *exporting) write(ctx context.Context, w io.Writer, s *source, bar *prog
 	defer bar.end()
 	e, _, err := s.ask(ctx, nil)
 	if err != nil {
+		return 0, err
+	}
+	if err := x.known(e); err != nil {
 		return 0, err
 	}
 	report := e.Report()

@@ -73,10 +73,18 @@ func replaceable(name string, force bool) error {
 	case bytes.Contains(old, []byte("PRIVATE")):
 		return fmt.Errorf("write %s: it is a private key, which is never overwritten", name)
 	case !force:
-		return fmt.Errorf("write %s: it exists; --force overwrites it", name)
+		return &existing{name}
 	}
 	return nil
 }
+
+// An existing is a file that is not written, since it is there. Whether the
+// command has a --force, [run] knows.
+type existing struct{ name string }
+
+func (e *existing) Error() string { return fmt.Sprintf("write %s: it exists", e.name) }
+
+func (e *existing) Is(target error) bool { return target == os.ErrExist }
 
 // writeFile writes a file whole or not at all, so that a full disk or Ctrl-C
 // leaves no half of one.

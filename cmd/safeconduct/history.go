@@ -444,9 +444,13 @@ func (p *printer) record(r *trail.Record) {
 	p.table(rows...)
 }
 
-// signatories names the officers.
+// signatories names the officers, and the keys that they signed with.
 func signatories(r *trail.Record) string {
-	out := strings.Join(r.SignedBy, ", ")
+	var by []string
+	for _, k := range r.SignedKeys {
+		by = append(by, k.Officer+" (key "+k.Kid+")")
+	}
+	out := strings.Join(by, ", ")
 	if len(r.Disregarded) > 0 {
 		out += " (disregarded, the key is declared compromised: " + strings.Join(r.Disregarded, ", ") + ")"
 	}

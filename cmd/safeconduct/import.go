@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/signer"
 	"github.com/safeconduct/safeconduct/issuing"
 	"github.com/safeconduct/safeconduct/registry/client"
 	"github.com/safeconduct/safeconduct/verify"
@@ -74,11 +76,16 @@ type importing struct {
 	effective, end     string
 	skipBad, dry, json bool
 
-	cl     *client.Client
-	trust  *verify.Trust
-	terms  issuing.Terms
-	m      *issuing.Map
-	rows   int
+	cl    *client.Client
+	trust *verify.Trust
+	terms issuing.Terms
+	m     *issuing.Map
+	rows  int
+	// settled is what the authority's statements, and then those that are made,
+	// hold the next ones to.
+	settled issuing.Precedents
+	// root is the register's trust root.
+	root   *attest.TrustRoot
 	bar    *progress
 	answer imported
 }
@@ -86,8 +93,10 @@ type importing struct {
 // imported is what import answers.
 type imported struct {
 	Rows int `json:"rows"`
-	// Bad are the mistakes of rows that were left out.
-	Bad     []issuing.Mistake      `json:"bad"`
+	// Bad are the mistakes of rows that were left out, LeftOut how many these are.
+	Bad     []issuing.Mistake `json:"bad"`
+	LeftOut int               `json:"left_out"`
+	// Counts are of the other rows, but for ended, which is of no row.
 	Counts  map[issuing.Effect]int `json:"counts"`
 	Changes []*issuing.Change      `json:"changes"`
 	DryRun  bool                   `json:"dry_run,omitzero"`
@@ -124,7 +133,7 @@ func (im *importing) check() (err error) {
 	default:
 		return refuse("--end-missing=%s: want revoke or withdraw", im.end)
 	}
-	if im.end != "" && im.effective == "" && !im.dry {
+	if im.end != "" && im.effective == "" {
 		return refuse("--effective is missing: with --end-missing, say when what is gone ends")
 	}
 	if im.url != "" {
@@ -155,24 +164,29 @@ func (im *importing) run(ctx context.Context) error {
 	if im.answer.Changes, err = issuing.Compare(im.m, reading.Rows, standing, im.terms); err != nil {
 		return failed("", fmt.Errorf("import %s: %w", im.file, err))
 	}
-	im.answer.Counts = make(map[issuing.Effect]int)
+	im.answer.LeftOut, im.answer.DryRun = reading.Bad, im.dry
 	if reading.Bad > 0 {
 		// A bad row is not gone.
 		im.answer.Changes = slices.DeleteFunc(im.answer.Changes, func(c *issuing.Change) bool { return c.Effect == issuing.Ended })
 	}
-	for _, c := range im.answer.Changes {
-		im.answer.Counts[c.Effect]++
-	}
-	if im.dry {
-		im.answer.DryRun = true
-		return im.print()
-	}
 	if im.end != "" && (im.rows == 0 || reading.Bad > 0) {
 		return failed("nothing was imported", fmt.Errorf("import %s: --end-missing wants a table that has rows, all of them good: whoever is in a bad row is not gone", im.file))
 	}
-	made, err := im.make(im.answer.Changes)
+	made, bad, err := im.make(im.answer.Changes)
 	if err != nil {
 		return err
+	}
+	im.count(bad)
+	if len(bad) > 0 && !im.skipBad {
+		return im.refuse(bad)
+	}
+	im.answer.Bad = append(im.answer.Bad, bad.mistakes()...)
+	if im.dry {
+		im.bar.end()
+		if err := im.rehearse(ctx, made); err != nil {
+			return err
+		}
+		return im.print()
 	}
 	if err := im.sign(ctx, made); err != nil {
 		return err
@@ -218,7 +232,7 @@ func (im *importing) read() (*issuing.Reading, error) {
 	}
 	im.rows, im.answer.Rows, im.answer.Bad = t.Len(), t.Len(), reading.Mistakes
 	if reading.Bad > 0 && !im.skipBad {
-		return nil, im.bad(reading.Mistakes, fmt.Sprintf("nothing was imported: %d of %s bad; mend them, or leave them out with --skip-bad", reading.Bad, count(t.Len(), "row")+" are"))
+		return nil, im.bad(reading.Mistakes, fmt.Sprintf("nothing was imported: %d of %s bad; mend them, or leave them out with --skip-bad", reading.Bad, are(t.Len(), "row")))
 	}
 	return reading, nil
 }
@@ -245,29 +259,128 @@ type made struct {
 	signed []byte
 }
 
-// make makes the claims of changes.
-func (im *importing) make(changes []*issuing.Change) (out []*made, err error) {
-	var bad []issuing.Mistake
+// unmade are the mistakes of changes that can be made no statement of.
+type unmade map[*issuing.Change][]issuing.Mistake
+
+func (u unmade) mistakes() (out []issuing.Mistake) {
+	for _, m := range u {
+		out = append(out, m...)
+	}
+	slices.SortStableFunc(out, func(a, b issuing.Mistake) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	return out
+}
+
+// make makes the claims of changes. What cannot be made is said with the change.
+func (im *importing) make(changes []*issuing.Change) (out []*made, bad unmade, err error) {
+	bad = make(unmade)
 	for _, c := range changes {
+		if c.Effect == issuing.Ended && im.end == "" {
+			remark(c, "stands on without --end-missing and --effective")
+		}
 		if !c.Makes() && (c.Effect != issuing.Ended || im.end == "") {
 			continue
 		}
 		claims, err := c.Claims(im.terms)
-		if mistakes, ok := errors.AsType[issuing.Mistakes](err); ok {
-			bad = append(bad, mistakes...)
+		mistakes, ok := errors.AsType[issuing.Mistakes](err)
+		if err != nil && !ok {
+			return nil, nil, failed("", fmt.Errorf("import %s: %s: %w", im.file, c.Key, err))
+		}
+		m := &made{change: c, claims: claims}
+		if err == nil {
+			mistakes = m.mistakes(im.settled.Contradict(claims))
+		}
+		if len(mistakes) > 0 {
+			bad[c] = mistakes
+			im.say(c, mistakes)
 			continue
 		}
-		if err != nil {
-			return nil, failed("", fmt.Errorf("import %s: %s: %w", im.file, c.Key, err))
-		}
-		out = append(out, &made{change: c, claims: claims})
+		im.settled.Follow(claims)
+		out = append(out, m)
 	}
-	if len(bad) > 0 && !im.skipBad {
-		return nil, im.bad(bad, "nothing was imported; --effective says from when new versions hold")
-	}
-	im.answer.Bad = append(im.answer.Bad, bad...)
-	return out, nil
+	return out, bad, nil
 }
+
+// say notes with a change why it cannot be made.
+func (im *importing) say(c *issuing.Change, mistakes []issuing.Mistake) {
+	for _, m := range mistakes {
+		if im.undated(c, m) {
+			remark(c, "needs --effective")
+		} else {
+			remark(c, "not as it is: "+strings.TrimPrefix(m.Member+": ", ": ")+m.Message)
+		}
+	}
+}
+
+// undated reports whether a change only wants to be told from when on it holds.
+func (im *importing) undated(c *issuing.Change, m issuing.Mistake) bool {
+	return im.effective == "" && c.Stands != "" && m.Member == "nbf"
+}
+
+func remark(c *issuing.Change, text string) {
+	c.Note = strings.TrimPrefix(c.Note+"; "+text, "; ")
+}
+
+// count counts what is to be done. What is left out is counted apart.
+func (im *importing) count(bad unmade) {
+	im.answer.Counts = make(map[issuing.Effect]int)
+	for _, c := range im.answer.Changes {
+		if len(bad[c]) > 0 && im.skipBad {
+			im.answer.LeftOut++
+			continue
+		}
+		im.answer.Counts[c.Effect]++
+	}
+}
+
+// refuse is the failure of a table whose changes cannot all be made. A dry run
+// says what they are all the same.
+func (im *importing) refuse(bad unmade) error {
+	im.bar.end()
+	if im.dry && !im.json {
+		if err := im.print(); err != nil {
+			return err
+		}
+	}
+	hint := "nothing was imported: mend the rows, or leave them out with --skip-bad"
+	for c, mistakes := range bad {
+		if slices.ContainsFunc(mistakes, func(m issuing.Mistake) bool { return im.undated(c, m) }) {
+			hint = "nothing was imported; --effective says from when new versions hold"
+		}
+	}
+	return im.bad(bad.mistakes(), hint)
+}
+
+// rehearse has the register's trust root look at what a dry run would have
+// signed, as it will before anything is sent.
+func (im *importing) rehearse(ctx context.Context, all []*made) error {
+	if im.cl == nil || len(all) == 0 {
+		return nil
+	}
+	// Nobody has this key, and nobody will: what it signs is not counted.
+	nobody, err := signer.Generate("EdDSA")
+	if err != nil {
+		return failed("", fmt.Errorf("import: %w", err))
+	}
+	var bad []issuing.Mistake
+	for _, s := range all {
+		st, err := attest.Sign(ctx, s.claims, nobody)
+		if err != nil {
+			return failed("", fmt.Errorf("import %s: %s: %w", im.file, s.change.Key, err))
+		}
+		u, err := attest.Parse(st)
+		if err != nil {
+			return failed("", fmt.Errorf("import %s: %s: %w", im.file, s.change.Key, err))
+		}
+		bad = append(bad, s.mistakes(u.Signing(im.root).Problems)...)
+	}
+	if len(bad) > 0 {
+		return im.bad(bad, beyond)
+	}
+	return nil
+}
+
+// beyond is the hint where an authority may not say what the table does.
+const beyond = "nothing was imported: the register's trust root does not let the authority say this"
 
 func (im *importing) print() error {
 	a := &im.answer
@@ -302,14 +415,20 @@ func (a *imported) print(p *printer, im *importing) {
 	}
 	var counts []string
 	for _, e := range issuing.Effects {
-		if n := a.Counts[e]; n > 0 {
+		if n := a.Counts[e]; n > 0 && e != issuing.Ended {
 			counts = append(counts, fmt.Sprintf("%d %s", n, e))
 		}
+	}
+	if a.LeftOut > 0 {
+		counts = append(counts, fmt.Sprintf("%d left out", a.LeftOut))
 	}
 	if counts == nil {
 		counts = []string{"nothing"}
 	}
 	p.line("of %s: %s", count(a.Rows, "row"), strings.Join(counts, ", "))
+	if n := a.Counts[issuing.Ended]; n > 0 {
+		p.line("in no row any more: %d ended", n)
+	}
 	switch {
 	case a.DryRun:
 		p.line("nothing was done: this was a dry run")

@@ -133,15 +133,31 @@ func (im *importing) openAll(all []*made) error {
 		if _, err := attest.Open(s.signed, root); err != nil {
 			p, ok := errors.AsType[attest.Problems](err)
 			if !ok {
-				return failed("nothing was imported", fmt.Errorf("import %s: %s: %w", im.file, s.change.Key, err))
+				return failed(fewHint(s.signed, root), fmt.Errorf("import %s: %s: %w", im.file, s.change.Key, err))
 			}
 			bad = append(bad, s.mistakes(p)...)
 		}
 	}
 	if len(bad) > 0 {
-		return im.bad(bad, "nothing was imported: the register's trust root does not let the authority say this")
+		return im.bad(bad, beyond)
 	}
 	return nil
+}
+
+// fewHint says what to do where more officers have to sign.
+func fewHint(statement []byte, root *attest.TrustRoot) string {
+	const nothing = "nothing was imported"
+	u, err := attest.Parse(statement)
+	if err != nil {
+		return nothing
+	}
+	s := u.Signing(root)
+	if s.Missing() == 0 || len(s.Quorums) == 0 {
+		return nothing
+	}
+	q := s.Quorums[0]
+	return fmt.Sprintf("%s: %s needs %s, and each signs: give --key once for each, or leave --registry out and pass the directory of --out on, see safeconduct sign and submit",
+		nothing, q.Authority, count(q.Needed, "officer"))
 }
 
 // mistakes are a register's problems with a statement, at the row.

@@ -27,6 +27,9 @@ func (im *importing) standing(ctx context.Context, rows []*issuing.Row) ([]*issu
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range statements {
+		im.settled.Follow(c)
+	}
 	return issuing.Standing(im.m.Scope(im.iss), statements, void...), nil
 }
 
@@ -74,17 +77,18 @@ func (im *importing) logged(ctx context.Context, rows []*issuing.Row) (statement
 	for _, r := range rows {
 		subjects = append(subjects, r.Subject())
 	}
+	known := trusted{url: im.url, trust: im.trustFile}
+	if im.root, _, err = known.load(im.c); err != nil {
+		return nil, nil, err
+	}
 	for after := ""; ; {
 		page, next, err := im.cl.Entities(ctx, after)
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, id := range page {
-			if scope.Kind == attest.KindEntityApproval {
-				subjects = append(subjects, attest.ApprovalSubject(id, scope.Iss))
-			} else {
-				subjects = append(subjects, attest.EntitySubject(id))
-			}
+			// What is said of it in either settles its addresses.
+			subjects = append(subjects, attest.ApprovalSubject(id, scope.Iss), attest.EntitySubject(id))
 		}
 		if next == "" {
 			break
@@ -178,7 +182,7 @@ func (im *importing) about(ctx context.Context, subjects []string) (statements, 
 		}
 		for _, r := range history {
 			switch c := r.Statement.Claims(); {
-			case !scope.Has(c):
+			case c.Head().Iss != scope.Iss:
 			case r.Void:
 				void = append(void, c)
 			default:

@@ -22,8 +22,10 @@ import (
 type office struct {
 	t   *testing.T
 	dir string
-	// url is the register's, behind what before does with each request.
+	// url is the register's, behind what before does with each request, and behind
+	// is it without.
 	url    string
+	behind string
 	before atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 }
 
@@ -76,7 +78,7 @@ func newOffice(t *testing.T) *office {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
-	o.url = s.URL
+	o.url, o.behind = s.URL, "http://"+addr
 	return o
 }
 
@@ -249,18 +251,44 @@ func TestABusyServerIsGivenTheTimeThatItAsksFor(t *testing.T) {
 	}
 }
 
-func TestARefusedRowIsNamedByLineAndColumn(t *testing.T) {
+func TestARowThatWouldBeRefusedIsNamedByLineAndColumn(t *testing.T) {
 	o := newOffice(t)
 	o.table(3)
 	o.must(o.command()...)
 	// Another table, of another series, of the same entities: an identifier that
 	// the register knows for another entity.
 	o.write("map.yaml", strings.NewReplacer("series: REG", "series: OTHER", "in-auth:W-", "in-auth:X-", "  country: IN", "  country: IN\n  identifiers: [\"in-auth:W-${No}\"]").Replace(workshopMap))
+	for _, args := range [][]string{o.command("--dry-run"), o.command()} {
+		code, _, errs := o.run(t.Context(), args...)
+		if code != 1 {
+			t.Errorf("%v: ended with %d", args, code)
+		}
+		has(t, errs, `table.csv:2:1: column 1 "No": identifiers/0: in-auth:W-1 stands for in-auth:W-1 already`, "table.csv:4:1: ", "nothing was imported")
+	}
+	has(t, o.must(o.command("--skip-bad")...), "of 3 rows: 3 left out", "nothing was to be done")
+}
+
+func TestWhatIsRefusedOfARowIsNamedByLineAndColumn(t *testing.T) {
+	o := newOffice(t)
+	o.table(3)
+	o.write("other.yaml", "kind: registration\niss: auth-in\njti: OTHER\nentity: in-auth:Y-2\nidentifiers: [\"in-auth:W-2\"]\nlegal_name: Other\ncountry: IN\n"+
+		"nbf: 2026-01-01T00:00:00Z\nretroactive: true\nretroactive_reason: It is older.\n")
+	o.must("sign", o.file("other.yaml"), "--aud", "example.org/register", "--key", o.file("in.key"), "--out", o.file("other.jws"))
+	// Somebody else registers it between the look at what stands and the submission.
+	var once sync.Once
+	o.posts(1, func(http.ResponseWriter, *http.Request) bool {
+		once.Do(func() {
+			if code, _, errs := o.run(t.Context(), "submit", o.file("other.jws"), "--registry", o.behind); code != 0 {
+				t.Errorf("submit: %s", errs)
+			}
+		})
+		return false
+	})
 	code, out, errs := o.run(t.Context(), o.command("--skip-bad")...)
 	if code != 1 {
 		t.Errorf("ended with %d", code)
 	}
-	has(t, out, `table.csv:2:1: column 1 "No": identifiers/0: in-auth:W-1 stands for in-auth:W-1 already`, "table.csv:4:1: ", "0 logged")
+	has(t, out, `table.csv:3:1: column 1 "No": entity: in-auth:W-2 stands for in-auth:Y-2 already`, "2 logged")
 	has(t, errs, "the register has refused a statement")
 }
 

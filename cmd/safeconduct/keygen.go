@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -36,13 +37,18 @@ func keygenCommand() *cobra.Command {
 			// The public key goes first: a private key without it is of no use.
 			pub := signer.PublicPath(out)
 			if err := signer.WritePublic(pub, key.Key()); err != nil {
-				return failed("choose another --out, or move the old file away", err)
+				return failed(keygenHint(err, out), err)
 			}
-			if err := signer.Write(out, key, []byte(os.Getenv(signer.PasswordVariable))); err != nil {
-				return failed("choose another --out, or move the old file away", errors.Join(err, os.Remove(pub)))
+			pw := os.Getenv(signer.PasswordVariable)
+			if err := signer.Write(out, key, []byte(pw)); err != nil {
+				return failed(keygenHint(err, out), errors.Join(err, os.Remove(pub)))
 			}
-			return printAnswer(c, asJSON, map[string]any{"kid": key.Key().ID(), "alg": alg, "private": out, "public": pub}, func(p *printer) {
-				p.pairs("key", key.Key().ID(), "algorithm", alg, "private", out+" (keep it)", "public", pub+" (give it to whoever makes the trust root)")
+			how := "not encrypted: " + signer.PasswordVariable + " is not set; keep it"
+			if pw != "" {
+				how = "encrypted with " + signer.PasswordVariable + "; keep it"
+			}
+			return printAnswer(c, asJSON, map[string]any{"kid": key.Key().ID(), "alg": alg, "private": out, "public": pub, "encrypted": pw != ""}, func(p *printer) {
+				p.pairs("key id", key.Key().ID(), "algorithm", alg, "private", out+" ("+how+")", "public", pub+" (give it to whoever makes the trust root)")
 			})
 		},
 	}
@@ -50,4 +56,12 @@ func keygenCommand() *cobra.Command {
 	c.Flags().StringVar(&alg, "alg", "EdDSA", "EdDSA, ES256 or ES384")
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+// keygenHint says what to do where a key could not be written.
+func keygenHint(err error, out string) string {
+	if errors.Is(err, os.ErrNotExist) {
+		return "make the directory first: mkdir -p " + filepath.Dir(out)
+	}
+	return "choose another --out, or move the old file away"
 }

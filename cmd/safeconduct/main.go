@@ -40,6 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Use:           "safeconduct",
 		Short:         "A register of pre-approvals that anybody can check",
 		Long:          "Safeconduct is a register of pre-approved entities and project domains.\nExport authorities sign approvals, every approval goes into an append-only log,\nand companies prove that a partner, a site, an item and a use stand inside one.",
+		Version:       thisBuild().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -47,13 +48,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(usage)
+	root.SetVersionTemplate("safeconduct {{.Version}}\n")
 	root.AddCommand(
 		keygenCommand(), keyCommand(), rootCommand(), newCommand(), signCommand(), statusCommand(), diffCommand(),
 		serveCommand(), submitCommand(), checkCommand(), verifyCommand(), proveCommand(), receiptCommand(), proofCommand(), demoCommand(),
 		mirrorCommand(), auditCommand(), fsckCommand(), backupCommand(), restoreCommand(),
 		simulateCommand(), recheckCommand(), reissueCommand(), screenCommand(), historyCommand(), exportCommand(), importCommand(),
+		versionCommand(),
 	)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -64,6 +67,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if strings.HasPrefix(err.Error(), "unknown command") {
 			f.code, f.hint = exitUsage, "safeconduct --help lists the commands"
 		}
+	}
+	if _, ok := errors.AsType[*existing](err); ok && f.hint == "" {
+		f.hint = "choose another name, or move it away"
+		if c.Flags().Lookup("force") != nil {
+			f.hint = "--force overwrites it"
+		}
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		// What was under way says nothing to whoever has ended it.
+		f = &failure{code: f.code, err: fmt.Errorf("%s: interrupted", c.Name()), hint: f.hint}
 	}
 	if f.err != nil {
 		fmt.Fprintf(stderr, "safeconduct: error: %v\n", f.err)

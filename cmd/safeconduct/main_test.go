@@ -85,11 +85,15 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no register answers at %s", args[0])
 }
 
-// waitSick ADDR TEXT waits until what answers there says that it is not well,
-// and why.
+// waitSick ADDR[/PATH] TEXT waits until what answers there, by default at /healthz,
+// says that it is not well, and why.
 func waitSick(ts *testscript.TestScript, _ bool, args []string) {
+	at := args[0]
+	if !strings.Contains(at, "/") {
+		at += "/healthz"
+	}
 	for range 200 {
-		resp, err := http.Get("http://" + args[0] + "/healthz")
+		resp, err := http.Get("http://" + at)
 		if err == nil {
 			body, err := io.ReadAll(resp.Body)
 			resp.Body.Close()
@@ -267,7 +271,7 @@ func TestREADMEJourney(t *testing.T) {
 }
 
 func scriptLine(cmd string) string {
-	if bg, ok := strings.CutSuffix(cmd, " &"); ok {
+	if bg, _, ok := strings.Cut(cmd, " & echo $! > "); ok {
 		return fmt.Sprintf("exec %s &\nwaitfor $ADDR\n", bg)
 	}
 	if c, comment, ok := strings.Cut(cmd, "   # "); ok {

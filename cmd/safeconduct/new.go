@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,13 +21,19 @@ type origin struct {
 	from, url, iss, jti string
 }
 
+// kindRequest is what new prints a template of that is no statement.
+const kindRequest = "request"
+
+//go:embed template/request.yaml
+var requestTemplate string
+
 func newCommand() *cobra.Command {
-	kinds := []string{"registration", "entity", "domain", "consent", "event", "entity-event", "succession", "freeze", "root"}
+	kinds := []string{"registration", "entity", "domain", "consent", "event", "entity-event", "succession", "freeze", "root", kindRequest}
 	var o origin
 	c := &cobra.Command{
 		Use:   "new KIND [--from FILE.jws | --from ID --registry URL --iss AUTHORITY]",
 		Short: "Print a commented draft of a statement to fill in, or of a new version",
-		Long: "Prints a commented draft of a statement. --from drafts a new version of one instead,\n" +
+		Long: "Prints a commented draft of a statement, or of a request to check. --from drafts a new version of one instead,\n" +
 			"which supersedes it and says the same until you change it: of the statement in a file,\n" +
 			"or with --registry of the newest that the authority has made of an entity or sandbox.",
 		Example: "  safeconduct new entity > approval.yaml\n" +
@@ -39,6 +46,10 @@ func newCommand() *cobra.Command {
 			}
 			text := draft.Template(attest.Kind(args[0]))
 			switch {
+			case args[0] == kindRequest && o != origin{}:
+				return usage(c, errors.New("new request: it has no versions: it goes without --from"))
+			case args[0] == kindRequest:
+				text = requestTemplate
 			case o.from != "":
 				old, err := o.load(c, attest.Kind(args[0]))
 				if err != nil {

@@ -131,9 +131,7 @@ func (p *printer) decision(r *policy.Request, d *policy.Decision) {
 			p.line("    see %s %s (log index %d) %s", r.Statement.Issuer, r.Statement.JTI, r.Statement.Index, r.Pointer)
 		}
 	}
-	if len(d.Reasons) > 0 {
-		p.line("")
-	}
+	p.line("")
 	for _, n := range d.Notes {
 		p.line("note: %s", n)
 	}

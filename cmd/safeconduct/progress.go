@@ -40,6 +40,14 @@ func newProgress(w io.Writer, done string) *progress {
 	return p
 }
 
+// patient has it say nothing in lines before it has taken a while.
+func (p *progress) patient() *progress {
+	if !p.terminal {
+		p.last = time.Now()
+	}
+	return p
+}
+
 // next begins another stage, in which something else is done to leaves.
 func (p *progress) next(done string) {
 	p.mu.Lock()

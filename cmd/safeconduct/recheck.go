@@ -60,7 +60,7 @@ func recheckCommand() *cobra.Command {
 				return usage(c, errors.New("recheck: --screen goes with --trust: without evidence it is the register that screens"))
 			}
 			if err := r.fetchLeaf(c.Context(), size); err != nil {
-				return undecided(reachHint(err), fmt.Errorf("recheck: what the log had at size %d: %w", size, err))
+				return undecided(reachHint(err), fmt.Errorf("recheck: --since %d: %w", size, err))
 			}
 			answer, err := r.all(c, args)
 			if err != nil {
@@ -119,6 +119,11 @@ type changedRequest struct {
 // fetchLeaf fetches the status leaf that ends a tree of the size asked about, and
 // takes its time. It is the register's word until it is proven.
 func (r *rechecking) fetchLeaf(ctx context.Context, size int64) error {
+	if shown, err := logSize(ctx, r.cl); err != nil {
+		return err
+	} else if size > shown {
+		return fmt.Errorf("the log has size %d, and no more", shown)
+	}
 	leaf, err := r.tiles.Leaf(ctx, size-1, size)
 	if err != nil {
 		return err
@@ -171,13 +176,13 @@ func (r *rechecking) all(c *cobra.Command, args []string) (*rechecked, error) {
 		if err != nil {
 			return nil, &failure{exitUsage, fmt.Errorf("recheck %s:\n%w", file, err), "nothing was decided; mend the request and ask again"}
 		}
-		d, err := r.decide(c.Context(), req)
+		d, by, err := r.decide(c.Context(), req)
 		if err != nil {
 			return nil, undecided(reachHint(err), fmt.Errorf("recheck %s: %w", file, err))
 		}
 		out.Checked++
 		if h := d.Hindsight; h != nil {
-			out.Changed = append(out.Changed, changedRequest{file, req.Reference, d.Decision, d.Codes(), h.Decision, h.Codes, h.Statements})
+			out.Changed = append(out.Changed, changedRequest{file, req.Reference, d.Decision, d.Codes(), h.Decision, h.Codes, by})
 		}
 	}
 	return out, nil
@@ -202,30 +207,53 @@ func requestsIn(name string) ([]string, error) {
 	return files, nil
 }
 
-// decide decides on what was logged by then; hindsight says what has come since.
-func (r *rechecking) decide(ctx context.Context, req *policy.Request) (*policy.Decision, error) {
+// decide decides on what was logged by then; hindsight says what has come since,
+// and by which statements.
+func (r *rechecking) decide(ctx context.Context, req *policy.Request) (d *policy.Decision, by []policy.Ref, err error) {
 	req.KnownAt, req.CheckedAt = policy.InstantOf(r.then), policy.Instant{}
 	doc, err := json.Marshal(req)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.trust == nil {
 		d, _, err := r.cl.Check(ctx, doc, false)
-		return d, err
+		if err != nil || d.Hindsight == nil {
+			return d, nil, err
+		}
+		evidence, err := r.cl.Evidence(ctx, doc)
+		if err != nil {
+			return nil, nil, err
+		}
+		e, err := openEvidence(evidence, nil)
+		if err != nil {
+			// Without it, all that the answer rests on is named.
+			return d, d.Hindsight.Statements, nil //nolint:nilerr // it is the register's word in any case
+		}
+		by, err = blame(e, req, d.Hindsight, r.then, time.Now(), nil)
+		return d, by, err
 	}
 	evidence, err := r.cl.Evidence(ctx, doc)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	d, err := verify.Decide(evidence, r.trust, req, req.Times(time.Now()), r.lists...)
-	if err == nil && !r.proven {
+	e, err := verify.Open(evidence, r.trust, time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := time.Now()
+	if d, err = e.Decide(q, req.Times(now), r.lists...); err == nil && !r.proven {
 		err = r.proveLeaf(ctx, evidence)
 		r.proven = err == nil
 	}
-	if err != nil {
-		return nil, err
+	if err != nil || d.Hindsight == nil {
+		return d, nil, err
 	}
-	return d, nil
+	by, err = blame(e, req, d.Hindsight, r.then, now, r.lists)
+	return d, by, err
 }
 
 func (a *rechecked) print(p *printer) {
@@ -233,7 +261,11 @@ func (a *rechecked) print(p *printer) {
 		p.line("of %s none has another answer since %s", count(a.Checked, "request"), a.Since.Format(time.RFC3339))
 		return
 	}
-	p.line("%d of %s have another answer since %s", len(a.Changed), count(a.Checked, "request"), a.Since.Format(time.RFC3339))
+	has := "have"
+	if len(a.Changed) == 1 {
+		has = "has"
+	}
+	p.line("%d of %s "+has+" another answer since %s", len(a.Changed), count(a.Checked, "request"), a.Since.Format(time.RFC3339))
 	rows := [][]string{{"REQUEST", "THEN", "NOW", "BY"}}
 	for _, c := range a.Changed {
 		var by []string

@@ -312,7 +312,7 @@ func rootShowCommand() *cobra.Command {
 				_, err = fmt.Fprint(c.OutOrStdout(), text)
 				return err
 			}
-			return printAnswer(c, asJSON, map[string]any{"leaf_hash": leafHash(st), "root": st.TrustRoot().Root()}, func(p *printer) { showRoot(p, st) })
+			return printAnswer(c, asJSON, map[string]any{"leaf_hash": leafHash(st), "root": st.TrustRoot().Root(), "keys": heldKeys(st.TrustRoot().Root())}, func(p *printer) { showRoot(p, st) })
 		},
 	}
 	c.Flags().BoolVar(&asTrust, "trust", false, "print a trust file that pins this root")
@@ -325,6 +325,9 @@ func openRoot(file string) (*attest.Statement, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the trust root: %w", err)
 	}
+	if err := notDraft(file, data, "root sign"); err != nil {
+		return nil, fmt.Errorf("read the trust root: %w", err)
+	}
 	st, err := attest.OpenRoot(data, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read the trust root %s: %w", file, err)
@@ -332,16 +335,19 @@ func openRoot(file string) (*attest.Statement, error) {
 	return st, nil
 }
 
+// showRoot says a trust root in words, with the ids of the keys: by these, people
+// speak of them.
 func showRoot(p *printer, st *attest.Statement) {
 	r := st.TrustRoot().Root()
 	h := st.LeafHash()
 	p.pairs("trust root of", r.Aud, "version", fmt.Sprint(r.Version), "leaf hash", h.String(), "written at", r.IAT.Time().Format(time.RFC3339),
-		"signed by", fmt.Sprintf("%d of %d root officers; %d needed", len(st.Signers()), len(r.Officers), r.Threshold))
+		"signed by", fmt.Sprintf("%d of %s; %d needed", len(st.Signers()), count(len(r.Officers), "root officer"), r.Threshold))
+	p.officers(r.Officers)
 	for _, a := range r.Authorities {
 		p.line("")
 		p.line("%s, %s", a.ID, a.Name)
 		p.line("  registers entities of %s", strings.Join(a.Countries, ", "))
-		p.line("  granting needs %d of %d officers, revoking %d", a.Thresholds.Granting, len(a.Officers), a.Thresholds.Revoking)
+		p.line("  granting needs %d of %s, revoking %d", a.Thresholds.Granting, count(len(a.Officers), "officer"), a.Thresholds.Revoking)
 		for _, l := range []struct {
 			what string
 			of   []string
@@ -350,21 +356,76 @@ func showRoot(p *printer, st *attest.Statement) {
 				p.line("  may approve only %s %s", l.what, strings.Join(l.of, ", "))
 			}
 		}
+		p.officers(a.Officers)
+		for _, c := range a.Compromised {
+			p.line("  key %s is declared compromised since log index %d", c.Kid, c.Since)
+			if c.False != nil {
+				p.line("    declared false: %s", strings.Join(c.False, ", "))
+			}
+		}
+	}
+	p.line("")
+	for _, k := range r.LogKeys {
+		p.line("log key %s", k)
 	}
 	for _, c := range r.Cosigners {
 		who := ""
 		if c.Operator {
 			who = ", of the operator's own"
 		}
-		p.line("")
 		p.line("cosigner %s (%s%s)", c.VKey, string(c.Role), who)
 	}
 	for _, j := range r.DecisionKeys {
-		if k, err := j.Key(); err == nil {
-			p.line("")
-			p.line("decisions may be signed by key %s", k.ID())
+		p.line("decisions may be signed by key %s", keyID(j))
+	}
+	p.line("")
+	p.line("note: which keys have been frozen since is not known from a file; safeconduct history root shows it")
+}
+
+// officers writes officers with the ids of their keys.
+func (p *printer) officers(of []attest.Officer) {
+	var rows [][]string
+	for _, o := range of {
+		name := "  " + o.ID
+		for _, j := range o.Keys {
+			rows = append(rows, []string{name, "key " + keyID(j), j.Alg})
+			name = ""
 		}
 	}
+	p.table(rows...)
+}
+
+// keyID is the id of a key of a trust root, all of whose keys have been read.
+func keyID(j attest.JWK) string {
+	k, err := j.Key()
+	if err != nil {
+		return "that is no good key"
+	}
+	return k.ID()
+}
+
+// A heldKey is one of an officer, Authority "root" for a root officer.
+type heldKey struct {
+	Authority string `json:"authority"`
+	Officer   string `json:"officer"`
+	Kid       string `json:"kid"`
+}
+
+// heldKeys are all keys of officers.
+func heldKeys(r *attest.Root) []heldKey {
+	out := []heldKey{}
+	add := func(authority string, of []attest.Officer) {
+		for _, o := range of {
+			for _, j := range o.Keys {
+				out = append(out, heldKey{authority, o.ID, keyID(j)})
+			}
+		}
+	}
+	add("root", r.Officers)
+	for _, a := range r.Authorities {
+		add(a.ID, a.Officers)
+	}
+	return out
 }
 
 // trustText is a trust file that pins a root and asks for the cosignatures of

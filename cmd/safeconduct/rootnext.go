@@ -24,6 +24,7 @@ import (
 func rootProposeCommand() *cobra.Command {
 	var t trusted
 	var out string
+	var force bool
 	c := &cobra.Command{
 		Use:   "propose [--root root.jws | --registry URL] --out ROOT.yaml",
 		Short: "Draft the next version of a trust root",
@@ -41,11 +42,12 @@ func rootProposeCommand() *cobra.Command {
 			if err != nil {
 				return failed("", fmt.Errorf("root propose: %w", err))
 			}
-			return writeDraft(c, out, text)
+			return writeDraft(c, out, text, force)
 		},
 	}
 	t.flags(c)
 	c.Flags().StringVar(&out, "out", "", "file of the draft; without it, it is printed")
+	forceFlag(c, &force)
 	return c
 }
 
@@ -58,12 +60,12 @@ func (t *trusted) need(c *cobra.Command) (*attest.TrustRoot, error) {
 	return root, err
 }
 
-func writeDraft(c *cobra.Command, out, text string) error {
+func writeDraft(c *cobra.Command, out, text string, force bool) error {
 	if out == "" {
 		_, err := fmt.Fprint(c.OutOrStdout(), text)
 		return err
 	}
-	if err := writeNew(out, []byte(text), false); err != nil {
+	if err := writeNew(out, []byte(text), force); err != nil {
 		return failed("", err)
 	}
 	_, err := fmt.Fprintf(c.OutOrStdout(), "wrote %s\n", out)
@@ -75,7 +77,7 @@ func rootRevokeKeyCommand() *cobra.Command {
 	var out string
 	var since int64
 	var falsely []string
-	var allFalse bool
+	var allFalse, force bool
 	c := &cobra.Command{
 		Use:   "revoke-key KID --since INDEX [--root root.jws | --registry URL] --out ROOT.yaml",
 		Short: "Draft the version of a trust root that declares a key compromised",
@@ -93,6 +95,9 @@ func rootRevokeKeyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := withinLog(c, t.url, since); err != nil {
+				return err
+			}
 			next, err := root.Successor()
 			if err != nil {
 				return failed("", fmt.Errorf("root revoke-key: %w", err))
@@ -100,7 +105,7 @@ func rootRevokeKeyCommand() *cobra.Command {
 			if err := compromise(next, attest.Compromised{Kid: args[0], Since: since, False: falsely, AllFalse: allFalse}); err != nil {
 				return failed("", fmt.Errorf("root revoke-key: %w", err))
 			}
-			return writeDraft(c, out, draft.Root(next, fmt.Sprintf("It declares the key %s compromised since log index %d, and says else what version %d does", args[0], since, next.Version-1)))
+			return writeDraft(c, out, draft.Root(next, fmt.Sprintf("It declares the key %s compromised since log index %d, and says else what version %d does", args[0], since, next.Version-1)), force)
 		},
 	}
 	t.flags(c)
@@ -108,6 +113,7 @@ func rootRevokeKeyCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&falsely, "false", nil, "jti of what the thief took away, and the authority did not; once for each")
 	c.Flags().BoolVar(&allFalse, "all-false", false, "declare all false that it took away, and that is not made again by another key")
 	c.Flags().StringVar(&out, "out", "", "file of the draft; without it, it is printed")
+	forceFlag(c, &force)
 	return c
 }
 
@@ -225,8 +231,8 @@ func (d *rootChanges) print(p *printer) {
 		p.line("Nobody has signed it yet.")
 	}
 	for _, q := range d.Quorums {
-		p.line("Of version %d, %d root officers are needed: signed %s; missing %d (%s).",
-			q.Version, q.Needed, listOr(q.Signed, "nobody"), q.Missing, listOr(q.Absent, "nobody is left"))
+		p.line("Of version %d, %s needed: signed %s; missing %d (%s).",
+			q.Version, are(q.Needed, "root officer"), listOr(q.Signed, "nobody"), q.Missing, listOr(q.Absent, "nobody is left"))
 	}
 }
 
@@ -343,8 +349,8 @@ func rootForeseeCommand() *cobra.Command {
 		Long: "Asks a register which statements the next version would void, which of them have to be\n" +
 			"made again first or declared false, and how it would change the decisions on standing\n" +
 			"requests. The answer is the register's word.\n" +
-			"Exit status: 0 the register would take it, 1 something has to be settled first, 2 wrong\n" +
-			"usage, 4 not answered.",
+			"Exit status: 0 the register would take it, 1 something has to be settled first, or is\n" +
+			"not so, 2 wrong usage, 4 not answered.",
 		Example: "  safeconduct root foresee root-2.yaml --registry http://127.0.0.1:8080 --requests partners/",
 		Args:    exactly("ROOT.yaml"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -356,10 +362,21 @@ func rootForeseeCommand() *cobra.Command {
 			if err != nil {
 				return undecided(reachHint(err), fmt.Errorf("root foresee: %w", err))
 			}
+			cl, err := newClient(c, url)
+			if err != nil {
+				return err
+			}
+			wrong, err := mistaken(c.Context(), cl, next, f)
+			if err != nil {
+				return undecided(reachHint(err), fmt.Errorf("root foresee: %w", err))
+			}
 			if err := printAnswer(c, asJSON, f, func(p *printer) { printForesight(p, f, files) }); err != nil {
 				return err
 			}
-			if slices.ContainsFunc(f.Voided, func(v registry.VoidedStatement) bool { return !v.Settled() }) {
+			for _, text := range wrong {
+				fmt.Fprintf(c.ErrOrStderr(), "safeconduct: warning: %s\n", fmt.Sprint(clean([]any{text})...))
+			}
+			if len(wrong) > 0 || len(f.Refused) > 0 || slices.ContainsFunc(f.Voided, func(v registry.VoidedStatement) bool { return !v.Settled() }) {
 				return &failure{code: exitFailed}
 			}
 			return nil
@@ -405,6 +422,9 @@ func foresee(c *cobra.Command, url string, next *attest.Root, requests []string)
 }
 
 func printForesight(p *printer, f *registry.Foresight, files []string) {
+	for _, r := range f.Refused {
+		p.line("The register would refuse it: %s %s", strings.TrimPrefix(r.Pointer, "/"), r.Message)
+	}
 	if len(f.Voided) == 0 {
 		p.line("It voids nothing.")
 	} else {
@@ -428,6 +448,10 @@ func printForesight(p *printer, f *registry.Foresight, files []string) {
 		return
 	}
 	p.line("")
+	if len(f.Changed) == 0 {
+		p.line("None of %s would have another answer.", count(len(files), "request"))
+		return
+	}
 	p.line("%d of %s would have another answer:", len(f.Changed), count(len(files), "request"))
 	for _, d := range f.Changed {
 		p.line("  %s  %s %v, then %s %v", files[d.Request], d.Now, d.NowCodes, d.Then, d.ThenCodes)

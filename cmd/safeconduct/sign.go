@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/draft"
 	"github.com/safeconduct/safeconduct/attest/signer"
-	"github.com/safeconduct/safeconduct/attest/signer/keyref"
 )
 
 func signCommand() *cobra.Command {
@@ -42,11 +42,11 @@ type signing struct {
 	keys        []string
 	disclosures string
 	out         string
-	aud, iss string
-	trusted  trusted
-	json     bool
-	force    bool
-	yes      bool
+	aud, iss    string
+	trusted     trusted
+	json        bool
+	force       bool
+	yes         bool
 }
 
 func (s *signing) flags(c *cobra.Command) {
@@ -104,6 +104,12 @@ func (s *signing) draft(c *cobra.Command, file string, data []byte, only attest.
 	if err != nil {
 		return failed("", fmt.Errorf("sign %s: %w", file, err))
 	}
+	if err := ownOfficers(claims, signers); err != nil {
+		return failed(nothing+"; the draft lists who signs the first version", fmt.Errorf("sign %s: %w", file, err))
+	}
+	if text := tooEarly(claims, time.Now()); text != "" {
+		fmt.Fprintf(c.ErrOrStderr(), "safeconduct: warning: %s\n", text)
+	}
 	st, err := attest.Sign(c.Context(), claims, signers...)
 	if err != nil {
 		return failed("", fmt.Errorf("sign %s: %w", file, err))
@@ -139,10 +145,57 @@ func (s *signing) draft(c *cobra.Command, file string, data []byte, only attest.
 	})
 }
 
+// ownOfficers refuses keys that a first trust root does not list: it names its own
+// officers. Of a later version, those of the one before sign, too.
+func ownOfficers(claims attest.Claims, signers []attest.Signer) error {
+	r, ok := claims.(*attest.Root)
+	if !ok || r.Version != 1 {
+		return nil
+	}
+	for _, s := range signers {
+		kid := s.Key().ID()
+		if !slices.ContainsFunc(r.Officers, func(o attest.Officer) bool { return o.HasKey(kid) }) {
+			return fmt.Errorf("key %s is of none of its root officers", kid)
+		}
+	}
+	return nil
+}
+
+// soon is how long it may take from signing a statement to logging it.
+const soon = 10 * time.Minute
+
+// tooEarly says that a statement will hardly be logged before it takes effect, and
+// does not say that it reaches back: then a register refuses it. It is "" where
+// all is well.
+func tooEarly(c attest.Claims, now time.Time) string {
+	from, retroactive := attest.NumericDate(0), true
+	switch c := c.(type) {
+	case *attest.Event:
+		if !c.Event.Revokes() {
+			from, retroactive = c.EffectiveAt, c.Retroactive
+		}
+	case *attest.Succession:
+		from, retroactive = c.EffectiveAt, c.Retroactive
+	default:
+		if g := attest.GrantOf(c); g != nil {
+			from, retroactive = g.NBF, g.Retroactive
+		}
+	}
+	if retroactive || from.Time().After(now.Add(soon)) {
+		return ""
+	}
+	when := "which is past"
+	if from.Time().After(now) {
+		when = "in less than ten minutes"
+	}
+	return fmt.Sprintf("it takes effect at %s, %s: a register that logs it later than that refuses it unless it says retroactive: true, and why",
+		from.Time().UTC().Format(time.RFC3339), when)
+}
+
 func loadKeys(ctx context.Context, refs []string) ([]attest.Signer, error) {
 	var out []attest.Signer
 	for _, ref := range refs {
-		s, err := keyref.Load(ctx, ref, password)
+		s, err := loadKey(ctx, ref)
 		if err != nil {
 			return nil, err
 		}

@@ -161,7 +161,10 @@ func (p *printer) explanation(d *policy.Decision) {
 	rows := [][]string{}
 	for _, t := range e.Walk {
 		mark := "passed"
-		if !t.Passed {
+		switch {
+		case t.Untested:
+			mark = "not tested"
+		case !t.Passed:
 			mark = "FAILED"
 		}
 		who := strings.TrimSpace(t.Authority + " " + t.Party)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -73,6 +74,8 @@ type standing struct {
 	Problems []attest.Problem `json:"problems,omitzero"`
 	// Refused is why it is not accepted.
 	Refused string `json:"refused,omitzero"`
+	// Warnings are what a register may refuse beside that.
+	Warnings []string `json:"warnings,omitzero"`
 
 	signing *attest.Signing
 }
@@ -92,6 +95,8 @@ type quorum struct {
 	Missing int      `json:"missing"`
 	Signed  []string `json:"signed,omitzero"`
 	Absent  []string `json:"absent,omitzero"`
+	// Barred are officers whose keys are all frozen or declared compromised.
+	Barred []string `json:"barred,omitzero"`
 }
 
 // known reports whether it can be told who may sign: a first trust root says it
@@ -116,6 +121,9 @@ func newStanding(u *attest.Unopened, root *attest.TrustRoot, from string) *stand
 		s.Signatures = append(s.Signatures, out)
 	}
 	s.Quorums = quorums(s.signing.Quorums)
+	if text := tooEarly(c, time.Now()); text != "" {
+		s.Warnings = append(s.Warnings, text)
+	}
 	if s.Known {
 		s.Enough = s.signing.Err == nil
 		s.Problems = s.signing.Problems
@@ -133,7 +141,7 @@ func newStanding(u *attest.Unopened, root *attest.TrustRoot, from string) *stand
 
 func quorums(of []attest.Quorum) (out []quorum) {
 	for _, q := range of {
-		out = append(out, quorum{quorumName(q), q.Version, q.Needed, q.Missing(), q.Signed, q.Absent})
+		out = append(out, quorum{quorumName(q), q.Version, q.Needed, q.Missing(), q.Signed, q.Absent, q.Barred})
 	}
 	return out
 }
@@ -150,10 +158,17 @@ func missing(s *attest.Signing) string {
 	var out []string
 	for _, q := range s.Quorums {
 		if n := q.Missing(); n > 0 {
-			out = append(out, fmt.Sprintf("%d more of the %s must sign: any of %s", n, quorumName(q), strings.Join(q.Absent, ", ")))
+			out = append(out, fmt.Sprintf("%d more of the %s must sign: %s", n, quorumName(q), listOr(anyOf(q.Absent), "nobody is left")))
 		}
 	}
 	return strings.Join(out, "; ")
+}
+
+func anyOf(officers []string) []string {
+	if len(officers) == 0 {
+		return nil
+	}
+	return []string{"any of " + strings.Join(officers, ", ")}
 }
 
 func (s *standing) print(p *printer) {
@@ -162,12 +177,15 @@ func (s *standing) print(p *printer) {
 		rows = append(rows, []string{"trust root", s.Root})
 	}
 	for _, q := range s.Quorums {
-		rows = append(rows, []string{"needed", fmt.Sprintf("%d of the %d %s", q.Needed, len(q.Signed)+len(q.Absent), q.Of)})
+		rows = append(rows, []string{"needed", fmt.Sprintf("%d of the %d %s", q.Needed, len(q.Signed)+len(q.Absent)+len(q.Barred), q.Of)})
 		if len(q.Signed) > 0 {
 			rows = append(rows, []string{"have signed", strings.Join(q.Signed, ", ")})
 		}
 		if len(q.Absent) > 0 {
 			rows = append(rows, []string{"have not", strings.Join(q.Absent, ", ")})
+		}
+		if len(q.Barred) > 0 {
+			rows = append(rows, []string{"cannot", strings.Join(q.Barred, ", ") + " (no key that is neither frozen nor declared compromised)"})
 		}
 	}
 	if n := s.Revoking; n > 0 {
@@ -196,6 +214,9 @@ func (s *standing) print(p *printer) {
 	p.line("")
 	for _, q := range s.Problems {
 		p.line("problem: %s %s", q.Pointer, q.Message)
+	}
+	for _, w := range s.Warnings {
+		p.line("warning: %s", w)
 	}
 	switch still := missing(s.signing); {
 	case !s.Known:

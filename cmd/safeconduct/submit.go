@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +38,10 @@ func submitCommand() *cobra.Command {
 			for _, file := range args {
 				st, err := readFile(file)
 				if err != nil {
+					refused = fmt.Errorf("submit: %w", err)
+					break
+				}
+				if err := notDraft(file, st, "sign"); err != nil {
 					refused = fmt.Errorf("submit: %w", err)
 					break
 				}
@@ -73,8 +79,27 @@ func submitCommand() *cobra.Command {
 }
 
 func reachHint(err error) string {
-	if _, ok := errors.AsType[*client.UnreachableError](err); ok {
+	if e, ok := errors.AsType[*client.UnreachableError](err); ok {
+		if strings.Contains(e.Error(), "server gave HTTP response to HTTPS client") {
+			return "what is there speaks http: try --registry http://…"
+		}
 		return "is the register running there? safeconduct serve starts one"
 	}
-	return ""
+	return addressHint(err)
+}
+
+// addressHint says what to do where something else answers than a register.
+func addressHint(err error) string {
+	const want = "--registry wants the register's own address, such as http://127.0.0.1:8080: no path of its API behind it"
+	p, ok := errors.AsType[*client.Problem](err)
+	switch {
+	case !ok:
+		return ""
+	case p.Status == http.StatusBadRequest && p.Type == "about:blank":
+		return "what is there may want https: try --registry https://…"
+	case p.Type == "about:blank", p.Status == http.StatusNotFound && p.Detail == "there is nothing at this path":
+		return want
+	default:
+		return ""
+	}
 }

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/yamldoc"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -43,7 +45,7 @@ func (t *trusted) load(c *cobra.Command) (*attest.TrustRoot, string, error) {
 		if err != nil {
 			return nil, "", failed("", err)
 		}
-		return st.TrustRoot(), t.file, nil
+		return st.TrustRoot(), t.file + ", which tells of no freeze since (--registry with --trust does)", nil
 	case t.url != "":
 		return t.fetch(c)
 	case t.trust != "":
@@ -95,7 +97,40 @@ func readStatement(file string) (*attest.Unopened, error) {
 	return parseStatement(file, data)
 }
 
+// notDraft says so where a file is the draft of a statement, and which command
+// signs it.
+func notDraft(file string, data []byte, sign string) error {
+	if isStatement("", data) {
+		return nil
+	}
+	switch draftKind(data) {
+	case "":
+		return nil
+	case attest.KindRoot:
+		sign = "root sign"
+	}
+	return fmt.Errorf("%s is a draft; sign it first: safeconduct %s %s --key …", file, sign, file)
+}
+
+// draftKind is the kind of a draft, "" of what is none.
+func draftKind(data []byte) attest.Kind {
+	doc, err := yamldoc.Parse(data)
+	if err != nil {
+		return ""
+	}
+	var d struct {
+		Kind attest.Kind `json:"kind"`
+	}
+	if err := json.Unmarshal(doc.JSON(), &d); err != nil {
+		return ""
+	}
+	return d.Kind
+}
+
 func parseStatement(file string, data []byte) (*attest.Unopened, error) {
+	if err := notDraft(file, data, "sign"); err != nil {
+		return nil, err
+	}
 	u, err := attest.Parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +31,8 @@ const plainText = "text/plain; charset=utf-8"
 func (h *handler) checkpoint(*http.Request, []byte) (answer, error) {
 	c := h.reg.Checkpoint()
 	if len(c) == 0 {
-		return answer{}, registry.ErrNoRoot
+		// It says who is waited for.
+		return answer{}, cmp.Or(h.reg.Healthy(), registry.ErrNoRoot)
 	}
 	return answer{contentType: plainText, cache: moment, body: c}, nil
 }

@@ -35,7 +35,9 @@ type Record struct {
 	// left (RULES R20).
 	SignedBy    []string `json:"signed_by"`
 	Disregarded []string `json:"disregarded,omitzero"`
-	Void        bool     `json:"void"`
+	// SignedKeys are the keys that signed it, by officer and key id.
+	SignedKeys []SignedKey `json:"signed_keys"`
+	Void       bool        `json:"void"`
 	// WrittenAt is its iat, From and Until its legal time: nbf and exp, or
 	// effective_at and until. It is in force where From <= t < Until.
 	WrittenAt policy.Instant `json:"written_at"`
@@ -61,6 +63,13 @@ type Record struct {
 	Standing *Standing `json:"standing,omitzero"`
 }
 
+// A SignedKey is a key that signed, and whose it was.
+type SignedKey struct {
+	Officer string `json:"officer"`
+	// Kid is the key's id, its RFC 7638 thumbprint.
+	Kid string `json:"kid"`
+}
+
 // A Standing is a [policy.Standing].
 type Standing struct {
 	State  policy.State   `json:"state"`
@@ -79,14 +88,18 @@ func NewRecord(r policy.Recorded) Record {
 	h, leaf := c.Head(), r.Statement.LeafHash()
 	out := Record{
 		Index: r.Index, LoggedAt: policy.InstantOf(r.Time), Kind: c.Kind(), Issuer: h.Iss, JTI: h.JTI, Subject: h.Sub,
-		SignedBy: []string{}, Void: r.Void, WrittenAt: instant(h.IAT), LeafHash: leaf.String(),
+		SignedBy: []string{}, SignedKeys: []SignedKey{}, Void: r.Void, WrittenAt: instant(h.IAT), LeafHash: leaf.String(),
 	}
 	for _, s := range r.Statement.Signatures() {
 		out.SignedBy = append(out.SignedBy, s.Officer)
+		out.SignedKeys = append(out.SignedKeys, SignedKey{s.Officer, s.Kid})
 		if slices.Contains(r.Disregarded, s.Kid) {
 			out.Disregarded = append(out.Disregarded, s.Officer)
 		}
 	}
+	slices.SortFunc(out.SignedKeys, func(a, b SignedKey) int {
+		return cmp.Or(cmp.Compare(a.Officer, b.Officer), cmp.Compare(a.Kid, b.Kid))
+	})
 	out.SignedBy, out.Disregarded = set(out.SignedBy), set(out.Disregarded)
 	if g := attest.GrantOf(c); g != nil {
 		out.From, out.Until, out.Supersedes = instant(g.NBF), instant(g.EXP), g.Supersedes

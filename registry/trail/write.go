@@ -40,16 +40,20 @@ const (
 var Columns = []string{
 	"index", "logged_at", "kind", "event", "issuer", "jti", "subject", "signed_by", "disregarded", "void", "written_at",
 	"from", "until", "supersedes", "target", "says", "cause", "cause_text", "citation", "publication_url", "legal_basis",
-	"retroactive_reason", "leaf_hash", "register", "proof",
+	"retroactive_reason", "leaf_hash", "register", "proof", "signed_keys",
 }
 
 // row is a record in the order of Columns.
 func (r *Record) row(about About) []string {
+	var keys []string
+	for _, k := range r.SignedKeys {
+		keys = append(keys, k.Officer+"="+k.Kid)
+	}
 	return []string{
 		strconv.FormatInt(r.Index, 10), text(r.LoggedAt), string(r.Kind), r.Event, r.Issuer, r.JTI, r.Subject,
 		strings.Join(r.SignedBy, " "), strings.Join(r.Disregarded, " "), strconv.FormatBool(r.Void), text(r.WrittenAt),
 		text(r.From), text(r.Until), r.Supersedes, r.Target, r.Says, r.Cause, r.CauseText, r.Citation, r.PublicationURL, r.LegalBasis,
-		r.RetroactiveReason, r.LeafHash, about.Register, about.Proof,
+		r.RetroactiveReason, r.LeafHash, about.Register, about.Proof, strings.Join(keys, " "),
 	}
 }
 
