@@ -11,30 +11,32 @@ import (
 	"github.com/safeconduct/safeconduct/policy"
 )
 
-// maxDifferences is how many are named.
+// maxDifferences is how many are named of each.
 const maxDifferences = 16
 
-// differences returns the JSON pointers of what is not the same in two decisions,
-// the first of them, nil where they are the same to the byte.
-func differences(a, b *policy.Decision) ([]string, error) {
+// A difference tells two decisions apart: by JSON pointers, the first of them of what
+// they say, and of the words that they say it in.
+type difference struct{ facts, words []string }
+
+// differences returns in what two decisions are not the same to the byte.
+func differences(a, b *policy.Decision) (d difference, err error) {
 	same, err := a.Same(b)
 	if err != nil || same {
-		return nil, err
+		return d, err
 	}
 	x, err := tree(a)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	y, err := tree(b)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
-	var out []string
-	differ("", x, y, &out)
-	if out == nil {
-		out = []string{""}
+	d.differ("", x, y)
+	if d.facts == nil && d.words == nil {
+		d.facts = []string{""}
 	}
-	return out, nil
+	return d, nil
 }
 
 func tree(d *policy.Decision) (v any, err error) {
@@ -45,10 +47,7 @@ func tree(d *policy.Decision) (v any, err error) {
 	return v, err
 }
 
-func differ(at string, a, b any, out *[]string) {
-	if len(*out) >= maxDifferences {
-		return
-	}
+func (d *difference) differ(at string, a, b any) {
 	switch x := a.(type) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
@@ -58,7 +57,7 @@ func differ(at string, a, b any, out *[]string) {
 		names := slices.Concat(slices.Collect(maps.Keys(x)), slices.Collect(maps.Keys(y)))
 		slices.Sort(names)
 		for _, name := range slices.Compact(names) {
-			differ(at+"/"+name, x[name], y[name], out)
+			d.differ(at+"/"+name, x[name], y[name])
 		}
 		return
 	case []any:
@@ -67,7 +66,7 @@ func differ(at string, a, b any, out *[]string) {
 			break
 		}
 		for i := range x {
-			differ(fmt.Sprintf("%s/%d", at, i), x[i], y[i], out)
+			d.differ(fmt.Sprintf("%s/%d", at, i), x[i], y[i])
 		}
 		return
 	default:
@@ -75,20 +74,19 @@ func differ(at string, a, b any, out *[]string) {
 			return
 		}
 	}
-	*out = append(*out, at)
+	list := &d.facts
+	if isWords(at) {
+		list = &d.words
+	}
+	if len(*list) < maxDifferences {
+		*list = append(*list, at)
+	}
 }
 
-// inWords says where nothing differs but sentences, which another release may put
-// in other words.
-func inWords(differs []string) string {
-	for _, p := range differs {
-		last := p[strings.LastIndexByte(p, '/')+1:]
-		if last != "message" && last != "found" && last != "change" && !strings.HasPrefix(p, "/notes") {
-			return ""
-		}
-	}
-	if len(differs) >= maxDifferences {
-		return ""
-	}
-	return ", though in its words alone, which are those of the release that decided"
+// isWords reports whether a member is for people, so that another release may put it
+// otherwise: sentences, notes, and how it came about. What it says is in the codes,
+// places and times beside it.
+func isWords(pointer string) bool {
+	last := pointer[strings.LastIndexByte(pointer, '/')+1:]
+	return last == "message" || pointer == "/notes" || strings.HasPrefix(pointer, "/notes/") || strings.HasPrefix(pointer, "/explanation/")
 }

@@ -44,6 +44,10 @@ type Result struct {
 	// Differs are JSON pointers into the decision: the first of what came out
 	// otherwise when it was decided again.
 	Differs []string
+	// Reworded are those of sentences that this release puts otherwise than the one
+	// that decided; they stand as they were signed, and what they say has been decided
+	// again.
+	Reworded []string
 
 	replayed bool
 }

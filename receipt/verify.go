@@ -268,9 +268,14 @@ func (v *verification) replay() error {
 		if err != nil {
 			return fmt.Errorf("decide again: %w", err)
 		}
-		if v.result.Differs, err = differences(d, again); err != nil || v.result.Differs == nil {
+		other, err := differences(d, again)
+		if err != nil {
 			return err
 		}
-		return fmt.Errorf("decided again it comes out otherwise%s: %s", inWords(v.result.Differs), strings.Join(v.result.Differs, ", "))
+		v.result.Differs, v.result.Reworded = other.facts, other.words
+		if len(other.facts) > 0 {
+			return fmt.Errorf("decided again it comes out otherwise: %s", strings.Join(other.facts, ", "))
+		}
+		return nil
 	})()
 }

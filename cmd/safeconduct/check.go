@@ -112,7 +112,7 @@ func (k *checking) run(c *cobra.Command, file string) error {
 	}
 	for _, f := range k.files(doc, new(registry.Signed)) {
 		if err := replaceable(f.name, k.force); err != nil {
-			return undecided("nothing was asked", err)
+			return undecided("", fmt.Errorf("check: nothing was asked: %w", err))
 		}
 	}
 	s, err := k.ask(c, cl, r, doc)

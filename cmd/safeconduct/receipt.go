@@ -145,11 +145,12 @@ type verifiedReceipt struct {
 	RootVersion int64             `json:"root_version,omitzero"`
 	Receipt     *receipt.Receipt  `json:"receipt,omitzero"`
 	Differs     []string          `json:"differs,omitzero"`
+	Reworded    []string          `json:"reworded,omitzero"`
 	Newer       *receipt.Standing `json:"newer,omitzero"`
 }
 
 func answerOf(r *receipt.Result, s *receipt.Standing) verifiedReceipt {
-	a := verifiedReceipt{Holds: r.Holds(), Steps: r.Steps, Key: r.Kid, Receipt: r.Receipt, Differs: r.Differs, Newer: s}
+	a := verifiedReceipt{Holds: r.Holds(), Steps: r.Steps, Key: r.Kid, Receipt: r.Receipt, Differs: r.Differs, Reworded: r.Reworded, Newer: s}
 	if r.Evidence != nil {
 		a.RootVersion = r.Evidence.RootVersion
 	}
@@ -172,6 +173,10 @@ func (p *printer) verified(r *receipt.Result, req *policy.Request, s *receipt.St
 	}
 	if r.Receipt == nil {
 		return
+	}
+	if len(r.Reworded) > 0 {
+		p.line("")
+		p.line("note: this release puts otherwise, in the same sense: %s", strings.Join(r.Reworded, ", "))
 	}
 	p.line("")
 	p.pairs("signed by key", r.Kid, "listed in", fmt.Sprintf("version %d of the trust root", r.Evidence.RootVersion))
