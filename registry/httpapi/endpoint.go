@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,6 +27,8 @@ type endpoint struct {
 	// accepts is the media type of the body, "" for none; limit its bytes.
 	accepts string
 	limit   int64
+	// streams says that the endpoint reads the body itself.
+	streams bool
 	// params are the query parameters, each given at most once.
 	params []string
 	// serve answers. The query has been checked, the body been read.
@@ -41,6 +44,8 @@ type answer struct {
 	// more are further headers.
 	more map[string]string
 	body []byte
+	// stream writes the body where it is not known beforehand.
+	stream func(p *paced) error
 }
 
 // jsonAnswer encodes v.
@@ -59,10 +64,17 @@ func (h *handler) serve(route string, serve func(http.ResponseWriter, *http.Requ
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		a := h.answer(w, r, route, serve)
+		// A stream that is cut off is told, too.
+		defer func() {
+			h.logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
+				slog.String("method", r.Method), slog.String("route", route),
+				slog.Int("status", a.status), slog.Duration("took", time.Since(start)))
+		}()
+		if a.stream != nil {
+			h.streamed(w, r, route, a)
+			return
+		}
 		a.write(w)
-		h.logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
-			slog.String("method", r.Method), slog.String("route", route),
-			slog.Int("status", a.status), slog.Duration("took", time.Since(start)))
 	})
 }
 
@@ -85,16 +97,29 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, route string, s
 	}
 	p := problemOf(err)
 	if p.kind == internal {
-		h.logger.LogAttrs(r.Context(), slog.LevelError, "request failed",
-			slog.String("route", route), slog.Any("error", err))
+		h.fault(r.Context(), route, err)
 	}
 	return p.answer()
 }
 
+// fault tells the log what the asker is not told.
+func (h *handler) fault(ctx context.Context, route string, err error) {
+	h.logger.LogAttrs(ctx, slog.LevelError, "request failed",
+		slog.String("route", route), slog.Any("error", err))
+}
+
 func (a answer) write(w http.ResponseWriter) {
+	a.head(w)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	w.WriteHeader(a.status)
+	// Whoever does not read the answer has gone away.
+	_, _ = w.Write(a.body)
+}
+
+// head sets the headers that every answer has.
+func (a answer) head(w http.ResponseWriter) {
 	head := w.Header()
 	head.Set("Content-Type", a.contentType)
-	head.Set("Content-Length", strconv.Itoa(len(a.body)))
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Cache-Control", "no-store")
 	if a.cache != "" {
@@ -103,14 +128,19 @@ func (a answer) write(w http.ResponseWriter) {
 	for k, v := range a.more {
 		head.Set(k, v)
 	}
-	w.WriteHeader(a.status)
-	// Whoever does not read the answer has gone away.
-	_, _ = w.Write(a.body)
 }
 
 // dispatch checks method, media type, query and body, in this order, before
 // the endpoint serves.
 func (rt *route) dispatch(w http.ResponseWriter, r *http.Request) (answer, error) {
+	a, err := rt.answer(w, r)
+	if err != nil && rt.streams {
+		unawaited(w)
+	}
+	return a, err
+}
+
+func (rt *route) answer(w http.ResponseWriter, r *http.Request) (answer, error) {
 	allowed := []string{rt.method}
 	if rt.method == http.MethodGet {
 		allowed = append(allowed, http.MethodHead)
@@ -124,7 +154,7 @@ func (rt *route) dispatch(w http.ResponseWriter, r *http.Request) (answer, error
 	if err := rt.checkQuery(r); err != nil {
 		return answer{}, err
 	}
-	if rt.accepts == "" {
+	if rt.accepts == "" || rt.streams {
 		return rt.serve(r, nil)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rt.limit))

@@ -70,6 +70,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"log/slog"
@@ -81,6 +82,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
 )
 
@@ -98,6 +100,13 @@ type Reader interface {
 	Sandbox(ctx context.Context, id string, after int64, most int) (page []registry.Logged, more bool, err error)
 	Entities(after string) iter.Seq2[string, error]
 	Sandboxes(after string) iter.Seq2[string, error]
+	// Edition is what a batch of checks, and whatever else has several parts, is
+	// answered from.
+	Edition(ctx context.Context) (*registry.Edition, error)
+	Published() (*registry.Edition, error)
+	Leaves(from int64) iter.Seq2[[]byte, error]
+	Changes(ctx context.Context, since int64, most int) (changes []registry.Change, next, size int64, err error)
+	Await(ctx context.Context, size int64) error
 	Foresee(ctx context.Context, next *attest.Root, requests []*policy.Request, now time.Time) (*registry.Foresight, error)
 	Root() *attest.TrustRoot
 	Checkpoint() []byte
@@ -134,6 +143,19 @@ type Options struct {
 	Logger *slog.Logger
 	// QuorumTimeout bounds how long wait=quorum waits; zero is 30 seconds.
 	QuorumTimeout time.Duration
+	// Finder searches reg; nil stands for one of the handler's own, which begins to
+	// read the log at the first search.
+	Finder *finder.Finder
+	// Batches is how many batches are checked at once, Streams how many streams
+	// of changes there are; zero is 8 and 256.
+	Batches, Streams int
+	// StreamTimeout bounds how long a client may take to read the next part of
+	// what is streamed to it, or to send the next part of a batch; zero is 30
+	// seconds.
+	StreamTimeout time.Duration
+	// Heartbeat is how often a stream of changes shows that it is alive; zero is
+	// 15 seconds.
+	Heartbeat time.Duration
 }
 
 // handler has what the routes share.
@@ -141,16 +163,26 @@ type handler struct {
 	reg    Reader
 	now    func() time.Time
 	logger *slog.Logger
-	// patience is how long to wait for a quorum.
-	patience time.Duration
+	// patience is how long to wait for a quorum, streamPatience for a client.
+	patience, streamPatience time.Duration
+	heartbeat                time.Duration
+	batches, streams         places
+	finder                   *finder.Finder
 }
 
 // NewHandler returns the handler of the API of a register, or of a mirror. It
 // takes statements where reg is a [Writer].
 func NewHandler(reg Reader, o Options) http.Handler {
-	h := &handler{reg: reg, now: o.Now, logger: o.Logger, patience: o.QuorumTimeout}
-	if h.patience == 0 {
-		h.patience = 30 * time.Second
+	h := &handler{
+		reg: reg, now: o.Now, logger: o.Logger,
+		patience:       cmp.Or(o.QuorumTimeout, 30*time.Second),
+		streamPatience: cmp.Or(o.StreamTimeout, 30*time.Second),
+		heartbeat:      cmp.Or(o.Heartbeat, 15*time.Second),
+		batches:        newPlaces(cmp.Or(o.Batches, 8)),
+		streams:        newPlaces(cmp.Or(o.Streams, 256)),
+	}
+	if h.finder = o.Finder; h.finder == nil {
+		h.finder = finder.New(reg)
 	}
 	if h.now == nil {
 		h.now = time.Now
@@ -180,13 +212,16 @@ func (h *handler) routes() []route {
 	return []route{
 		{"/v1/statements", http.MethodPost, endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, serve: h.submit}},
 		ask("/v1/check", []string{"evidence", "explain"}, h.check),
+		{"/v1/check/batch", http.MethodPost, endpoint{accepts: jsonLines, streams: true, serve: h.batch}},
 		ask("/v1/evidence", []string{"compact", "root"}, h.evidence),
 		ask("/v1/histories", nil, h.histories),
 		get("/v1/statements/{issuer}/{jti}", nil, h.statement),
-		get("/v1/entities", []string{"after"}, h.entities),
+		get("/v1/entities", []string{"q", "authority", "programme", "sandbox", "country", "status", "after", "limit"}, h.entities),
 		get("/v1/entities/{id}", []string{"after"}, h.entity),
-		get("/v1/sandboxes", []string{"after"}, h.sandboxes),
+		get("/v1/sandboxes", []string{"q", "authority", "programme", "status", "after", "limit"}, h.sandboxes),
 		get("/v1/sandboxes/{id}", []string{"after"}, h.sandbox),
+		get("/v1/history", []string{"subject", "at", "known", "after", "limit"}, h.history),
+		get("/v1/changes", []string{"since", "limit"}, h.changes),
 		get("/v1/trust-root", nil, h.trustRoot),
 		ask("/v1/trust-root/foresee", nil, h.foresee),
 		get("/checkpoint", nil, h.checkpoint),
@@ -194,5 +229,6 @@ func (h *handler) routes() []route {
 		get("/tile/{tile:.*}", nil, h.tile),
 		get("/log.vkey", nil, h.logVKey),
 		get("/healthz", nil, h.healthz),
+		get("/openapi.json", nil, h.openapi),
 	}
 }
