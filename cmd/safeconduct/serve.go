@@ -21,6 +21,7 @@ import (
 	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
+	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/screening"
 )
@@ -234,7 +235,18 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	s := &service{origin: origin, store: store, reg: reg, handler: httpapi.NewHandler(reg, httpapi.Options{Now: opt.now, Logger: opt.logger})}
+	find := finder.New(reg)
+	s := &service{
+		origin: origin, store: store, reg: reg,
+		handler: httpapi.NewHandler(reg, httpapi.Options{Now: opt.now, Logger: opt.logger, Finder: find}),
+		// So that the first search does not wait for it.
+		meanwhile: []func(context.Context) error{func(ctx context.Context) error {
+			if err := find.CatchUp(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, registry.ErrNoRoot) {
+				opt.logger.Warn("the index of names could not be made; each search tries again", slog.Any("error", err))
+			}
+			return nil
+		}},
+	}
 	if !errors.Is(reg.Healthy(), registry.ErrNoRoot) {
 		return s, nil
 	}

@@ -6,14 +6,24 @@
 //	                          that has a quorum of cosignatures
 //	POST /v1/check            a request document -> the decision;
 //	                          with ?evidence=true {"decision":…,"evidence":"…"}
+//	POST /v1/check/batch      up to 10,000 request documents, one a line
+//	                          (application/jsonl) -> a line for each, in order:
+//	                          its decision or its problem
 //	POST /v1/evidence         a request document -> the evidence
 //	POST /v1/histories        {"subjects":[…]} -> the evidence of their histories
 //	GET  /v1/statements/{issuer}/{jti}
 //	                          what an issuer has said under a jti
-//	GET  /v1/entities         the ids of entities, page by page
+//	GET  /v1/entities         the ids of entities, page by page; with ?q=,
+//	                          authority=, programme=, sandbox=, country= or
+//	                          status= the entities that are looked for, see
+//	                          package finder
 //	GET  /v1/entities/{id}    what is logged of one, page by page
-//	GET  /v1/sandboxes        the ids of sandboxes, page by page
+//	GET  /v1/sandboxes        the same of sandboxes
 //	GET  /v1/sandboxes/{id}   what is logged of one, page by page
+//	GET  /v1/history          ?subject=, who has said what of it, and with ?at=
+//	                          what that comes to
+//	GET  /v1/changes          ?since=, what was logged since a size: a page, or
+//	                          Server-Sent Events for whoever accepts those
 //	GET  /v1/trust-root       the newest trust root, as it was signed
 //	POST /v1/trust-root/foresee  {"root":…,"requests":[…]}, the claims of a next
 //	                          trust root and request documents -> what it would
@@ -25,6 +35,7 @@
 //	                          signed with, one line
 //	GET  /healthz             {"status":"ok","origin":…,"size":…,"published":…},
 //	                          or the problem that keeps statements out
+//	GET  /openapi.json        all of this as OpenAPI 3.0
 //
 // A mirror takes no statements: it has every route but the first.
 //
@@ -40,6 +51,13 @@
 // seconds; nothing else is to be kept. Answers of two kilobytes and more are
 // packed with gzip for whoever accepts it, except hashes, which do not get
 // shorter. HEAD asks for the headers of a GET.
+//
+// All decisions of a batch are at one checkpoint, which the first line of the
+// answer has. A line is decided when it has come; a batch is read ahead of that,
+// up to its 16 MiB, so that a client may send all of it before it reads. A client
+// that takes more than 30 seconds to send or read the next part is cut off, and
+// an answer that was cut off has no end in HTTP. Whatever wraps the handler's
+// ResponseWriter has a method Unwrap, or neither these deadlines nor events work.
 //
 // What is refused is answered as application/problem+json (RFC 9457) with the
 // members type (urn:safeconduct:problem:<kind>), title, status and detail, and
