@@ -27,7 +27,7 @@ func (r *Reader) DecideSigned(ctx context.Context, req *policy.Request, at polic
 	if r.notary == nil {
 		return nil, ErrNoDecisionKey
 	}
-	evidence, err := r.ownEvidence(ctx, req, at)
+	evidence, err := r.ownEvidence(ctx, nil, req, at)
 	if err != nil {
 		return nil, err
 	}

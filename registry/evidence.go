@@ -23,7 +23,7 @@ import (
 // checkpoint would have to be cosigned and nothing is written any more, and
 // [verify.ErrTooLarge] where more is logged than evidence may hold.
 func (r *Reader) Evidence(ctx context.Context, req *policy.Request) ([]byte, error) {
-	return r.evidence(ctx, req, nil, true)
+	return r.evidence(ctx, nil, req, nil, true)
 }
 
 // CompactEvidence is like [Reader.Evidence] for a verifier who relies on a
@@ -32,20 +32,22 @@ func (r *Reader) Evidence(ctx context.Context, req *policy.Request) ([]byte, err
 // decision at those times does not rest on are stubs, and statements have no
 // inclusion proofs, as with [verify.Compact].
 func (r *Reader) CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error) {
-	return r.evidence(ctx, req, stubsFor(req, at, pinned), false)
+	return r.evidence(ctx, nil, req, stubsFor(req, at, pinned), false)
 }
 
 func stubsFor(req *policy.Request, at policy.Times, pinned int64) func(*proven.Set) map[int64]bool {
 	return func(set *proven.Set) map[int64]bool { return omissible.In(set, req, at, pinned) }
 }
 
-// evidence makes evidence, with stubs at the log indexes that omit
-// returns; nil omits nothing. The statements have inclusion proofs where that
-// is asked for.
-func (r *Reader) evidence(ctx context.Context, req *policy.Request, omit func(*proven.Set) map[int64]bool, inclusion bool) ([]byte, error) {
-	s, err := r.exhibitable(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("make evidence: %w", err)
+// evidence makes evidence at a snapshot, nil for that of now, with stubs at the
+// log indexes that omit returns; nil omits nothing. The statements have
+// inclusion proofs where that is asked for.
+func (r *Reader) evidence(ctx context.Context, s *snapshot, req *policy.Request, omit func(*proven.Set) map[int64]bool, inclusion bool) ([]byte, error) {
+	if s == nil {
+		var err error
+		if s, err = r.exhibitable(ctx); err != nil {
+			return nil, fmt.Errorf("make evidence: %w", err)
+		}
 	}
 	set, err := r.touched(ctx, s, req, omit == nil)
 	if err != nil {
@@ -122,18 +124,19 @@ func (r *Reader) exhibit(s *snapshot, set *proven.Set, omit map[int64]bool, incl
 // runs: [verify.Decide]. The parties are screened against the lists of its
 // configuration.
 func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	return r.decide(ctx, verify.Decide, req, at)
+	return r.decideAt(ctx, nil, verify.Decide, req, at)
 }
 
 // Explain is like [Reader.Decide], with an explanation in the decision.
 func (r *Reader) Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	return r.decide(ctx, verify.Explain, req, at)
+	return r.decideAt(ctx, nil, verify.Explain, req, at)
 }
 
 type decider func([]byte, *verify.Trust, *policy.Request, policy.Times, ...*screening.List) (*policy.Decision, error)
 
-func (r *Reader) decide(ctx context.Context, by decider, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	evidence, err := r.ownEvidence(ctx, req, at)
+// decideAt decides at a snapshot, nil for that of now.
+func (r *Reader) decideAt(ctx context.Context, s *snapshot, by decider, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
+	evidence, err := r.ownEvidence(ctx, s, req, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,7 +148,7 @@ func (r *Reader) decide(ctx context.Context, by decider, req *policy.Request, at
 }
 
 // ownEvidence is what the register itself decides on.
-func (r *Reader) ownEvidence(ctx context.Context, req *policy.Request, at policy.Times) ([]byte, error) {
+func (r *Reader) ownEvidence(ctx context.Context, s *snapshot, req *policy.Request, at policy.Times) ([]byte, error) {
 	if r.trust == nil {
 		return nil, errors.New("decide: no trust of its own is configured")
 	}
@@ -155,7 +158,7 @@ func (r *Reader) ownEvidence(ctx context.Context, req *policy.Request, at policy
 		omit = stubsFor(req, at, pinned)
 	}
 	// What is kept for years shows its statements in the log, too.
-	return r.evidence(ctx, req, omit, true)
+	return r.evidence(ctx, s, req, omit, true)
 }
 
 // touched returns the histories of all subjects that the decision touches: each

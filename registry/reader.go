@@ -46,6 +46,8 @@ type Reader struct {
 	refresh func(ctx context.Context) (*snapshot, error)
 
 	durable, published atomic.Pointer[snapshot]
+	// turned wakes those who wait for what is published next.
+	turned turnstile
 }
 
 func newReader(log Log, origin string, trust *verify.Trust, now func() time.Time) *Reader {
@@ -65,7 +67,10 @@ func (r *Reader) shown() *snapshot { return r.published.Load() }
 func (r *Reader) advance(s *snapshot) { r.durable.Store(s) }
 
 // publish sets the published snapshot.
-func (r *Reader) publish(s *snapshot) { r.published.Store(s) }
+func (r *Reader) publish(s *snapshot) {
+	r.published.Store(s)
+	r.turned.turn()
+}
 
 // exhibitable returns the snapshot that evidence is given at.
 func (r *Reader) exhibitable(ctx context.Context) (*snapshot, error) {

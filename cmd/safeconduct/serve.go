@@ -19,6 +19,7 @@ import (
 	"github.com/safeconduct/safeconduct/internal/vkey"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
+	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/screening"
 )
@@ -261,8 +262,18 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	opt.api.Now, opt.api.Logger = opt.now, opt.logger
-	s := &service{origin: origin, store: store, reg: reg, handler: httpapi.NewHandler(reg, opt.api), monitor: httpapi.NewMonitor(reg, opt.api)}
+	opt.api.Now, opt.api.Logger, opt.api.Finder = opt.now, opt.logger, finder.New(reg)
+	find := opt.api.Finder
+	s := &service{
+		origin: origin, store: store, reg: reg, handler: httpapi.NewHandler(reg, opt.api), monitor: httpapi.NewMonitor(reg, opt.api),
+		// So that the first search does not wait for it.
+		meanwhile: []func(context.Context) error{func(ctx context.Context) error {
+			if err := find.CatchUp(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, registry.ErrNoRoot) {
+				opt.logger.Warn("the index of names could not be made; each search tries again", slog.Any("error", err))
+			}
+			return nil
+		}},
+	}
 	if !errors.Is(reg.Healthy(), registry.ErrNoRoot) {
 		return s, nil
 	}

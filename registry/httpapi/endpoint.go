@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -28,6 +29,8 @@ type endpoint struct {
 	// accepts is the media type of the body, "" for none; limit its bytes.
 	accepts string
 	limit   int64
+	// streams says that the endpoint reads the body itself.
+	streams bool
 	// params are the query parameters, each given at most once.
 	params []string
 	// cost is in tokens, see [Limits]; below one it is free.
@@ -52,6 +55,8 @@ type answer struct {
 	// more are further headers.
 	more map[string]string
 	body []byte
+	// stream writes the body where it is not known beforehand.
+	stream func(p *paced) error
 }
 
 // jsonAnswer encodes v.
@@ -73,11 +78,16 @@ func (h *handler) serve(route string, e *endpoint, serve func(http.ResponseWrite
 			allowOrigins(w.Header())
 		}
 		a := h.answer(w, r, route, e, serve)
+		// A stream that is cut off is told, too.
+		defer func() { h.log(r, route, a.status, len(a.body), time.Since(start)) }()
+		if a.stream != nil {
+			h.streamed(w, r, route, a)
+			return
+		}
 		if e.tagged {
 			a = tagged(r, a)
 		}
 		a.write(w)
-		h.log(r, route, a.status, len(a.body), time.Since(start))
 	})
 }
 
@@ -107,18 +117,35 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, route string, e
 	}
 	p := problemOf(err)
 	if p.kind == internal {
-		h.logger.LogAttrs(r.Context(), slog.LevelError, "request failed",
-			h.named(r.Context(), slog.String("route", route), slog.Any("error", err))...)
+		h.fault(r.Context(), route, err)
 	}
 	return p.answer(x)
 }
 
+// fault tells the log what the asker is not told.
+func (h *handler) fault(ctx context.Context, route string, err error) {
+	h.logger.LogAttrs(ctx, slog.LevelError, "request failed", h.named(ctx, slog.String("route", route), slog.Any("error", err))...)
+}
+
 func (a answer) write(w http.ResponseWriter) {
+	a.head(w)
+	if a.contentType != "" {
+		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	w.WriteHeader(a.status)
+	if len(a.body) == 0 {
+		return
+	}
+	// Whoever does not read the answer has gone away.
+	_, _ = w.Write(a.body)
+}
+
+// head sets the headers that every answer has.
+func (a answer) head(w http.ResponseWriter) {
 	head := w.Header()
 	// Without a body there is nothing to describe.
 	if a.contentType != "" {
 		head.Set("Content-Type", a.contentType)
-		head.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Cache-Control", "no-store")
@@ -131,17 +158,19 @@ func (a answer) write(w http.ResponseWriter) {
 	for k, v := range a.more {
 		head.Set(k, v)
 	}
-	w.WriteHeader(a.status)
-	if len(a.body) == 0 {
-		return
-	}
-	// Whoever does not read the answer has gone away.
-	_, _ = w.Write(a.body)
 }
 
 // dispatch checks method, media type, query and body, in this order, before
 // the endpoint serves.
 func (rt *route) dispatch(w http.ResponseWriter, r *http.Request) (answer, error) {
+	a, err := rt.answer(w, r)
+	if err != nil && rt.streams {
+		unawaited(w)
+	}
+	return a, err
+}
+
+func (rt *route) answer(w http.ResponseWriter, r *http.Request) (answer, error) {
 	allowed := []string{rt.method}
 	if rt.method == http.MethodGet {
 		allowed = append(allowed, http.MethodHead)
@@ -158,7 +187,7 @@ func (rt *route) dispatch(w http.ResponseWriter, r *http.Request) (answer, error
 	if err := rt.checkQuery(r); err != nil {
 		return answer{}, err
 	}
-	if rt.accepts == "" {
+	if rt.accepts == "" || rt.streams {
 		return rt.serve(r, nil)
 	}
 	if r.ContentLength > rt.limit {

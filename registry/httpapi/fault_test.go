@@ -89,6 +89,28 @@ func (b broken) Entities(after string) iter.Seq2[string, error] {
 	}
 }
 
+func (b broken) Edition(context.Context) (*registry.Edition, error) {
+	if err := b.fail(); err != nil {
+		return nil, err
+	}
+	return nil, registry.ErrNoRoot
+}
+
+func (b broken) Published() (*registry.Edition, error) { return b.Edition(context.Background()) }
+
+func (b broken) Leaves(int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) { yield(nil, b.fail()) }
+}
+
+func (b broken) Changes(context.Context, int64, int) ([]registry.Change, int64, int64, error) {
+	return nil, 0, 0, b.fail()
+}
+
+func (b broken) Await(ctx context.Context, _ int64) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func (b broken) Sandboxes(after string) iter.Seq2[string, error] { return b.Entities(after) }
 
 func (b broken) Checkpoint() []byte { return nil }

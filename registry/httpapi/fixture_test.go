@@ -21,6 +21,8 @@ import (
 const (
 	jose    = "application/jose"
 	jsonDoc = "application/json"
+
+	jsonLines = "application/jsonl"
 )
 
 // server is a register of a test behind its API on a loopback port.
@@ -72,7 +74,9 @@ func do(t *testing.T, method, url, contentType, body string, header ...string) r
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reply{resp.StatusCode, resp.Header, b}
+	got := reply{resp.StatusCode, resp.Header, b}
+	conforms(t, req, body, got)
+	return got
 }
 
 func (s *server) get(path string) reply { return do(s.t, http.MethodGet, s.url+path, "", "") }

@@ -8,14 +8,24 @@
 //	                          with ?evidence=true {"decision":…,"evidence":"…"},
 //	                          with ?receipt=true {"decision":…,"receipt":"…"}, and
 //	                          with both all three
+//	POST /v1/check/batch      up to 10,000 request documents, one a line
+//	                          (application/jsonl) -> a line for each, in order:
+//	                          its decision or its problem
 //	POST /v1/evidence         a request document -> the evidence
 //	POST /v1/histories        {"subjects":[…]} -> the evidence of their histories
 //	GET  /v1/statements/{issuer}/{jti}
 //	                          what an issuer has said under a jti
-//	GET  /v1/entities         the ids of entities, page by page
+//	GET  /v1/entities         the ids of entities, page by page; with ?q=,
+//	                          authority=, programme=, sandbox=, country= or
+//	                          status= the entities that are looked for, see
+//	                          package finder
 //	GET  /v1/entities/{id}    what is logged of one, page by page
-//	GET  /v1/sandboxes        the ids of sandboxes, page by page
+//	GET  /v1/sandboxes        the same of sandboxes
 //	GET  /v1/sandboxes/{id}   what is logged of one, page by page
+//	GET  /v1/history          ?subject=, who has said what of it, and with ?at=
+//	                          what that comes to
+//	GET  /v1/changes          ?since=, what was logged since a size: a page, or
+//	                          Server-Sent Events for whoever accepts those
 //	GET  /v1/trust-root       the newest trust root, as it was signed
 //	POST /v1/trust-root/foresee  {"root":…,"requests":[…]}, the claims of a next
 //	                          trust root and request documents -> what it would
@@ -31,6 +41,7 @@
 //	                          here: that problem, a mirror that has not caught up,
 //	                          a service that is about to end
 //	GET  /metrics             what Prometheus reads, see [Metrics]
+//	GET  /openapi.json        all of this as OpenAPI 3.0
 //
 // A mirror takes no statements: it has every route but the first.
 //
@@ -65,6 +76,13 @@
 //
 // Pages of any origin may ask all that reads, without credentials (CORS), and
 // never submit.
+//
+// All decisions of a batch are at one checkpoint, which the first line of the
+// answer has. A line is decided when it has come; a batch is read ahead of that,
+// up to its 16 MiB, so that a client may send all of it before it reads. A client
+// that takes more than 30 seconds to send or read the next part is cut off, and
+// an answer that was cut off has no end in HTTP. Whatever wraps the handler's
+// ResponseWriter has a method Unwrap, or neither these deadlines nor events work.
 //
 // What is refused is answered as application/problem+json (RFC 9457) with the
 // members type (urn:safeconduct:problem:<kind>), title, status and detail, and
@@ -113,6 +131,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"log/slog"
@@ -124,6 +143,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
 )
 
@@ -142,6 +162,13 @@ type Reader interface {
 	Sandbox(ctx context.Context, id string, after int64, most int) (page []registry.Logged, more bool, err error)
 	Entities(after string) iter.Seq2[string, error]
 	Sandboxes(after string) iter.Seq2[string, error]
+	// Edition is what a batch of checks, and whatever else has several parts, is
+	// answered from.
+	Edition(ctx context.Context) (*registry.Edition, error)
+	Published() (*registry.Edition, error)
+	Leaves(from int64) iter.Seq2[[]byte, error]
+	Changes(ctx context.Context, since int64, most int) (changes []registry.Change, next, size int64, err error)
+	Await(ctx context.Context, size int64) error
 	Foresee(ctx context.Context, next *attest.Root, requests []*policy.Request, now time.Time) (*registry.Foresight, error)
 	Root() *attest.TrustRoot
 	Checkpoint() []byte
@@ -198,6 +225,19 @@ type Options struct {
 	// Beside are further paths, such as a mirror's /add-checkpoint, that are
 	// answered by others, and limited, logged and counted as one statement is.
 	Beside map[string]http.Handler
+	// Finder searches reg; nil stands for one of the handler's own, which begins to
+	// read the log at the first search.
+	Finder *finder.Finder
+	// Batches is how many batches are checked at once, Streams how many streams
+	// of changes there are; zero is 8 and 256.
+	Batches, Streams int
+	// StreamTimeout bounds how long a client may take to read the next part of
+	// what is streamed to it, or to send the next part of a batch; zero is 30
+	// seconds.
+	StreamTimeout time.Duration
+	// Heartbeat is how often a stream of changes shows that it is alive; zero is
+	// 15 seconds.
+	Heartbeat time.Duration
 }
 
 // handler has what the routes share.
@@ -208,14 +248,24 @@ type handler struct {
 	logger  *slog.Logger
 	clients *clients
 	limiter *limiter
-	// patience is how long to wait for a quorum.
-	patience time.Duration
+	// patience is how long to wait for a quorum, streamPatience for a client.
+	patience, streamPatience time.Duration
+	heartbeat                time.Duration
+	batches, streams         places
+	finder                   *finder.Finder
 }
 
 func newHandler(reg Reader, o Options) *handler {
-	h := &handler{reg: reg, options: o, now: o.Now, logger: o.Logger, clients: newClients(o.Proxies), patience: o.QuorumTimeout}
-	if h.patience == 0 {
-		h.patience = 30 * time.Second
+	h := &handler{
+		reg: reg, options: o, now: o.Now, logger: o.Logger, clients: newClients(o.Proxies),
+		patience:       cmp.Or(o.QuorumTimeout, 30*time.Second),
+		streamPatience: cmp.Or(o.StreamTimeout, 30*time.Second),
+		heartbeat:      cmp.Or(o.Heartbeat, 15*time.Second),
+		batches:        newPlaces(cmp.Or(o.Batches, 8)),
+		streams:        newPlaces(cmp.Or(o.Streams, 256)),
+	}
+	if h.finder = o.Finder; h.finder == nil {
+		h.finder = finder.New(reg)
 	}
 	if h.now == nil {
 		h.now = time.Now
@@ -284,19 +334,23 @@ func (h *handler) routes() []route {
 		// Pages of other origins log nothing: it is not open.
 		{path: "/v1/statements", method: http.MethodPost, endpoint: endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, cost: costSubmit, serve: h.submit}},
 		ask("/v1/check", []string{"evidence", "explain", "receipt"}, costDecision, h.check),
+		{path: "/v1/check/batch", method: http.MethodPost, endpoint: endpoint{accepts: jsonLines, streams: true, cost: costBatch, open: true, serve: h.batch}},
 		ask("/v1/evidence", []string{"compact", "root"}, costDecision, h.evidence),
 		ask("/v1/histories", nil, costDecision, h.histories),
 		get("/v1/statements/{issuer}/{jti}", nil, costOne, h.statement),
-		get("/v1/entities", []string{"after"}, costPage, h.entities),
+		get("/v1/entities", []string{"q", "authority", "programme", "sandbox", "country", "status", "after", "limit"}, costPage, h.entities),
 		get("/v1/entities/{id}", []string{"after"}, costPage, h.entity),
-		get("/v1/sandboxes", []string{"after"}, costPage, h.sandboxes),
+		get("/v1/sandboxes", []string{"q", "authority", "programme", "status", "after", "limit"}, costPage, h.sandboxes),
 		get("/v1/sandboxes/{id}", []string{"after"}, costPage, h.sandbox),
+		get("/v1/history", []string{"subject", "at", "known", "after", "limit"}, costPage, h.history),
+		get("/v1/changes", []string{"since", "limit"}, costPage, h.changes),
 		get("/v1/trust-root", nil, costOne, h.trustRoot),
 		ask("/v1/trust-root/foresee", nil, costForesee, h.foresee),
 		get("/checkpoint", nil, costRead, h.checkpoint),
 		get("/checkpoint/{size}", nil, costRead, h.checkpointAt),
 		get("/tile/{tile:.*}", nil, costRead, h.tile),
 		get("/log.vkey", nil, costRead, h.logVKey),
+		get("/openapi.json", nil, costRead, h.openapi),
 		h.health(),
 	}
 }

@@ -6,12 +6,20 @@ import (
 	"net/http"
 )
 
-// pageSize is how many ids a page lists.
+// pageSize is how many ids a page lists at most.
 const pageSize = 1000
 
-// entities serves GET /v1/entities.
+// entities serves GET /v1/entities: all of them, or those that are looked for.
 func (h *handler) entities(r *http.Request, _ []byte) (answer, error) {
-	ids, next, err := page(r.Context(), h.reg.Entities(r.URL.Query().Get("after")))
+	q := r.URL.Query()
+	if isSearch(q) {
+		return h.findEntities(r)
+	}
+	limit, err := limitOf(r, pageSize, pageSize)
+	if err != nil {
+		return answer{}, err
+	}
+	ids, next, err := page(r.Context(), h.reg.Entities(q.Get("after")), limit)
 	if err != nil {
 		return answer{}, err
 	}
@@ -21,9 +29,17 @@ func (h *handler) entities(r *http.Request, _ []byte) (answer, error) {
 	}{ids, next})
 }
 
-// sandboxes serves GET /v1/sandboxes.
+// sandboxes serves GET /v1/sandboxes: all of them, or those that are looked for.
 func (h *handler) sandboxes(r *http.Request, _ []byte) (answer, error) {
-	ids, next, err := page(r.Context(), h.reg.Sandboxes(r.URL.Query().Get("after")))
+	q := r.URL.Query()
+	if isSearch(q) {
+		return h.findSandboxes(r)
+	}
+	limit, err := limitOf(r, pageSize, pageSize)
+	if err != nil {
+		return answer{}, err
+	}
+	ids, next, err := page(r.Context(), h.reg.Sandboxes(q.Get("after")), limit)
 	if err != nil {
 		return answer{}, err
 	}
@@ -35,7 +51,7 @@ func (h *handler) sandboxes(r *http.Request, _ []byte) (answer, error) {
 
 // page returns the first of ids, which ascend, and what to ask for the next page
 // with, "" on the last.
-func page(ctx context.Context, ids iter.Seq2[string, error]) (list []string, next string, err error) {
+func page(ctx context.Context, ids iter.Seq2[string, error], limit int) (list []string, next string, err error) {
 	list = []string{}
 	for id, err := range ids {
 		if err != nil {
@@ -44,8 +60,8 @@ func page(ctx context.Context, ids iter.Seq2[string, error]) (list []string, nex
 		if err := ctx.Err(); err != nil {
 			return nil, "", err
 		}
-		if len(list) == pageSize {
-			return list, list[pageSize-1], nil
+		if len(list) == limit {
+			return list, list[limit-1], nil
 		}
 		list = append(list, id)
 	}

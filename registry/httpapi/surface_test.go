@@ -25,12 +25,13 @@ func TestAPathHasOneSpelling(t *testing.T) {
 func TestAnotherMethodIsRefusedWithThoseAllowed(t *testing.T) {
 	s := newServer(t)
 	for path, allowed := range map[string]string{
-		"/v1/statements": "POST", "/v1/check": "POST", "/v1/evidence": "POST", "/v1/histories": "POST",
+		"/v1/statements": "POST", "/v1/check": "POST", "/v1/check/batch": "POST", "/v1/evidence": "POST", "/v1/histories": "POST",
 		"/v1/statements/auth-us/X-1": "GET, HEAD",
 		"/v1/entities":               "GET, HEAD", "/v1/entities/lei:1": "GET, HEAD",
 		"/v1/sandboxes": "GET, HEAD", "/v1/sandboxes/SBX-1": "GET, HEAD",
 		"/v1/trust-root": "GET, HEAD", "/checkpoint": "GET, HEAD", "/checkpoint/3": "GET, HEAD",
 		"/tile/0/000": "GET, HEAD", "/tile/x": "GET, HEAD", "/log.vkey": "GET, HEAD", "/healthz": "GET, HEAD",
+		"/v1/history": "GET, HEAD", "/v1/changes": "GET, HEAD", "/openapi.json": "GET, HEAD",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			if strings.Contains(allowed, method) {
@@ -51,9 +52,10 @@ func TestAnotherMethodIsRefusedWithThoseAllowed(t *testing.T) {
 func TestAnotherMediaTypeIsRefused(t *testing.T) {
 	s := newServer(t)
 	for path, types := range map[string][]string{
-		"/v1/statements": {"", "application/json", "text/plain", "application/jose+json", "application/x-www-form-urlencoded", "application/jose, application/json"},
-		"/v1/check":      {"", "application/jose", "text/json", "application/json; charset", "application/yaml"},
-		"/v1/evidence":   {"", "application/vnd.safeconduct.evidence+json"},
+		"/v1/statements":  {"", "application/json", "text/plain", "application/jose+json", "application/x-www-form-urlencoded", "application/jose, application/json"},
+		"/v1/check":       {"", "application/jose", "text/json", "application/json; charset", "application/yaml"},
+		"/v1/check/batch": {"", "application/json", "application/x-ndjson"},
+		"/v1/evidence":    {"", "application/vnd.safeconduct.evidence+json"},
 	} {
 		for _, ct := range types {
 			refused(t, s.post(path, ct, "{}"), http.StatusUnsupportedMediaType, "unsupported-media-type")

@@ -1,0 +1,189 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/screening"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// An Edition is the register at one published checkpoint, which it stays at
+// whatever is logged meanwhile: for whoever asks many questions that are to
+// agree with each other. [Reader.Edition] gives the newest. All methods may be
+// called concurrently.
+//
+// Its evidence does not get fresher: who keeps an edition for longer than the
+// trust accepts is told so by every decision.
+type Edition struct {
+	r *Reader
+	s *snapshot
+
+	mu sync.Mutex
+	// opened is evidence that was decided on, bytes how much.
+	opened map[openedAs]*verify.Opened
+	bytes  int
+}
+
+// openedAs names opened evidence: its SHA-256 and the time that it was opened
+// as of.
+type openedAs struct {
+	evidence  [sha256.Size]byte
+	checkedAt time.Time
+}
+
+// What of opened evidence an edition keeps at most: opened, it takes several
+// times its bytes.
+const (
+	editionOpened = 16
+	editionBytes  = verify.MaxEvidence
+)
+
+// Edition returns the edition that evidence is given at now, see
+// [Reader.Evidence], with the errors of that.
+func (r *Reader) Edition(ctx context.Context) (*Edition, error) {
+	s, err := r.exhibitable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Edition{r: r, s: s}, nil
+}
+
+// Published returns the edition of the published checkpoint as it stands, or
+// ErrNoRoot where none is published. Unlike [Reader.Edition] it has nothing
+// cosigned anew: it is for what is shown, and proves nothing.
+func (r *Reader) Published() (*Edition, error) {
+	if s := r.shown(); s.size > 0 {
+		return &Edition{r: r, s: s}, nil
+	}
+	return nil, ErrNoRoot
+}
+
+// Checkpoint returns the checkpoint with its cosignatures. The caller does not
+// change it.
+func (e *Edition) Checkpoint() []byte { return e.s.checkpoint }
+
+// Size returns the number of leaves that the checkpoint covers.
+func (e *Edition) Size() int64 { return e.s.size }
+
+// Time returns when the last of them were logged.
+func (e *Edition) Time() time.Time { return e.s.at }
+
+// Decide is [Reader.Decide] at this edition. Of requests that have the same
+// evidence only the first costs its verification.
+func (e *Edition) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
+	return e.r.decideAt(ctx, e.s, e.decide, req, at)
+}
+
+// decide is [verify.Decide].
+func (e *Edition) decide(evidence []byte, t *verify.Trust, req *policy.Request, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
+	opened, err := e.open(evidence, t, at.CheckedAt)
+	if err != nil {
+		return nil, err
+	}
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
+	}
+	return opened.Decide(q, at, lists...)
+}
+
+func (e *Edition) open(evidence []byte, t *verify.Trust, checkedAt time.Time) (*verify.Opened, error) {
+	as := openedAs{sha256.Sum256(evidence), checkedAt.UTC()}
+	e.mu.Lock()
+	o, ok := e.opened[as]
+	e.mu.Unlock()
+	if ok {
+		return o, nil
+	}
+	o, err := verify.Open(evidence, t, checkedAt)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.opened == nil || len(e.opened) == editionOpened || e.bytes+len(evidence) > editionBytes {
+		e.opened, e.bytes = make(map[openedAs]*verify.Opened), 0
+	}
+	e.opened[as] = o
+	e.bytes += len(evidence)
+	return o, nil
+}
+
+// History returns the statements about a subject that were logged by known, in
+// log order, and what each comes to at the legal time at, as
+// [policy.Histories.History] does; zero times ask for all, and for nothing. It
+// returns [ErrNotFound] where there is none at all, a refusal of class
+// [attest.Invalid] for what is no subject, and [verify.ErrTooLarge] where more
+// is logged of it, and of what it depends on, than evidence may hold.
+func (e *Edition) History(ctx context.Context, subject string, known, at time.Time) ([]policy.Recorded, error) {
+	if err := attest.CheckSubject(subject); err != nil {
+		return nil, fmt.Errorf("read a history: %w", attest.Refuse(attest.Invalid, err))
+	}
+	if !e.s.has(subject) {
+		return nil, fmt.Errorf("read the history of %s: %w", subject, ErrNotFound)
+	}
+	return e.NewReading().History(ctx, subject, known, at)
+}
+
+// A Reading reads the histories of an edition, what several of them need only
+// once, and no more in all than evidence may hold. It is used by one goroutine.
+type Reading struct {
+	e    *Edition
+	room *allowance
+	set  *proven.Set
+	// read is of the subjects in set; nil where one was added since.
+	read *policy.Histories
+}
+
+// NewReading begins one.
+func (e *Edition) NewReading() *Reading {
+	// All that is in the log by then was logged by then.
+	return &Reading{e: e, room: newAllowance(true), set: &proven.Set{Origin: e.r.origin, Size: e.s.size, Fresh: e.s.at}}
+}
+
+// History is [Edition.History], but of a subject without statements it returns
+// none.
+func (r *Reading) History(ctx context.Context, subject string, known, at time.Time) ([]policy.Recorded, error) {
+	for _, s := range []string{attest.RootSubject, subject} {
+		if err := r.prove(ctx, s); err != nil {
+			return nil, fmt.Errorf("read the history of %s: %w", subject, err)
+		}
+	}
+	for {
+		if r.read == nil {
+			r.read = policy.Read(r.set)
+		}
+		h, err := r.read.History(subject, known, at)
+		missing, ok := errors.AsType[*policy.Unproven](err)
+		if !ok {
+			return h, err
+		}
+		// What a statement comes to depends on another history. Each is proven once,
+		// and the allowance ends it.
+		if err := r.prove(ctx, missing.Subject); err != nil {
+			return nil, fmt.Errorf("read the history of %s: %w", subject, err)
+		}
+	}
+}
+
+func (r *Reading) prove(ctx context.Context, subject string) error {
+	if _, ok := r.set.History(subject); ok {
+		return nil
+	}
+	entries, err := r.e.r.within(ctx, r.e.s, subject, r.room)
+	if err != nil {
+		return err
+	}
+	// Whoever has read the set before reads it again.
+	r.set.Prove(subject, entries)
+	r.read = nil
+	return nil
+}
