@@ -15,6 +15,7 @@ import (
 	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
+	"github.com/safeconduct/safeconduct/presentation/gate"
 	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -60,7 +61,7 @@ type proving struct {
 	evidence, key, audience, nonce string
 	approval, disclosures, out     string
 	disclose                       []string
-	force                          bool
+	header, force                  bool
 }
 
 func proveCommand() *cobra.Command {
@@ -88,15 +89,19 @@ func proveCommand() *cobra.Command {
 	f.StringVar(&p.disclosures, "disclosures", "", "file of the approval's disclosures")
 	f.StringArrayVar(&p.disclose, "disclose", nil, "member to disclose; once for each")
 	f.StringVar(&p.out, "out", "", "file of the presentation; without it, it is printed")
+	f.BoolVar(&p.header, "header", false, "print it as the header Authorization, for a service behind a gate")
 	forceFlag(c, &p.force)
 	return c
 }
 
 func (p *proving) run(c *cobra.Command) error {
-	for name, value := range map[string]string{"evidence": p.evidence, "key": p.key, "audience": p.audience, "nonce": p.nonce} {
-		if value == "" {
-			return usage(c, fmt.Errorf("prove: --%s is missing", name))
+	for _, f := range [][2]string{{"evidence", p.evidence}, {"key", p.key}, {"audience", p.audience}, {"nonce", p.nonce}} {
+		if f[1] == "" {
+			return usage(c, fmt.Errorf("prove: --%s is missing", f[0]))
 		}
+	}
+	if p.header && p.out != "" {
+		return usage(c, errors.New("prove: --header prints; leave --out out"))
 	}
 	fail := func(err error) error { return failed("", fmt.Errorf("prove: %w", err)) }
 	evidence, err := readFile(p.evidence)
@@ -119,6 +124,14 @@ func (p *proving) run(c *cobra.Command) error {
 	out, err := presentation.Make(c.Context(), evidence, statement, ds, key, presentation.Binding{Audience: p.audience, Nonce: p.nonce, IssuedAt: time.Now()})
 	if err != nil {
 		return failed("", err)
+	}
+	if p.header {
+		credentials, err := gate.Credentials(out)
+		if err != nil {
+			return fail(err)
+		}
+		_, err = fmt.Fprintln(c.OutOrStdout(), "Authorization: "+credentials)
+		return err
 	}
 	if p.out == "" {
 		_, err = c.OutOrStdout().Write(out)

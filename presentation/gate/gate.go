@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -99,6 +100,22 @@ func Credentials(p []byte) (string, error) {
 		return "", err
 	}
 	return scheme + " " + base64.RawURLEncoding.EncodeToString(b.Bytes()), nil
+}
+
+var challenge = regexp.MustCompile(`^Safeconduct aud="([^"\\\\]*)", nonce="([^"\\\\]*)"$`)
+
+// Challenge returns the nonce that a gate's answer, 401, gives the holder to show
+// itself by. An audience other than the one that the holder means to show itself to
+// is an error: a presentation made for it would be another's to use.
+func Challenge(resp *http.Response, audience string) (nonce string, err error) {
+	m := challenge.FindStringSubmatch(resp.Header.Get("WWW-Authenticate"))
+	if resp.StatusCode != http.StatusUnauthorized || m == nil {
+		return "", fmt.Errorf("answer a challenge: the answer %d has none", resp.StatusCode)
+	}
+	if m[1] != audience {
+		return "", fmt.Errorf("answer a challenge: it is for the audience %q, not for %q", m[1], audience)
+	}
+	return m[2], nil
 }
 
 // maxHeader bounds credentials; net/http allows a megabyte of headers.

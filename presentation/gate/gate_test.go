@@ -72,6 +72,27 @@ func open(t *testing.T, change func(*gate.Config)) *room {
 	return m
 }
 
+func TestAChallengeIsAnsweredOnlyForTheAudienceThatIsMeant(t *testing.T) {
+	with := func(status int, header string) *http.Response {
+		return &http.Response{StatusCode: status, Header: http.Header{"Www-Authenticate": {header}}}
+	}
+	good := `Safeconduct aud="https://dataroom.example.com", nonce="n"`
+	if nonce, err := gate.Challenge(with(401, good), audience); err != nil || nonce != "n" {
+		t.Errorf("nonce %q, %v", nonce, err)
+	}
+	for name, resp := range map[string]*http.Response{
+		"another audience": with(401, `Safeconduct aud="https://evil.example.com", nonce="n"`),
+		"another scheme":   with(401, `Basic realm="x"`),
+		"more behind it":   with(401, good+`, nonce="m"`),
+		"no refusal":       with(200, good),
+		"none":             with(401, ""),
+	} {
+		if nonce, err := gate.Challenge(resp, audience); err == nil {
+			t.Errorf("%s: nonce %q", name, nonce)
+		}
+	}
+}
+
 type answer struct {
 	status                        int
 	text                          string

@@ -239,6 +239,9 @@ func TestTheExamplesOfTheDocumentWork(t *testing.T) {
 	s := newJointSandbox(t)
 	doc := document(t)
 	for path, item := range doc.Paths.Map() {
+		if path == "/v1/presentations" {
+			continue // what answers a challenge is no example: see TestAPresentationThatAnswersAChallengeIsOpenedOnce
+		}
 		for method, op := range item.Operations() {
 			query := url.Values{}
 			at := path

@@ -18,6 +18,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/verify"
@@ -47,6 +48,10 @@ func (b broken) Decide(context.Context, *policy.Request, policy.Times) (*policy.
 
 func (b broken) Explain(context.Context, *policy.Request, policy.Times) (*policy.Decision, []byte, error) {
 	return nil, nil, b.fail()
+}
+
+func (b broken) Present([]byte, presentation.Expected, *policy.Request, policy.Times) (*presentation.Opened, *policy.Decision, error) {
+	return nil, nil, b.err
 }
 
 func (b broken) DecideSigned(context.Context, *policy.Request, policy.Times, bool) (*registry.Signed, error) {

@@ -11,6 +11,10 @@
 //	POST /v1/check/batch      up to 10,000 request documents, one a line
 //	                          (application/jsonl) -> a line for each, in order:
 //	                          its decision or its problem
+//	POST /v1/challenges       a nonce for a holder to answer, good once
+//	POST /v1/presentations    {"audience":…,"nonce":…,"presentation":…,"request":…}
+//	                          -> who has shown itself, and the decision on what it
+//	                          has shown
 //	POST /v1/evidence         a request document -> the evidence
 //	POST /v1/histories        {"subjects":[…]} -> the evidence of their histories
 //	GET  /v1/statements/{issuer}/{jti}
@@ -96,6 +100,7 @@
 //	413 too-large               statements have 60 KiB, requests 1 MiB at most
 //	415 unsupported-media-type  another Content-Type, or any Content-Encoding
 //	422 invalid                 says what may not be said
+//	422 not-shown               a presentation does not stand; the detail has the step
 //	422 undecided               no decision, since the evidence is not enough,
 //	                            or would be larger than is accepted
 //	429 too-many-requests       with the header Retry-After, see [Limits]
@@ -142,6 +147,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
@@ -169,6 +175,7 @@ type Reader interface {
 	Leaves(from int64) iter.Seq2[[]byte, error]
 	Changes(ctx context.Context, since int64, most int) (changes []registry.Change, next, size int64, err error)
 	Await(ctx context.Context, size int64) error
+	Present(p []byte, want presentation.Expected, req *policy.Request, at policy.Times) (*presentation.Opened, *policy.Decision, error)
 	Foresee(ctx context.Context, next *attest.Root, requests []*policy.Request, now time.Time) (*registry.Foresight, error)
 	Root() *attest.TrustRoot
 	Checkpoint() []byte
@@ -253,6 +260,8 @@ type handler struct {
 	heartbeat                time.Duration
 	batches, streams         places
 	finder                   *finder.Finder
+	// nonces are those of challenges.
+	nonces presentation.Nonces
 }
 
 func newHandler(reg Reader, o Options) *handler {
@@ -335,6 +344,8 @@ func (h *handler) routes() []route {
 		{path: "/v1/statements", method: http.MethodPost, endpoint: endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, cost: costSubmit, serve: h.submit}},
 		ask("/v1/check", []string{"evidence", "explain", "receipt"}, costDecision, h.check),
 		{path: "/v1/check/batch", method: http.MethodPost, endpoint: endpoint{accepts: jsonLines, streams: true, cost: costBatch, open: true, serve: h.batch}},
+		{path: "/v1/challenges", method: http.MethodPost, endpoint: endpoint{cost: costRead, open: true, serve: h.challenge}},
+		{path: "/v1/presentations", method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxPresented, cost: costDecision, open: true, serve: h.present}},
 		ask("/v1/evidence", []string{"compact", "root"}, costDecision, h.evidence),
 		ask("/v1/histories", nil, costDecision, h.histories),
 		get("/v1/statements/{issuer}/{jti}", nil, costOne, h.statement),

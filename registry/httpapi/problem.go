@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/receipt"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
@@ -32,6 +33,7 @@ var (
 	mediaType       = kind{"unsupported-media-type", "Unsupported media type", http.StatusUnsupportedMediaType}
 	invalid         = kind{"invalid", "Not valid", http.StatusUnprocessableEntity}
 	undecided       = kind{"undecided", "Not decided", http.StatusUnprocessableEntity}
+	notShown        = kind{"not-shown", "Not shown", http.StatusUnprocessableEntity}
 	tooManyRequests = kind{"too-many-requests", "Too many requests", http.StatusTooManyRequests}
 	internal        = kind{"internal", "Internal error", http.StatusInternalServerError}
 	unsigned        = kind{"unsigned", "Not signed", http.StatusNotImplemented}
@@ -82,6 +84,9 @@ func problemOf(err error) *problem {
 		// Problems further down point into something else, such as a header.
 		members, _ := r.Err.(attest.Problems) //nolint:errorlint // see above
 		return &problem{kind: k, detail: err.Error(), problems: members}
+	}
+	if e, ok := errors.AsType[*presentation.Error](err); ok {
+		return &problem{kind: notShown, detail: e.Error()}
 	}
 	if e, ok := errors.AsType[*verify.Error](err); ok {
 		return &problem{kind: undecided, detail: e.Error()}

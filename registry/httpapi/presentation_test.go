@@ -1,0 +1,87 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
+	"github.com/safeconduct/safeconduct/registry/registrytest"
+)
+
+// A counterparty has the register open what a holder shows it.
+func TestAPresentationThatAnswersAChallengeIsOpenedOnce(t *testing.T) {
+	s := newServer(t)
+	const audience = "https://dataroom.example.com"
+	a := registrytest.Approval("TEA-1", us, registrytest.Varuna, "IN")
+	a.Programme = "VEU"
+	a.Confirmation = &attest.Confirmation{JWK: registrytest.SignerNamed("varuna").JWK()}
+	approval := s.Sign(a)
+	if _, err := s.Submit(t.Context(), approval); err != nil {
+		t.Fatal(err)
+	}
+	s.Clock.Add(time.Minute)
+	ask := `{"effective_at":"` + policy.InstantOf(s.Clock.Now()).Time().Format(time.RFC3339) + `","authority":"` + us + `","programme":"VEU","act":"export","mode":"tangible",` +
+		`"transferor":"` + registrytest.Halcyon + `","transferee":"` + registrytest.Varuna + `","destination_site":"VTZ-1","item":{"list":"US_CCL","entry":"5A001.b.1"}}`
+	req, err := policy.ParseRequest([]byte(ask))
+	if err != nil {
+		t.Fatal(err)
+	}
+	challenge := func() string {
+		c := decode[struct{ Nonce, Until string }](t, s.post("/v1/challenges", "", ""))
+		if c.Nonce == "" || c.Until == "" {
+			t.Fatalf("challenged with %+v", c)
+		}
+		return c.Nonce
+	}
+	show := func(nonce, bound string) string {
+		t.Helper()
+		evidence, err := s.Evidence(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := presentation.Make(t.Context(), evidence, approval, nil, registrytest.SignerNamed("varuna"), presentation.Binding{Audience: bound, Nonce: nonce, IssuedAt: s.Clock.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(p)
+	}
+	body := func(nonce, p string) string {
+		n, err := json.Marshal(nonce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return `{"audience":"` + audience + `","nonce":` + string(n) + `,"presentation":` + p + `,"request":` + ask + `}`
+	}
+	nonce := challenge()
+	shown := show(nonce, audience)
+	got := decode[struct {
+		Holder, Issuer, Approval string
+		Decision                 policy.Decision
+	}](t, s.post("/v1/presentations", jsonDoc, body(nonce, shown)))
+	if got.Holder != registrytest.Varuna || got.Issuer != us || got.Approval != "TEA-1" || !got.Decision.Permitted() {
+		t.Errorf("shown: %+v", got)
+	}
+	for name, c := range map[string]struct{ body, step string }{
+		"once more":              {body(nonce, shown), "nonce"},
+		"a nonce of its own":     {body("made-up", show("made-up", audience)), "nonce"},
+		"bound to somebody else": {func() string { n := challenge(); return body(n, show(n, "https://other.example.com")) }(), "audience"},
+		"bound to another nonce": {body(challenge(), shown), "nonce"},
+		"another's byte": {func() string {
+			n := challenge()
+			return body(n, strings.Replace(show(n, audience), `"sd_jwt":"ey`, `"sd_jwt":"eY`, 1))
+		}(), "approval"},
+		"evidence alone": {body(challenge(), `{"evidence":{}}`), "presentation"},
+	} {
+		p := refused(t, s.post("/v1/presentations", jsonDoc, c.body), http.StatusUnprocessableEntity, "not-shown")
+		if !strings.Contains(p.Detail, "refused at "+c.step) {
+			t.Errorf("%s: %s", name, p.Detail)
+		}
+	}
+	refused(t, s.post("/v1/presentations", jsonDoc, `{"audience":"a"}`), http.StatusUnprocessableEntity, "invalid")
+	refused(t, s.post("/v1/presentations", jsonDoc, `{`), http.StatusBadRequest, "malformed")
+}
