@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/safeconduct/safeconduct/attest"
 )
 
 // maxListing is the largest page of ids that is read, in bytes.
@@ -57,4 +60,35 @@ func (c *Client) Entities(ctx context.Context, after string) (ids []string, next
 		return nil, "", fmt.Errorf("read the list of entities: the page behind %q ends at %q, before it", after, page.Next)
 	}
 	return page.Entities, page.Next, nil
+}
+
+// A Change is a statement that was logged, and whom it is about.
+type Change struct {
+	Index    int64       `json:"index"`
+	Time     time.Time   `json:"time"`
+	Kind     attest.Kind `json:"kind"`
+	Issuer   string      `json:"issuer"`
+	JTI      string      `json:"jti"`
+	Subjects []string    `json:"subjects"`
+}
+
+// Changes lists statements from a log index on, a page of them; next is the index
+// to go on from, and the log's size once there is nothing more for now. That nothing
+// is left out is the register's word: a decision is checked again by its evidence.
+func (c *Client) Changes(ctx context.Context, since int64) (changes []Change, next int64, err error) {
+	body, err := c.do(ctx, http.MethodGet, fmt.Sprintf("/v1/changes?since=%d", since), "", nil, maxListing)
+	if err != nil {
+		return nil, 0, err
+	}
+	var page struct {
+		Changes []Change `json:"changes"`
+		Next    int64    `json:"next"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, 0, fmt.Errorf("read the changes: %w", err)
+	}
+	if page.Next < since || len(page.Changes) > 0 && page.Next == since {
+		return nil, 0, fmt.Errorf("read the changes: the page from %d on ends at %d", since, page.Next)
+	}
+	return page.Changes, page.Next, nil
 }

@@ -38,6 +38,28 @@ func TestWhatARegisterHasIsListed(t *testing.T) {
 	}
 }
 
+func TestChangesAreListedFromWhereTheyWereLastRead(t *testing.T) {
+	reg, c := newRegister(t)
+	first, next, err := c.Changes(t.Context(), 0)
+	if err != nil || len(first) == 0 || next <= first[len(first)-1].Index {
+		t.Fatalf("%d changes, next %d, %v", len(first), next, err)
+	}
+	reg.MustSubmit(registrytest.Registration("reg-halcyon", registrytest.US, registrytest.Halcyon, "US"))
+	more, after, err := c.Changes(t.Context(), next)
+	if err != nil || after <= next || len(more) != 1 || more[0].JTI != "reg-halcyon" || more[0].Index < next || more[0].Time.IsZero() || !cmp.Equal(more[0].Subjects, []string{"entity:" + registrytest.Halcyon}) {
+		t.Errorf("%+v, next %d, %v", more, after, err)
+	}
+	if none, end, err := c.Changes(t.Context(), after); err != nil || len(none) != 0 || end != after {
+		t.Errorf("%+v, next %d, %v", none, end, err)
+	}
+	for _, page := range []string{`{"next":3}`, `{"next":4,"changes":[{"index":4}]}`, `{`} {
+		c := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })
+		if all, next, err := c.Changes(t.Context(), 4); err == nil {
+			t.Errorf("%s: %+v, %d", page, all, next)
+		}
+	}
+}
+
 func TestPagesThatGoBackwardsAreRefused(t *testing.T) {
 	c := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"entities":["lei:A"],"next":"lei:A"}`) })
 	if _, next, err := c.Entities(t.Context(), ""); err != nil || next != "lei:A" {
