@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -37,6 +38,11 @@ func Ask(req *Request) (*Question, error) {
 		q.items = append(q.items, itemOf(c))
 	}
 	return q, nil
+}
+
+// Involves reports whether the request names the entity, by this very id, as a party.
+func (q *Question) Involves(id string) bool {
+	return q != nil && slices.ContainsFunc(q.parties, func(p party) bool { return p.id == id })
 }
 
 // An item is a classification as the request gives it, read.

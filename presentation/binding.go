@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/jws"
 	"github.com/safeconduct/safeconduct/internal/strictjson"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A Binding is what a holder binds a presentation to.
@@ -43,15 +45,18 @@ type binding struct {
 
 // Make makes a presentation of an approval, for its holder: statement is the
 // approval as it is logged, disclosures what the holder likes to show of it, and key
-// that of its cnf. The evidence has to show the approval; whether it is enough for a
+// that of its cnf. The evidence has to show the approval, which is checked; whether it is enough for a
 // decision is for whoever asks. The fresh signature is verified before it is
 // returned. Nothing is checked of the evidence beyond its form: [Open] does that.
 func Make(ctx context.Context, evidence, statement []byte, disclosures []attest.Disclosure, key attest.Signer, b Binding) ([]byte, error) {
 	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("make a presentation: %w", err) }
-	for name, s := range map[string]string{"an audience": b.Audience, "a nonce": b.Nonce} {
-		if s == "" || len(s) > maxWord {
-			return fail(fmt.Errorf("%s of 1 to %d bytes is needed: the verifier gives it", name, maxWord))
+	for _, word := range [][2]string{{"an audience", b.Audience}, {"a nonce", b.Nonce}} {
+		if word[1] == "" || len(word[1]) > maxWord {
+			return fail(fmt.Errorf("%s of 1 to %d bytes is needed: the verifier gives it", word[0], maxWord))
 		}
+	}
+	if b.IssuedAt.IsZero() {
+		return fail(errors.New("IssuedAt is needed: when it is made"))
 	}
 	u, err := attest.Parse(statement)
 	if err != nil {
@@ -70,6 +75,13 @@ func Make(ctx context.Context, evidence, statement []byte, disclosures []attest.
 	}
 	if key.Key().ID() != held.ID() {
 		return fail(fmt.Errorf("key %s is not the one that approval %s names in cnf, %s", key.Key().ID(), a.JTI, held.ID()))
+	}
+	e, err := verify.Parse(evidence)
+	if err != nil {
+		return fail(err)
+	}
+	if !slices.ContainsFunc(e.Statements, func(s verify.LoggedStatement) bool { return s.Statement == string(statement) }) {
+		return fail(errors.New("the evidence does not show the approval"))
 	}
 	line, _, _ := strings.Cut(string(statement), "\n")
 	sd := &sdJWT{line: line, disclosures: disclosures}

@@ -28,11 +28,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -66,6 +68,9 @@ const (
 	StepHash = "sd-hash"
 	// StepEvidence: other evidence than the holder bound.
 	StepEvidence = "evd"
+	// StepHolder: what is asked does not concern the holder. It is checked when a
+	// presentation that was opened is decided on.
+	StepHolder = "holder"
 )
 
 // An Error names the step that refused a presentation.
@@ -202,13 +207,57 @@ const (
 // Opened is a presentation that stands: its evidence does, its approval is in force,
 // and its holder has made it for this verifier. The zero Opened decides nothing.
 type Opened struct {
-	*verify.Opened
+	evidence *verify.Opened
 	// Holder is the id of the entity that the approval is of.
 	Holder string
 	// Approval is the approval, with what the holder has disclosed.
 	Approval policy.Recorded
 	// IssuedAt is when the holder made it, by its own clock.
 	IssuedAt time.Time
+}
+
+// Decide decides a question on the evidence, with what the holder has disclosed, as
+// [verify.Opened.Decide] does. The holder has to be one of its parties, by the id
+// [Opened.Holder], and what is permitted has to rest on the very approval whose key it
+// holds: another authority's word for another key shows nothing. Where that is not so,
+// or the evidence does not show what the decision needs, that gives an *[Error].
+func (o *Opened) Decide(q *policy.Question, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
+	return o.ask((*verify.Opened).Decide, q, at, lists)
+}
+
+// Explain is like [Opened.Decide], with an explanation in the decision.
+func (o *Opened) Explain(q *policy.Question, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
+	return o.ask((*verify.Opened).Explain, q, at, lists)
+}
+
+func (o *Opened) ask(
+	by func(*verify.Opened, *policy.Question, policy.Times, ...*screening.List) (*policy.Decision, error),
+	q *policy.Question, at policy.Times, lists []*screening.List,
+) (*policy.Decision, error) {
+	if o == nil || o.evidence == nil {
+		return nil, errors.New("decide: there is no opened presentation")
+	}
+	if !q.Involves(o.Holder) {
+		return nil, &Error{StepHolder, fmt.Errorf("the request names no party %s, which is who has shown itself; it has to be named by this id", o.Holder)}
+	}
+	d, err := by(o.evidence, q, at, lists...)
+	if e, ok := errors.AsType[*verify.Error](err); ok {
+		return nil, &Error{e.Step, err}
+	}
+	if err == nil && d.Permitted() && !o.restsOn(d) {
+		head := o.Approval.Statement.Claims().Head()
+		return nil, &Error{StepHolder, fmt.Errorf("what permits it does not rest on approval %s of %s, whose key the holder has shown; show one that it rests on", head.JTI, head.Iss)}
+	}
+	return d, err
+}
+
+// restsOn reports whether a decision relies on the approval that was shown, for the
+// holder.
+func (o *Opened) restsOn(d *policy.Decision) bool {
+	head := o.Approval.Statement.Claims().Head()
+	return slices.ContainsFunc(d.ReliedOn, func(r policy.Reliance) bool {
+		return r.Party == o.Holder && r.Statement.Issuer == head.Iss && r.Statement.JTI == head.JTI && r.Statement.Index == o.Approval.Index
+	})
 }
 
 // Claims returns the approval's claims, with what the holder has disclosed.
@@ -258,11 +307,17 @@ func Open(presentation []byte, t *verify.Trust, want Expected, checkedAt time.Ti
 		}
 		return fail(StepApproval, fmt.Errorf("approval %s of %s is %s at %s", approval.Statement.Claims().Head().JTI, approval.Statement.Claims().Head().Iss, state, checkedAt.UTC().Format(time.RFC3339)))
 	}
+	if to := approval.Standing.Holder; to != "" {
+		return fail(StepApproval, fmt.Errorf("approval %s of %s was passed on to %s", approval.Statement.Claims().Head().JTI, approval.Statement.Claims().Head().Iss, to))
+	}
+	if age := checkedAt.Sub(evidence.ProvenUntil()); age > t.MaxStatusAge() {
+		return fail(StepApproval, fmt.Errorf("the evidence shows what was known %v ago; at most %v is accepted: ask the register for fresh evidence", age.Truncate(time.Second), t.MaxStatusAge()))
+	}
 	claims, _ := approval.Statement.Claims().(*attest.EntityApproval)
-	opened := &Opened{Opened: evidence, Holder: claims.Entity(), Approval: approval}
+	opened := &Opened{evidence: evidence, Holder: claims.Entity(), Approval: approval}
 	if len(sd.disclosures) > 0 {
 		if opened.Approval.Statement, err = approval.Statement.Disclose(sd.disclosures); err == nil {
-			opened.Opened, err = evidence.Disclose(sd.disclosures)
+			opened.evidence, err = evidence.Disclose(sd.disclosures)
 		}
 		if err != nil {
 			return fail(StepDisclosures, err)

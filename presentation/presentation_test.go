@@ -12,6 +12,8 @@ import (
 	"errors"
 	"math/big"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -346,6 +348,48 @@ func TestTheKeyIsThatOfTheVersionInForce(t *testing.T) {
 	}
 }
 
+func TestAnApprovalThatWasPassedOnIsNotItsOldHoldersToPresent(t *testing.T) {
+	s := play(t)
+	s.r.MustSubmit(&attest.Succession{
+		Common: attest.Common{Aud: rt.Origin, Iss: rt.US, Sub: attest.ApprovalSubject(rt.Varuna, rt.US), JTI: "SUC-1", IAT: attest.NumericDate(s.r.Clock.Now().Unix())},
+		Target: "TEA-1", EffectiveAt: attest.NumericDate(s.r.Clock.Now().Unix() + 30), Successor: rt.Corvus, LegalName: "Corvus", Country: "AU",
+	})
+	s.r.Clock.Add(time.Minute)
+	s.evidence = s.prove()
+	_, err := s.open(s.make(s.bound(), s.disclosures...))
+	var refused *presentation.Error
+	if !errors.As(err, &refused) || refused.Step != presentation.StepApproval || !strings.Contains(err.Error(), "passed on to "+rt.Corvus) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAVersionWithTheDigestsOfTheOneBeforeIsDisclosedAsItWas(t *testing.T) {
+	s := play(t)
+	u, err := attest.Parse(s.approval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, ok := u.ClaimsUnsafe().(*attest.EntityApproval)
+	if !ok {
+		t.Fatal("it is no approval")
+	}
+	next.JTI, next.Supersedes = "TEA-1B", "TEA-1"
+	s.approval = s.r.Sign(next)
+	if _, err := s.r.Submit(t.Context(), s.approval); err != nil {
+		t.Fatal(err)
+	}
+	s.r.Clock.Add(time.Minute)
+	s.req.EffectiveAt = policy.InstantOf(s.r.Clock.Now())
+	s.evidence = s.prove()
+	o, err := s.open(s.make(s.bound(), s.disclosures...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := s.decide(o); !d.Permitted() {
+		t.Errorf("decided %+v", d)
+	}
+}
+
 func TestWhoeverExpectsNothingOpensNothing(t *testing.T) {
 	s := play(t)
 	p := s.make(s.bound())
@@ -362,6 +406,8 @@ func TestWhoeverExpectsNothingOpensNothing(t *testing.T) {
 
 func TestOnlyTheHolderMakesAPresentation(t *testing.T) {
 	s := play(t)
+	unshown := rt.Approval("TEA-8", rt.US, rt.Varuna, "IN")
+	unshown.Confirmation = &attest.Confirmation{JWK: rt.SignerNamed("varuna").JWK()}
 	for name, c := range map[string]struct {
 		statement []byte
 		key       attest.Signer
@@ -373,6 +419,8 @@ func TestOnlyTheHolderMakesAPresentation(t *testing.T) {
 		"no approval":  {s.r.Sign(rt.Registration("REG-9", rt.IN, rt.Varuna, "IN")), s.holder, s.bound(), "is of kind registration"},
 		"no audience":  {s.approval, s.holder, presentation.Binding{Nonce: nonce}, "an audience"},
 		"no nonce":     {s.approval, s.holder, presentation.Binding{Audience: audience}, "a nonce"},
+		"no time":      {s.approval, s.holder, presentation.Binding{Audience: audience, Nonce: nonce}, "IssuedAt"},
+		"not shown":    {s.r.Sign(unshown), s.holder, s.bound(), "does not show the approval"},
 		"no statement": {[]byte("x"), s.holder, s.bound(), "statement"},
 	} {
 		ds := s.disclosures
@@ -387,7 +435,7 @@ func TestOnlyTheHolderMakesAPresentation(t *testing.T) {
 
 func TestANonceIsTakenOnce(t *testing.T) {
 	now := rt.Start
-	n := &presentation.Nonces{Most: 3}
+	n := new(presentation.Nonces)
 	first, until := n.New(now)
 	if until.Sub(now) != 5*time.Minute || n.Take(first, now.Add(time.Minute)) != nil {
 		t.Error("a fresh nonce is not taken")
@@ -403,12 +451,118 @@ func TestANonceIsTakenOnce(t *testing.T) {
 	if err := n.Take(old, now.Add(5*time.Minute)); err == nil {
 		t.Error("an old nonce is taken")
 	}
-	oldest, _ := n.New(now)
-	for range 3 {
-		n.New(now)
+	other, _ := new(presentation.Nonces).New(now)
+	if err := n.Take(other, now); err == nil {
+		t.Error("another's nonce is taken")
 	}
-	if err := n.Take(oldest, now); err == nil {
-		t.Error("more than so many are kept")
+	// However many are asked for, and whatever comes in their place, one is good.
+	good, _ := n.New(now)
+	for range 10_000 {
+		fresh, _ := n.New(now)
+		if err := n.Check(fresh[:len(fresh)-1]+"A", now); err == nil && fresh[len(fresh)-1] != 'A' {
+			t.Fatal("a nonce that was changed is good")
+		}
+	}
+	if err := n.Check(good, now); err != nil {
+		t.Errorf("checked: %v", err)
+	}
+	if err := n.Check(good, now); err != nil {
+		t.Errorf("checked again: %v", err)
+	}
+	var won atomic.Int64
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			if n.Take(good, now) == nil {
+				won.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if won.Load() != 1 || n.Check(good, now) == nil {
+		t.Errorf("it was taken %d times", won.Load())
+	}
+	// What has been taken is forgotten when it is too old, and not good for it.
+	later := now.Add(11 * time.Minute)
+	next, _ := n.New(later)
+	if n.Take(next, later) != nil || n.Take(good, later) == nil {
+		t.Error("what was taken long ago is good")
+	}
+}
+
+// present opens a presentation by key of an approval, and decides the request on it.
+func (s *scene) present(evidence, approval []byte, key attest.Signer) (*policy.Decision, error) {
+	s.Helper()
+	p, err := presentation.Make(s.Context(), evidence, approval, nil, key, s.bound())
+	if err != nil {
+		s.Fatal(err)
+	}
+	o, err := s.open(p)
+	if err != nil {
+		return nil, err
+	}
+	q, err := policy.Ask(s.req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return o.Decide(q, s.req.TimesNow(s.r.Clock.Now()))
+}
+
+// Whoever shows itself shows nothing of others, and another authority's word for a
+// key is not that of the one whose approval is relied on.
+func TestNobodyIsPermittedByAnothersApproval(t *testing.T) {
+	s := play(t)
+	s.req.Value = nil
+	mallory := rt.SignerNamed("mallory")
+	with := func(jti, iss, entity, country string) []byte {
+		a := rt.Approval(jti, iss, entity, country)
+		a.Programme = "OTHER"
+		a.Confirmation = &attest.Confirmation{JWK: mallory.JWK()}
+		return s.r.Sign(a)
+	}
+	bare := rt.Approval("TEA-2", rt.US, rt.Varuna, "IN")
+	bare.Programme = "BARE"
+	bare.Confirmation = &attest.Confirmation{JWK: rt.SignerNamed("varuna").JWK()}
+	own := s.r.Sign(bare)
+	corvus, rogue := with("TEA-3", rt.US, rt.Corvus, "AU"), with("ROGUE", rt.IN, rt.Varuna, "IN")
+	for _, st := range [][]byte{own, corvus, rogue} {
+		if _, err := s.r.Submit(t.Context(), st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.r.Clock.Add(time.Minute)
+	s.req.Programme, s.req.EffectiveAt = "BARE", policy.InstantOf(s.r.Clock.Now())
+	var subjects []string
+	for _, id := range []string{rt.Varuna, rt.Corvus, rt.Halcyon} {
+		subjects = append(subjects, attest.EntitySubject(id), attest.ApprovalSubject(id, rt.US), attest.ApprovalSubject(id, rt.IN))
+	}
+	evidence, err := s.r.EvidenceOf(t.Context(), subjects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.present(evidence, own, s.holder); err != nil || !d.Permitted() {
+		t.Fatalf("the holder itself: %+v, %v", d, err)
+	}
+	for name, c := range map[string]struct {
+		approval []byte
+		want     string
+	}{
+		"the approval of somebody whom the request does not name":   {corvus, "names no party"},
+		"the approval of another authority, which is not relied on": {rogue, "does not rest on approval ROGUE"},
+	} {
+		d, err := s.present(evidence, c.approval, mallory)
+		var refused *presentation.Error
+		if !errors.As(err, &refused) || refused.Step != presentation.StepHolder || !strings.Contains(err.Error(), c.want) || d != nil {
+			t.Errorf("%s: %+v, %v", name, d, err)
+		}
+	}
+	if d, err := new(presentation.Opened).Decide(nil, policy.Times{}); err == nil {
+		t.Errorf("the zero one decides: %+v", d)
+	}
+	// Evidence that is too old shows nobody either.
+	s.r.Clock.Add(48 * time.Hour)
+	if d, err := s.present(evidence, own, s.holder); err == nil || !strings.Contains(err.Error(), "ask the register for fresh evidence") {
+		t.Errorf("on old evidence: %+v, %v", d, err)
 	}
 }
 

@@ -54,6 +54,9 @@ func receiptOf(e *verify.Opened, req *policy.Request, d *policy.Decision, now ti
 	if e == nil || e.Bytes() == nil || req == nil || d == nil {
 		return nil, errors.New("opened evidence, a request and the decision are all needed")
 	}
+	if d.Replay.Disclosures != "" {
+		return nil, errors.New("the decision goes by what a holder has disclosed, which a receipt does not keep")
+	}
 	r := &Receipt{
 		Checkpoint: e.Checkpoint().Text, Decision: d, Evidence: digest(e.Bytes()),
 		IssuedAt: attest.NumericDate(now.Unix()), Issuer: e.Checkpoint().Origin, Request: req.AskedDigest(),

@@ -36,7 +36,7 @@ const (
 	// StepLists: the lists of restricted parties that it was decided with are
 	// given, and no others.
 	StepLists = "lists"
-	// StepReplay: decided again, the answer is the same to the byte.
+	// StepReplay: decided again, the answer is the same, but for words (see [Result.Reworded]).
 	StepReplay = "replay"
 )
 

@@ -188,6 +188,15 @@ func (e *Opened) Checkpoint() Checkpoint {
 	return Checkpoint{e.in.trust.Origin(), e.in.tree, e.in.text}
 }
 
+// ProvenUntil is the time up to which the cosigners attest that nothing came after,
+// zero for the zero Opened.
+func (e *Opened) ProvenUntil() time.Time {
+	if e == nil || e.in == nil {
+		return time.Time{}
+	}
+	return e.in.fresh
+}
+
 // Bytes returns the evidence as it was given to [Open]. The caller does not
 // change it. It is nil for the zero Opened.
 func (e *Opened) Bytes() []byte {

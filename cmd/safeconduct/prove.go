@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -73,8 +74,7 @@ func proveCommand() *cobra.Command {
 			"confidential members, and the proof that you hold the key that the approval names (cnf),\n" +
 			"for one verifier and once. The verifier gives audience and nonce.\n" +
 			"The approval is the one in the evidence that names the key. --disclose names members, such\n" +
-			"as legal_name, VTZ-1/address or caveats/value, of the file of --disclosures; all of them\n" +
-			"where it is left out.\n\n" + references,
+			"as legal_name, VTZ-1/address or caveats/value, of the file of --disclosures, or all.\n\n" + references,
 		Example: "  safeconduct prove --evidence e.json --key varuna.key --audience https://dataroom.example.com --nonce n-0S6 \\\n" +
 			"    --disclosures tea.disclosures --disclose legal_name --out shown.json",
 		Args: exactly(),
@@ -85,9 +85,9 @@ func proveCommand() *cobra.Command {
 	f.StringVar(&p.key, "key", "", "reference of the holder's key")
 	f.StringVar(&p.audience, "audience", "", "the verifier, as it calls itself")
 	f.StringVar(&p.nonce, "nonce", "", "what the verifier has given")
-	f.StringVar(&p.approval, "approval", "", "jti of the approval, where the evidence shows several that name the key")
+	f.StringVar(&p.approval, "approval", "", "ISSUER/JTI of the approval, where the evidence shows several that name the key")
 	f.StringVar(&p.disclosures, "disclosures", "", "file of the approval's disclosures")
-	f.StringArrayVar(&p.disclose, "disclose", nil, "member to disclose; once for each")
+	f.StringArrayVar(&p.disclose, "disclose", nil, "member to disclose, once for each; or all")
 	f.StringVar(&p.out, "out", "", "file of the presentation; without it, it is printed")
 	f.BoolVar(&p.header, "header", false, "print it as the header Authorization, for a service behind a gate")
 	forceFlag(c, &p.force)
@@ -157,25 +157,23 @@ func (p *proving) find(evidence []byte, kid string) (statement []byte, a *attest
 			return nil, nil, err
 		}
 		c, ok := u.ClaimsUnsafe().(*attest.EntityApproval)
-		if !ok || c.Confirmation == nil || p.approval != "" && c.JTI != p.approval {
+		if !ok || c.Confirmation == nil || p.approval != "" && c.JTI != p.approval && c.Iss+"/"+c.JTI != p.approval {
 			continue
 		}
 		if k, err := c.Confirmation.JWK.Key(); err != nil || k.ID() != kid {
 			continue
 		}
-		if c.Supersedes == "" || !lineages[c.Iss+"/"+c.Supersedes] {
-			lineages[c.Iss+"/"+c.JTI] = true
-		} else {
-			delete(lineages, c.Iss+"/"+c.Supersedes)
-			lineages[c.Iss+"/"+c.JTI] = true
-		}
+		delete(lineages, c.Iss+"/"+c.Supersedes)
+		lineages[c.Iss+"/"+c.JTI] = true
 		statement, a = []byte(s.Statement), c
 	}
 	switch {
+	case a == nil && p.approval != "":
+		return nil, nil, fmt.Errorf("the evidence shows no approval %s that names the key %s in cnf", p.approval, kid)
 	case a == nil:
 		return nil, nil, fmt.Errorf("the evidence shows no approval that names the key %s in cnf", kid)
 	case len(lineages) > 1:
-		return nil, nil, errors.New("the evidence shows several approvals that name the key: say which with --approval")
+		return nil, nil, fmt.Errorf("the evidence shows several approvals that name the key; --approval says which: %s", strings.Join(slices.Sorted(maps.Keys(lineages)), ", "))
 	}
 	return statement, a, nil
 }
@@ -193,6 +191,9 @@ func (p *proving) choose(a *attest.EntityApproval) (out []attest.Disclosure, err
 		return nil, err
 	}
 	if p.disclose == nil {
+		return nil, errors.New("--disclose says what to show of --disclosures; all shows all")
+	}
+	if slices.Equal(p.disclose, []string{"all"}) {
 		return all, nil
 	}
 	var names []string
@@ -243,6 +244,9 @@ func (s *showing) flags(c *cobra.Command) {
 
 // decide opens a presentation and decides on it.
 func (s *showing) decide(c *cobra.Command, data []byte, t *verify.Trust, r *policy.Request, at policy.Times, explain bool, lists []*screening.List) (*policy.Decision, error) {
+	if s.age <= 0 {
+		return nil, usage(c, fmt.Errorf("verify: --max-age %v: want some time", s.age))
+	}
 	if s.audience == "" || s.nonce == "" {
 		return nil, usage(c, errors.New("verify: this is a presentation: --audience and --nonce say what you expect of it"))
 	}

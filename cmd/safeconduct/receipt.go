@@ -41,7 +41,7 @@ func receiptVerifyCommand() *cobra.Command {
 		Use:   "verify RECEIPT --request REQUEST --evidence EVIDENCE --trust TRUST [--screen LIST…] [--newer EVIDENCE]",
 		Short: "Check a receipt, and decide again from the files",
 		Long: "Checks the evidence, whose key signed the receipt, every digest, and decides again at the\n" +
-			"receipt's own times: all of it comes out the same to the byte, or the step is named that\n" +
+			"receipt's own times: all of it comes out the same, but for words, or the step is named that\n" +
 			"does not. TRUST is the trust file of that time. Lists that the parties were screened\n" +
 			"against are given with --screen. Without --request, what needs it is left unchecked.\n" +
 			"--newer, evidence of a later day (history root --out), says whether the key has been left\n" +
@@ -176,7 +176,7 @@ func (p *printer) verified(r *receipt.Result, req *policy.Request, s *receipt.St
 	}
 	if len(r.Reworded) > 0 {
 		p.line("")
-		p.line("note: this release puts otherwise, in the same sense: %s", strings.Join(r.Reworded, ", "))
+		p.line("note: this release writes otherwise, in sentences, notes or the explanation, by which nothing is decided: %s", strings.Join(r.Reworded, ", "))
 	}
 	p.line("")
 	p.pairs("signed by key", r.Kid, "listed in", fmt.Sprintf("version %d of the trust root", r.Evidence.RootVersion))
@@ -225,8 +225,6 @@ func receiptHint(err error) string {
 		return "old evidence is verified with the trust file of its time; evidence that was changed is not to be relied on"
 	case e.Step == receipt.StepRequest:
 		return "check --receipt keeps the request as it was asked, beside the receipt"
-	case e.Step == receipt.StepReplay && strings.Contains(e.Error(), "in its words alone"):
-		return "what was decided is the same; the release of that time says it to the byte"
 	default:
 		return "do not rely on this receipt for what it says of these files"
 	}

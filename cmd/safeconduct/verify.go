@@ -53,11 +53,15 @@ func verifyCommand() *cobra.Command {
 				decide = verify.Explain
 			}
 			var d *policy.Decision
+			if !isPresentation(evidence) && (show.audience != "" || show.nonce != "") {
+				return usage(c, fmt.Errorf("verify: %s is evidence, which anybody may copy; --audience and --nonce are of a presentation", args[0]))
+			}
 			if isPresentation(evidence) {
 				if compact != "" {
 					return usage(c, errors.New("verify: --compact is for evidence"))
 				}
-				d, err = show.decide(c, evidence, t, r, at, explain, screened)
+				// That it was made lately is by the clock, whatever the request says.
+				d, err = show.decide(c, evidence, t, r, r.TimesNow(time.Now()), explain, screened)
 			} else {
 				d, err = decide(evidence, t, r, at, screened...)
 			}

@@ -84,7 +84,7 @@ func (s *Set) Disclose(ds []attest.Disclosure, digest string) (*Set, error) {
 	out := *s
 	out.DisclosuresDigest = digest
 	out.histories = maps.Clone(s.histories)
-	used := 0
+	used := make([]bool, len(ds))
 	for subject, entries := range s.histories {
 		for i, e := range entries {
 			a, ok := e.Statement.Claims().(*attest.EntityApproval)
@@ -92,15 +92,15 @@ func (s *Set) Disclose(ds []attest.Disclosure, digest string) (*Set, error) {
 				continue
 			}
 			var of []attest.Disclosure
-			for _, d := range ds {
+			for k, d := range ds {
 				if _, ok := d.Of(a); ok {
-					of = append(of, d)
+					// Versions of one approval may have the same digest.
+					used[k], of = true, append(of, d)
 				}
 			}
 			if len(of) == 0 {
 				continue
 			}
-			used += len(of)
 			st, err := e.Statement.Disclose(of)
 			if err != nil {
 				return nil, err
@@ -110,8 +110,8 @@ func (s *Set) Disclose(ds []attest.Disclosure, digest string) (*Set, error) {
 			out.histories[subject] = changed
 		}
 	}
-	if used != len(ds) {
-		return nil, fmt.Errorf("%d of the %d disclosures are of no approval that is shown", len(ds)-used, len(ds))
+	if i := slices.Index(used, false); i >= 0 {
+		return nil, fmt.Errorf("disclosure %d of %d is of no approval that is shown", i+1, len(ds))
 	}
 	return &out, nil
 }

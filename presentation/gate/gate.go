@@ -46,8 +46,8 @@ type Config struct {
 	Request func(r *http.Request, holder string, now time.Time) (*policy.Request, error)
 	// Screening are the lists that parties are screened against.
 	Screening []*screening.List
-	// MaxAge is how long ago a presentation may have been made; zero is five
-	// minutes.
+	// MaxAge is how long a challenge may be answered, and how long ago a presentation
+	// may have been made; zero is five minutes.
 	MaxAge time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -71,7 +71,7 @@ func New(c Config) (*Gate, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Gate{c: c}, nil
+	return &Gate{c: c, nonces: presentation.Nonces{Life: c.MaxAge}}, nil
 }
 
 // Within asks whether the holder may have what the request template says, as its
@@ -221,7 +221,7 @@ func refuse(w http.ResponseWriter, status int, d document) {
 // admit says who is let through, or why nobody is.
 func (g *Gate) admit(r *http.Request) (*Admitted, *document) {
 	unshown := func(step string, err error) *document {
-		return &document{Type: problemType + "presentation", Title: "Not shown", Detail: err.Error(), Step: step}
+		return &document{Type: problemType + "not-shown", Title: "Not shown", Detail: err.Error(), Step: step}
 	}
 	header := r.Header.Values("Authorization")
 	if len(header) == 0 {
@@ -237,12 +237,15 @@ func (g *Gate) admit(r *http.Request) (*Admitted, *document) {
 	now := g.c.Now()
 	nonce, err := presentation.Nonce(p)
 	if err == nil {
-		// It is taken first: no two requests at once are let through by one.
-		err = g.nonces.Take(nonce, now)
+		err = g.nonces.Check(nonce, now)
 	}
 	var o *presentation.Opened
 	if err == nil {
 		o, err = presentation.Open(p, g.c.Trust, presentation.Expected{Audience: g.c.Audience, Nonce: nonce, MaxAge: g.c.MaxAge}, now)
+	}
+	if err == nil {
+		// No two requests at once are let through by one.
+		err = g.nonces.Take(nonce, now)
 	}
 	if err != nil {
 		step := presentation.StepForm
@@ -263,6 +266,9 @@ func (g *Gate) admit(r *http.Request) (*Admitted, *document) {
 		return nil, refused(err)
 	}
 	d, err := o.Decide(q, req.TimesNow(now), g.c.Screening...)
+	if e, ok := errors.AsType[*presentation.Error](err); ok {
+		return nil, unshown(e.Step, err)
+	}
 	if err != nil {
 		return nil, refused(err)
 	}

@@ -58,7 +58,7 @@ func (h *handler) history(r *http.Request, _ []byte) (answer, error) {
 		Known      policy.Instant `json:"known,omitzero"`
 		LastBatch  policy.Instant `json:"last_batch"`
 		Statements []trail.Record `json:"statements"`
-		Next       int64          `json:"next,omitzero"`
+		Next       *int64         `json:"next,omitzero"`
 	}{
 		About:   trail.About{Register: h.reg.Origin(), Size: e.Size(), Proof: trail.Word},
 		Subject: subject, At: at, Known: known, LastBatch: policy.InstantOf(e.Time()), Statements: []trail.Record{},
@@ -68,7 +68,7 @@ func (h *handler) history(r *http.Request, _ []byte) (answer, error) {
 		page.Statements = append(page.Statements, trail.NewRecord(s))
 	}
 	if len(all) > limit {
-		page.Next = all[limit-1].Index
+		page.Next = &all[limit-1].Index
 	}
 	return jsonAnswer(page)
 }

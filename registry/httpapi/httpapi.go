@@ -256,10 +256,10 @@ type handler struct {
 	clients *clients
 	limiter *limiter
 	// patience is how long to wait for a quorum, streamPatience for a client.
-	patience, streamPatience time.Duration
-	heartbeat                time.Duration
-	batches, streams         places
-	finder                   *finder.Finder
+	patience, streamPatience   time.Duration
+	heartbeat                  time.Duration
+	batches, streams, openings places
+	finder                     *finder.Finder
 	// nonces are those of challenges.
 	nonces presentation.Nonces
 }
@@ -272,6 +272,7 @@ func newHandler(reg Reader, o Options) *handler {
 		heartbeat:      cmp.Or(o.Heartbeat, 15*time.Second),
 		batches:        newPlaces(cmp.Or(o.Batches, 8)),
 		streams:        newPlaces(cmp.Or(o.Streams, 256)),
+		openings:       newPlaces(8),
 	}
 	if h.finder = o.Finder; h.finder == nil {
 		h.finder = finder.New(reg)
@@ -345,7 +346,7 @@ func (h *handler) routes() []route {
 		ask("/v1/check", []string{"evidence", "explain", "receipt"}, costDecision, h.check),
 		{path: "/v1/check/batch", method: http.MethodPost, endpoint: endpoint{accepts: jsonLines, streams: true, cost: costBatch, open: true, serve: h.batch}},
 		{path: "/v1/challenges", method: http.MethodPost, endpoint: endpoint{cost: costRead, open: true, serve: h.challenge}},
-		{path: "/v1/presentations", method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxPresented, cost: costDecision, open: true, serve: h.present}},
+		{path: "/v1/presentations", method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxPresented, cost: costPresent, open: true, serve: h.present}},
 		ask("/v1/evidence", []string{"compact", "root"}, costDecision, h.evidence),
 		ask("/v1/histories", nil, costDecision, h.histories),
 		get("/v1/statements/{issuer}/{jti}", nil, costOne, h.statement),

@@ -17,7 +17,8 @@ import (
 // as many out of it as its route costs, roughly one for each tenth of a
 // millisecond of work: 1 for checkpoints, tiles and what is at no path, 2 for
 // one statement, 5 for a page of a list, 10 for a submission, a decision or
-// evidence, 50 to foresee what a trust root would change, 500 for a batch. /healthz, /readyz and
+// evidence, 50 to foresee what a trust root would change
+// or to open a presentation, 500 for a batch. /healthz, /readyz and
 // /metrics cost nothing. Where there are too few, the answer is 429, with the
 // seconds until there are enough in Retry-After.
 type Limits struct {
@@ -40,6 +41,7 @@ const (
 	costDecision = 10
 	costSubmit   = 10
 	costForesee  = 50
+	costPresent  = 50
 	costBatch    = 500
 )
 

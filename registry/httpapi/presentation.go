@@ -24,8 +24,8 @@ func (h *handler) challenge(*http.Request, []byte) (answer, error) {
 	}{nonce, policy.InstantOf(until.UTC().Truncate(time.Second))})
 }
 
-// present serves POST /v1/presentations: the nonce is one that was given, and is
-// taken whatever comes of it.
+// present serves POST /v1/presentations: the nonce is one that was given here, and is
+// taken once the presentation stands.
 func (h *handler) present(r *http.Request, body []byte) (answer, error) {
 	var ask struct {
 		Audience     string         `json:"audience"`
@@ -37,9 +37,12 @@ func (h *handler) present(r *http.Request, body []byte) (answer, error) {
 		return answer{}, attest.Refuse(attest.Malformed, err)
 	}
 	var p attest.Problems
-	for pointer, missing := range map[string]bool{"/audience": ask.Audience == "", "/nonce": ask.Nonce == "", "/presentation": len(ask.Presentation) == 0, "/request": len(ask.Request) == 0} {
-		if missing {
-			p.Add(pointer, "is missing")
+	for _, m := range []struct {
+		pointer string
+		missing bool
+	}{{"/audience", ask.Audience == ""}, {"/nonce", ask.Nonce == ""}, {"/presentation", len(ask.Presentation) == 0}, {"/request", len(ask.Request) == 0}} {
+		if m.missing {
+			p.Add(m.pointer, "is missing")
 		}
 	}
 	if len(p) > 0 {
@@ -50,12 +53,21 @@ func (h *handler) present(r *http.Request, body []byte) (answer, error) {
 		return answer{}, err
 	}
 	now := h.now()
-	if err := h.nonces.Take(ask.Nonce, now); err != nil {
+	if err := h.nonces.Check(ask.Nonce, now); err != nil {
 		return answer{}, err
 	}
-	o, d, err := h.reg.Present(ask.Presentation, presentation.Expected{Audience: ask.Audience, Nonce: ask.Nonce}, req, req.TimesNow(now))
+	// The largest take a second, and whoever sends one need not have signed it.
+	leave, err := h.openings.take("presentations being opened")
 	if err != nil {
-		return answer{}, undecidable(req, err)
+		return answer{}, err
+	}
+	defer leave()
+	o, d, err := h.reg.Present(ask.Presentation, presentation.Expected{Audience: ask.Audience, Nonce: ask.Nonce}, req, req.TimesNow(now))
+	if err == nil {
+		err = h.nonces.Take(ask.Nonce, now)
+	}
+	if err != nil {
+		return answer{}, err
 	}
 	decision, err := d.Marshal()
 	if err != nil {

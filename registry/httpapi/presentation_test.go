@@ -76,6 +76,11 @@ func TestAPresentationThatAnswersAChallengeIsOpenedOnce(t *testing.T) {
 			return body(n, strings.Replace(show(n, audience), `"sd_jwt":"ey`, `"sd_jwt":"eY`, 1))
 		}(), "approval"},
 		"evidence alone": {body(challenge(), `{"evidence":{}}`), "presentation"},
+		"somebody else's request": {func() string {
+			n := challenge()
+			return strings.Replace(body(n, show(n, audience)), `"transferee":"`+registrytest.Varuna, `"transferee":"`+registrytest.Corvus, 1)
+		}(), "holder"},
+		"a request that names a time to check as of": {strings.Replace(body(challenge(), shown), `"act":`, `"checked_at":"2026-01-05T09:00:00Z","act":`, 1), "nonce"},
 	} {
 		p := refused(t, s.post("/v1/presentations", jsonDoc, c.body), http.StatusUnprocessableEntity, "not-shown")
 		if !strings.Contains(p.Detail, "refused at "+c.step) {
