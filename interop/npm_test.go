@@ -199,6 +199,10 @@ func newMixed(t *testing.T) *mixed {
 		rt.US:  {rt.SignerNamed("us-1"), newPair(t, "ES384")},
 		rt.IN:  {newPair(t, "ES256")},
 	}
+	// The line by EdDSA is to be the first, which is presented: lines stand by id.
+	for us := m.officer[rt.US]; us[1].Key().ID() < us[0].Key().ID(); {
+		us[1] = newPair(t, "ES384")
+	}
 	jwks := func(iss string, i int) []attest.JWK {
 		key := m.officer[iss][i].Key()
 		m.keys[key.ID()] = key

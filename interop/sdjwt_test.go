@@ -41,7 +41,8 @@ type holding struct {
 	evidence    []byte
 }
 
-// holdings are those of issuers and holders of each algorithm that others know.
+// holdings are those of issuers with EdDSA and ES256, and of holders with each
+// algorithm.
 func holdings(t *testing.T) (*mixed, []*holding) {
 	t.Helper()
 	m := newMixed(t)
@@ -91,6 +92,9 @@ func holdings(t *testing.T) (*mixed, []*holding) {
 			t.Fatal(err)
 		}
 		h.issuer = m.keys[headerOf(t, h.line()).Kid]
+		if want := map[string]string{rt.US: "EdDSA", rt.IN: "ES256"}[h.claims.Iss]; h.issuer.Algorithm() != want {
+			t.Fatalf("%s is first signed by %s; want %s", h.claims.JTI, h.issuer.Algorithm(), want)
+		}
 		h.name = fmt.Sprintf("issuer %s %s, holder %s", h.claims.Iss, h.issuer.Algorithm(), h.holder.key.Algorithm())
 	}
 	return m, hs
