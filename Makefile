@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 TEST  := go test -race -shuffle=on -timeout 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test hsm check differential fmt lint vet tidy interop smoke bench cover fuzz crash clean
+.PHONY: help setup npm build demo test skipped hsm check differential fmt lint vet tidy interop smoke bench cover fuzz crash clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -21,24 +21,39 @@ demo: build ## the main job, on the embedded default: sign, log, check, prove, v
 setup: ## install what the tests need beside Go and make, where it is missing
 	@bash .ci/setup
 
+NPM_MODULES := interop/npm/node_modules/.package-lock.json
+npm: $(NPM_MODULES) ## install the JavaScript libraries that interop tests against
+
+$(NPM_MODULES): interop/npm/package.json interop/npm/package-lock.json | setup
+	cd interop/npm && npm ci
+
 # The command's scripts start it hundreds of times, which the race detector makes
 # minutes of; what runs concurrently in it is tested with it in the packages.
 test: setup ## every test, those of packages with the race detector
 	$(TEST) $$(go list ./... | grep -v /cmd/safeconduct$$)
 	go test -shuffle=on -timeout 10m ./cmd/safeconduct
 	$(MAKE) --no-print-directory hsm interop
+	@$(MAKE) --no-print-directory skipped
+
+# Each asks as the tests themselves do.
+skipped: ## say which groups of tests do not run here, and why
+	@if [ ! -e /usr/lib/softhsm/libsofthsm2.so ]; then echo "SKIPPED, NOTHING IS SHOWN ABOUT PKCS#11: SoftHSM is not installed (make setup does that)"; fi
+	@cd interop && go test -count=1 -v -run '^TestNPMIsThere$$' . | sed -n 's/^.*: SKIPPED,/SKIPPED,/p'
+	@if [ -z "$$SAFECONDUCT_MUST_MOUNT" ]; then echo "skipped where it could not mount: full and read-only disks, power cuts (registry/badgerlog, as root)"; fi
 
 hsm: setup ## keys in hardware, which SoftHSM plays
 	$(TEST) -tags pkcs11 ./attest/signer/...
 	$(TEST) -tags pkcs11 -run HSM ./cmd/safeconduct
 
+# Where the libraries cannot be had, what needs them is skipped.
 interop: setup ## tests against other implementations, in a module of their own
+	-@$(MAKE) --no-print-directory npm
 	cd interop && $(TEST) ./...
 
 # As root no test that mounts a file system is skipped, unless this is empty.
 check: export SAFECONDUCT_MUST_MOUNT ?= $(if $(filter 0,$(shell id -u)),1)
 check: fmt lint vet test differential smoke tidy ## what CI runs: format, lint, vet, every test, tidy
-	@if [ -z "$$SAFECONDUCT_MUST_MOUNT" ]; then echo "skipped where it could not mount: full and read-only disks, power cuts (registry/badgerlog, as root)"; fi
+	@$(MAKE) --no-print-directory skipped
 
 fmt: ## fail where gofmt would change something
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
@@ -82,4 +97,4 @@ crash: ## 500 kills of a writing log
 	CRASH_ROUNDS=500 go test -run SurvivesAKill -timeout 60m ./registry/badgerlog
 
 clean: ## remove what was built
-	rm -rf bin cover.out
+	rm -rf bin cover.out interop/npm/node_modules

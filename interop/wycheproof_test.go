@@ -1,8 +1,8 @@
 // Package interop_test holds the project against test vectors and programs of
 // others: Wycheproof's signatures, Tessera's client and fsck, the witness of
-// transparency-dev, torchwood's client, policies and proofs, and merkle's
-// verification. It is a module of its own, so that those who import the project
-// import none of that.
+// transparency-dev, torchwood's client, policies and proofs, merkle's verification,
+// and for JavaScript @sd-jwt/core and jose. It is a module of its own, so that those
+// who import the project import none of that.
 package interop_test
 
 import (
