@@ -94,6 +94,8 @@ var sections = []section{
 	{"latency", latency},
 	{"evidence", evidence},
 	{"decide", decide},
+	{"serve", serving},
+	{"present", present},
 	{"restart", restart},
 	{"replay", replay},
 }
@@ -116,7 +118,7 @@ func main() {
 	stage := flag.String("stage", "", "for the program itself: measure this one thing and answer on standard output")
 	quick := flag.Bool("quick", false, "a smoke test in about a minute")
 	full := flag.Bool("full", false, "10^6 subjects too")
-	names := flag.String("run", ".", "the sections to measure, a regular expression: limits, raw, admission, latency, evidence, decide, restart, replay")
+	names := flag.String("run", ".", "the sections to measure, a regular expression: limits, raw, admission, latency, evidence, decide, serve, present, restart, replay")
 	dir := flag.String("dir", "", "where to put what is measured, on the disk that is meant (default: the directory for temporary files)")
 	out := flag.String("results", "results", "where to put the results; empty for nowhere")
 	flag.StringVar(&profiles, "profile", "", "directory to keep profiles of every measurement in")

@@ -88,12 +88,15 @@ var (
 	goalDecide    = goal{"decide on warm histories", false, false, 3000, Nanos}
 	goalDecideCEL = goal{"decide on warm histories beside cel-go", true, false, 1, ""}
 	goalDecideOPA = goal{"decide on warm histories beside OPA", true, false, 1, ""}
+	goalServeEcho = goal{"POST /v1/check beside an echo of the same bytes", true, true, 0.60, ""}
+	goalServeOPA  = goal{"POST /v1/check beside OPA's server", true, true, 3, ""}
+	goalPresent   = goal{"a presentation beside its bare signatures", true, false, 1.5, ""}
 	goalMemory    = goal{"resident memory at 10^6 subjects", false, false, 1.5 * (1 << 30), Bytes}
 )
 
 var goals = []goal{
 	goalRaw, goalAdmit5, goalAdmit6, goalP99Second, goalP99Tenth, goalOffline,
-	goalEvidence, goalGzip, goalApprovals, goalDecide, goalDecideCEL, goalDecideOPA, goalRestart, goalMemory,
+	goalEvidence, goalGzip, goalApprovals, goalDecide, goalDecideCEL, goalDecideOPA, goalServeEcho, goalServeOPA, goalPresent, goalRestart, goalMemory,
 }
 
 // add adds a row. A ratio and a goal may be nil.

@@ -25,6 +25,8 @@ var stages = map[string]func(context.Context, []byte) (any, error){
 	"latency":   stage(latencyStage),
 	"evidence":  stage(evidenceStage),
 	"decide":    stage(decideStage),
+	"serve":     stage(servingStage),
+	"present":   stage(presentStage),
 	"restart":   stage(restartStage),
 	"replay":    stage(replayStage),
 }

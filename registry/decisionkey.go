@@ -7,7 +7,6 @@ import (
 
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/receipt"
-	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A Signed is a decision with what it rests on, signed: what a company files.
@@ -27,17 +26,13 @@ func (r *Reader) DecideSigned(ctx context.Context, req *policy.Request, at polic
 	if r.notary == nil {
 		return nil, ErrNoDecisionKey
 	}
-	evidence, err := r.ownEvidence(ctx, nil, req, at)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := verify.Open(evidence, r.trust, at.CheckedAt)
-	if err != nil {
-		return nil, err
-	}
 	q, err := policy.Ask(req)
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)
+	}
+	opened, err := r.exhibited(ctx, req, at)
+	if err != nil {
+		return nil, err
 	}
 	decide := opened.Decide
 	if explain {
@@ -50,7 +45,7 @@ func (r *Reader) DecideSigned(ctx context.Context, req *policy.Request, at polic
 	signed, err := receipt.Sign(ctx, opened, req, d, r.now(), r.notary)
 	switch {
 	case err == nil:
-		return &Signed{d, evidence, signed}, nil
+		return &Signed{d, opened.Bytes(), signed}, nil
 	case errors.Is(err, receipt.ErrUnlisted), errors.Is(err, receipt.ErrTooLarge), ctx.Err() != nil:
 		return nil, err
 	default:

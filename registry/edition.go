@@ -11,7 +11,6 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
-	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -79,20 +78,23 @@ func (e *Edition) Time() time.Time { return e.s.at }
 // Decide is [Reader.Decide] at this edition. Of requests that have the same
 // evidence only the first costs its verification.
 func (e *Edition) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	return e.r.decideAt(ctx, e.s, e.decide, req, at)
-}
-
-// decide is [verify.Decide].
-func (e *Edition) decide(evidence []byte, t *verify.Trust, req *policy.Request, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
-	opened, err := e.open(evidence, t, at.CheckedAt)
+	evidence, err := e.r.ownEvidence(ctx, e.s, req, at)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	opened, err := e.open(evidence, e.r.trust, at.CheckedAt)
+	if err != nil {
+		return nil, nil, err
 	}
 	q, err := policy.Ask(req)
 	if err != nil {
-		return nil, fmt.Errorf("decide: %w", err)
+		return nil, nil, fmt.Errorf("decide: %w", err)
 	}
-	return opened.Decide(q, at, lists...)
+	d, err := opened.Decide(q, at, e.r.screening...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, evidence, nil
 }
 
 func (e *Edition) open(evidence []byte, t *verify.Trust, checkedAt time.Time) (*verify.Opened, error) {

@@ -122,29 +122,34 @@ func (r *Reader) exhibit(s *snapshot, set *proven.Set, omit map[int64]bool, incl
 // Decide decides the request at the published checkpoint, on the evidence that it
 // returns beside the decision, with what everybody who holds that evidence
 // runs: [verify.Decide]. The parties are screened against the lists of its
-// configuration.
+// configuration. The caller does not change the evidence, which others who ask
+// about the same histories are given, too.
 func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	return r.decideAt(ctx, nil, verify.Decide, req, at)
+	return r.ask(ctx, (*verify.Opened).Decide, req, at)
 }
 
 // Explain is like [Reader.Decide], with an explanation in the decision.
 func (r *Reader) Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	return r.decideAt(ctx, nil, verify.Explain, req, at)
+	return r.ask(ctx, (*verify.Opened).Explain, req, at)
 }
 
-type decider func([]byte, *verify.Trust, *policy.Request, policy.Times, ...*screening.List) (*policy.Decision, error)
-
-// decideAt decides at a snapshot, nil for that of now.
-func (r *Reader) decideAt(ctx context.Context, s *snapshot, by decider, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	evidence, err := r.ownEvidence(ctx, s, req, at)
+func (r *Reader) ask(
+	ctx context.Context, by func(*verify.Opened, *policy.Question, policy.Times, ...*screening.List) (*policy.Decision, error),
+	req *policy.Request, at policy.Times,
+) (*policy.Decision, []byte, error) {
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("decide: %w", err)
+	}
+	o, err := r.exhibited(ctx, req, at)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := by(evidence, r.trust, req, at, r.screening...)
+	d, err := by(o, q, at, r.screening...)
 	if err != nil {
 		return nil, nil, err
 	}
-	return d, evidence, nil
+	return d, o.Bytes(), nil
 }
 
 // ownEvidence is what the register itself decides on.

@@ -31,9 +31,10 @@ type Reader struct {
 	// screening are the lists that decisions are taken with.
 	screening []*screening.List
 	// notary signs decisions; nil for none.
-	notary attest.Signer
-	now    func() time.Time
-	opened openedCache
+	notary   attest.Signer
+	now      func() time.Time
+	opened   openedCache
+	exhibits exhibits
 	// foreseeing is held by whoever reads all of the log to foresee.
 	foreseeing sync.Mutex
 	// accounts are the writer's.

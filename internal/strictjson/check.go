@@ -54,6 +54,10 @@ func walk(data []byte) *jsontext.Decoder {
 // checkDepth stands before every recursion over data, this package's and
 // that of the libraries it calls.
 func checkDepth(data []byte) error {
+	// No deeper than there are brackets that open, in strings or not.
+	if bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= maxDepth {
+		return nil
+	}
 	dec := walk(data)
 	for {
 		if _, err := dec.ReadToken(); err != nil {

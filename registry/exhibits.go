@@ -1,0 +1,100 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/safeconduct/safeconduct/internal/proven"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// What of opened evidence is kept at most: opened, it takes several times its
+// bytes.
+const (
+	exhibitsKept  = 256
+	exhibitsBytes = verify.MaxEvidence
+)
+
+// openedBefore is how long before the newest cosignature kept evidence is opened
+// as of. Own cosignatures are dated up to a second ahead of the clock; five
+// minutes ahead they count already (docs/format.md, step quorum).
+const openedBefore = time.Minute
+
+// exhibits keeps the evidence that was made at one snapshot, opened, so that of
+// questions about the same histories only the first costs its proofs and their
+// verification. The zero exhibits is empty.
+type exhibits struct {
+	mu     sync.Mutex
+	of     *snapshot
+	opened map[string]*verify.Opened
+	bytes  int
+}
+
+func (x *exhibits) get(s *snapshot, key string) (*verify.Opened, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.of != s {
+		return nil, false
+	}
+	o, ok := x.opened[key]
+	return o, ok
+}
+
+func (x *exhibits) put(s *snapshot, key string, o *verify.Opened) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := len(o.Bytes())
+	if x.of != s || len(x.opened) >= exhibitsKept || x.bytes+n > exhibitsBytes {
+		x.of, x.opened, x.bytes = s, make(map[string]*verify.Opened), 0
+	}
+	x.opened[key] = o
+	x.bytes += n
+}
+
+// exhibitKey names the histories that whole evidence for a checked request has, at
+// one snapshot: whatever else is touched is found in those that the request itself
+// names, for the authorities of the sandbox or the one that it names.
+func exhibitKey(req *policy.Request) string {
+	return strings.Join(append(policy.Touched(req, new(proven.Set)), req.Sandbox, req.Authority), "\n")
+}
+
+// exhibited is the evidence that a decision of a checked request is taken on, see
+// [Reader.ownEvidence], opened: what it decides is to the byte what
+// [verify.Decide] does.
+func (r *Reader) exhibited(ctx context.Context, req *policy.Request, at policy.Times) (*verify.Opened, error) {
+	anew := func(s *snapshot, checkedAt time.Time) (*verify.Opened, error) {
+		evidence, err := r.ownEvidence(ctx, s, req, at)
+		if err != nil {
+			return nil, err
+		}
+		return verify.Open(evidence, r.trust, checkedAt)
+	}
+	// What is omitted for who relies on a mirror depends on the whole question.
+	if r.trust == nil || r.trust.ReliesOnMirror() {
+		return anew(nil, at.CheckedAt)
+	}
+	s, err := r.exhibitable(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	// From then on all cosignatures count, and checked_at opens nothing more. Who
+	// asks as of before is told which of them do not.
+	from := s.cosigned.Add(-openedBefore)
+	if s.cosigned.IsZero() || at.CheckedAt.Before(from) {
+		return anew(s, at.CheckedAt)
+	}
+	key := exhibitKey(req)
+	if o, ok := r.exhibits.get(s, key); ok {
+		return o, nil
+	}
+	o, err := anew(s, from)
+	if err != nil {
+		return nil, err
+	}
+	r.exhibits.put(s, key, o)
+	return o, nil
+}
