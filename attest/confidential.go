@@ -24,9 +24,9 @@ const digestAlgorithm = "sha-256"
 // A Concealment stands in an object some of whose members are confidential.
 type Concealment struct {
 	// Digests are those of the members, as many as Confidential has names.
-	Digests []string `json:"_sd,omitzero"`
+	Digests []string `json:"_sd,omitzero" draft:"-"`
 	// Confidential are the names of the members.
-	Confidential []string `json:"confidential,omitzero"`
+	Confidential []string `json:"confidential,omitzero" draft:"-"`
 }
 
 // The members that may be confidential, by the object that they are of: none

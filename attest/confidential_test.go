@@ -38,8 +38,8 @@ func conceal(t *testing.T, a *attest.EntityApproval, pointers ...string) (*attes
 
 func TestWhatIsConfidentialIsNotInTheStatementAndIsDisclosedWhole(t *testing.T) {
 	w := newWorld(t)
-	clear := discreet()
-	concealed, ds := conceal(t, clear, mayBeConfidential...)
+	plain := discreet()
+	concealed, ds := conceal(t, plain, mayBeConfidential...)
 	if diff := cmp.Diff(mayBeConfidential, concealed.Hidden()); diff != "" {
 		t.Errorf("hidden (-want +got):\n%s", diff)
 	}
@@ -66,10 +66,10 @@ func TestWhatIsConfidentialIsNotInTheStatementAndIsDisclosedWhole(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(disclosed.Hidden()) > 0 || disclosed.LegalName != clear.LegalName || disclosed.Caveats.Value.PerTransaction != "250000" {
+	if len(disclosed.Hidden()) > 0 || disclosed.LegalName != plain.LegalName || disclosed.Caveats.Value.PerTransaction != "250000" {
 		t.Errorf("disclosed is %+v", disclosed)
 	}
-	for _, s := range clear.ApprovedSites {
+	for _, s := range plain.ApprovedSites {
 		if !slices.ContainsFunc(disclosed.ApprovedSites, func(d attest.Site) bool { return d.ID == s.ID && d.Address == s.Address && d.Name == s.Name }) {
 			t.Errorf("site %s is not disclosed as it was", s.ID)
 		}

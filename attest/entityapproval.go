@@ -18,7 +18,7 @@ type EntityApproval struct {
 	Concealment
 	// DigestAlgorithm is how confidential members are digested: sha-256, and empty
 	// where there are none.
-	DigestAlgorithm string `json:"_sd_alg,omitzero"`
+	DigestAlgorithm string `json:"_sd_alg,omitzero" draft:"-"`
 	// VCT is the constant [VCT].
 	VCT string `json:"vct"`
 	// LegalName is the entity's name as the approval has it.

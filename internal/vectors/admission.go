@@ -183,7 +183,8 @@ func otherKeys(r *attest.Root) *attest.Root {
 	cs := r.Authorities[0].Compromised
 	falsely := cs[len(cs)-1].False
 	cs[len(cs)-1].False = nil
-	r.Authorities[0].Compromised = append(cs, attest.Compromised{Kid: us1.Key().ID(), Since: 1 << 40, False: falsely})
+	cs = append(cs, attest.Compromised{Kid: us1.Key().ID(), Since: 1 << 40, False: falsely})
+	r.Authorities[0].Compromised = cs
 	return r
 }
 

@@ -73,21 +73,26 @@ func open(t *testing.T, change func(*gate.Config)) *room {
 }
 
 func TestAChallengeIsAnsweredOnlyForTheAudienceThatIsMeant(t *testing.T) {
-	with := func(status int, header string) *http.Response {
-		return &http.Response{StatusCode: status, Header: http.Header{"Www-Authenticate": {header}}}
+	challenged := func(status int, header string) (string, error) {
+		resp := &http.Response{StatusCode: status, Header: http.Header{"Www-Authenticate": {header}}, Body: http.NoBody}
+		defer resp.Body.Close()
+		return gate.Challenge(resp, audience)
 	}
 	good := `Safeconduct aud="https://dataroom.example.com", nonce="n"`
-	if nonce, err := gate.Challenge(with(401, good), audience); err != nil || nonce != "n" {
+	if nonce, err := challenged(http.StatusUnauthorized, good); err != nil || nonce != "n" {
 		t.Errorf("nonce %q, %v", nonce, err)
 	}
-	for name, resp := range map[string]*http.Response{
-		"another audience": with(401, `Safeconduct aud="https://evil.example.com", nonce="n"`),
-		"another scheme":   with(401, `Basic realm="x"`),
-		"more behind it":   with(401, good+`, nonce="m"`),
-		"no refusal":       with(200, good),
-		"none":             with(401, ""),
+	for name, c := range map[string]struct {
+		status int
+		header string
+	}{
+		"another audience": {http.StatusUnauthorized, `Safeconduct aud="https://evil.example.com", nonce="n"`},
+		"another scheme":   {http.StatusUnauthorized, `Basic realm="x"`},
+		"more behind it":   {http.StatusUnauthorized, good + `, nonce="m"`},
+		"no refusal":       {http.StatusOK, good},
+		"none":             {http.StatusUnauthorized, ""},
 	} {
-		if nonce, err := gate.Challenge(resp, audience); err == nil {
+		if nonce, err := challenged(c.status, c.header); err == nil {
 			t.Errorf("%s: nonce %q", name, nonce)
 		}
 	}

@@ -119,12 +119,9 @@ func readChecked(line []byte, n int) (a Checked, err error) {
 	if (one.Decision == nil) == (one.Problem == nil) {
 		return a, errors.New("read the answer: want a decision or a problem")
 	}
-	if one.Problem != nil {
-		return Checked{Problem: one.Problem}, nil
+	a.Problem = one.Problem
+	if one.Decision != nil {
+		a.Decision, err = readDecision(one.Decision)
 	}
-	d, err := readDecision(one.Decision)
-	if err != nil {
-		return a, err
-	}
-	return Checked{Decision: d}, nil
+	return a, err
 }

@@ -55,7 +55,7 @@ func TestEveryAttackOnAStatementIsRefusedAndLogsNothing(t *testing.T) {
 		return signed(header, changed)
 	}
 	withSignature := func(sig string) string { return parts[0] + "." + parts[1] + "." + b64(sig) }
-	kid := string(officer.Key().ID())
+	kid := officer.Key().ID()
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	malleable := func() string {
 		le := []byte(signature[32:])
@@ -99,7 +99,7 @@ func TestEveryAttackOnAStatementIsRefusedAndLogsNothing(t *testing.T) {
 		{8, "kid a path", headed(kid, "../../etc/passwd"), 403, "forbidden"},
 		{8, "kid with NUL", headed(kid, `\u0000`), 400, "malformed"},
 		{8, "kid of a quarter of a megabyte", headed(kid, strings.Repeat("A", 1<<18)), 413, "too-large"},
-		{8, "kid of another authority's officer", headed(kid, string(other.Key().ID())), 403, "forbidden"},
+		{8, "kid of another authority's officer", headed(kid, other.Key().ID()), 403, "forbidden"},
 		{8, "kid absent", headed(`"kid":"`+kid+`",`, ``), 400, "malformed"},
 		{9, "typ missing", headed(`,"typ":`, `,"typ_":`), 400, "malformed"},
 		{9, "typ of an approval", headed(`registration`, `entity-approval`), 400, "malformed"},
