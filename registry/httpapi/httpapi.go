@@ -58,7 +58,7 @@
 // checkpoints of a size go on to what is durable and not published yet, so that
 // a mirror can check what it is asked to cosign. Tiles never change, and may be
 // kept for good; checkpoints gain cosignatures, and may be kept for a few
-// seconds; nothing else is to be kept. Answers of two kilobytes and more are
+// seconds, /log.vkey and /openapi.json for minutes; nothing else is to be kept. Answers of two kilobytes and more are
 // packed with gzip for whoever accepts it, except hashes, which do not get
 // shorter. HEAD asks for the headers of a GET.
 //
@@ -97,7 +97,8 @@
 //	404 not-found               no such route, target, entity, sandbox or tile
 //	405 method-not-allowed      with the header Allow
 //	409 conflict                contradicts what is logged
-//	413 too-large               statements have 60 KiB, requests 1 MiB at most
+//	413 too-large               statements have 60 KiB, requests 1 MiB,
+//	                            presentations 4 MiB and the rest, batches 16 MiB
 //	415 unsupported-media-type  another Content-Type, or any Content-Encoding
 //	422 invalid                 says what may not be said
 //	422 not-shown               a presentation does not stand; the detail has the step
