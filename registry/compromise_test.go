@@ -177,6 +177,20 @@ func TestASuspensionIsMadeAgainAfterTheOneThatBecomesVoid(t *testing.T) {
 }
 
 // A key that has frozen itself is declared compromised: its freeze goes on.
+// A version that was narrower took away what it left out.
+func TestANarrowerVersionThatBecomesVoidIsDeclaredFalse(t *testing.T) {
+	r := rt.New(t)
+	withSecondKey(t, r)
+	r.MustSubmit(rt.Approval("TEA-IN", rt.IN, rt.Halcyon, "US"))
+	next := rt.Approval("TEA-IN-2", rt.IN, rt.Halcyon, "US")
+	next.Supersedes = "TEA-IN"
+	next.Caveats = &attest.Limits{Value: &attest.ValueCeiling{Currency: "USD", PerTransaction: "1"}}
+	since := r.MustSubmit(next).Index
+	_, err := r.Submit(t.Context(), r.Sign(stolen(t, r, since)))
+	refusal(t, err, attest.Conflict, "TEA-IN-2")
+	r.MustSubmit(stolen(t, r, since, "TEA-IN-2"))
+}
+
 func TestAFreezeDoesNotBecomeVoid(t *testing.T) {
 	r := rt.New(t)
 	withSecondKey(t, r)
