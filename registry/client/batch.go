@@ -52,21 +52,13 @@ func (c *Client) checkBatch(ctx context.Context, requests [][]byte, yield func(C
 		}
 		lines.Write(append(line, '\n'))
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/check/batch", &lines)
-	if err != nil {
-		return fmt.Errorf("check a batch: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/jsonl")
 	patient := *c.http
 	patient.Timeout = max(patient.Timeout, batchTimeout)
-	resp, err := patient.Do(req)
+	resp, err := c.begin(ctx, &patient, http.MethodPost, "/v1/check/batch", linesType, lines.Bytes())
 	if err != nil {
-		return c.unreached(ctx, err)
+		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return readProblem(resp)
-	}
 	answers := bufio.NewScanner(resp.Body)
 	answers.Buffer(nil, maxDecision)
 	next := func() ([]byte, error) {

@@ -45,6 +45,7 @@ import (
 const (
 	statementType = "application/jose"
 	requestType   = "application/json"
+	linesType     = "application/jsonl"
 )
 
 // The largest answers that are read, in bytes.

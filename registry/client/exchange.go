@@ -13,8 +13,9 @@ func (c *Client) post(ctx context.Context, path, contentType string, body []byte
 	return c.do(ctx, http.MethodPost, path, contentType, body, limit)
 }
 
-// once makes one exchange and returns the body of a 200, of at most limit bytes.
-func (c *Client) once(ctx context.Context, method, path, contentType string, body []byte, limit int64) ([]byte, error) {
+// begin begins one exchange through hc and returns the answer where it is a 200,
+// with a body to be closed.
+func (c *Client) begin(ctx context.Context, hc *http.Client, method, path, contentType string, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ask the register: %w", err)
@@ -22,14 +23,24 @@ func (c *Client) once(ctx context.Context, method, path, contentType string, bod
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := hc.Do(req)
 	if err != nil {
 		return nil, c.unreached(ctx, err)
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
 		return nil, readProblem(resp)
 	}
+	return resp, nil
+}
+
+// once makes one exchange and returns the body of a 200, of at most limit bytes.
+func (c *Client) once(ctx context.Context, method, path, contentType string, body []byte, limit int64) ([]byte, error) {
+	resp, err := c.begin(ctx, c.http, method, path, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
 	answer, err := readAtMost(resp.Body, limit)
 	if errors.Is(err, errTooLong) {
 		return nil, fmt.Errorf("read the register's answer: %w", err)
