@@ -24,6 +24,7 @@ package presentation
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -295,20 +296,18 @@ func Open(presentation []byte, t *verify.Trust, want Expected, checkedAt time.Ti
 		return fail(step, err)
 	}
 	approval, ok, err := evidence.Approval(sd.line, checkedAt)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fail(StepApproval, err)
-	case !ok:
+	}
+	if !ok {
 		return fail(StepApproval, errors.New("the evidence shows no approval with the line that the SD-JWT has"))
-	case approval.Standing.State != policy.InForce:
-		state := approval.Standing.State
-		if state == "" {
-			state = policy.Voided
-		}
-		return fail(StepApproval, fmt.Errorf("approval %s of %s is %s at %s", approval.Statement.Claims().Head().JTI, approval.Statement.Claims().Head().Iss, state, checkedAt.UTC().Format(time.RFC3339)))
+	}
+	head := approval.Statement.Claims().Head()
+	if state := cmp.Or(approval.Standing.State, policy.Voided); state != policy.InForce {
+		return fail(StepApproval, fmt.Errorf("approval %s of %s is %s at %s", head.JTI, head.Iss, state, checkedAt.UTC().Format(time.RFC3339)))
 	}
 	if to := approval.Standing.Holder; to != "" {
-		return fail(StepApproval, fmt.Errorf("approval %s of %s was passed on to %s", approval.Statement.Claims().Head().JTI, approval.Statement.Claims().Head().Iss, to))
+		return fail(StepApproval, fmt.Errorf("approval %s of %s was passed on to %s", head.JTI, head.Iss, to))
 	}
 	if age := checkedAt.Sub(evidence.ProvenUntil()); age > t.MaxStatusAge() {
 		return fail(StepApproval, fmt.Errorf("the evidence shows what was known %v ago; at most %v is accepted: ask the register for fresh evidence", age.Truncate(time.Second), t.MaxStatusAge()))
