@@ -117,11 +117,16 @@ func opaSet(of []string) ast.Value {
 }
 
 func opaHoldings(of map[string]*held) map[string]any {
+	return holdings(of, opaSet)
+}
+
+// holdings are statements by their authority, with sets of the form that is asked for.
+func holdings[S any](of map[string]*held, set func([]string) S) map[string]any {
 	out := make(map[string]any)
 	for a, h := range of {
 		out[a] = map[string]any{
 			"from": h.from, "until": h.until, "suspended": h.suspended, "resumed": h.resumed,
-			"terms": h.digest, "sites": opaSet(h.sites),
+			"terms": h.digest, "sites": set(h.sites),
 		}
 	}
 	return out

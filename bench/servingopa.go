@@ -104,12 +104,5 @@ func servedSet(of []string) map[string]bool {
 }
 
 func servedHoldings(of map[string]*held) map[string]any {
-	out := make(map[string]any)
-	for a, h := range of {
-		out[a] = map[string]any{
-			"from": h.from, "until": h.until, "suspended": h.suspended, "resumed": h.resumed,
-			"terms": h.digest, "sites": servedSet(h.sites),
-		}
-	}
-	return out
+	return holdings(of, servedSet)
 }
