@@ -12,6 +12,9 @@ import (
 // document and as many as [Problems.Err] names. It is for drafts that people
 // write; v is only good when there was no error.
 func UnmarshalAll(data []byte, v any, form Form) error {
+	if read(data, v, form) {
+		return nil
+	}
 	if err := Check(data, form); err != nil {
 		return err
 	}

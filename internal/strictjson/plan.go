@@ -14,7 +14,9 @@ import (
 // few types that the formats are made of, and reads them as package json does;
 // a type with any other in it has no plan.
 type plan struct {
-	kind   reflect.Kind
+	kind reflect.Kind
+	// text says that the type reads itself, from a string.
+	text   bool
 	elem   *plan   // of a slice, map or pointer
 	fields []field // of a struct, ascending by name
 	typ    reflect.Type
@@ -52,16 +54,28 @@ func readsItself(t reflect.Type) bool {
 	return slices.ContainsFunc(ownWays, func(own reflect.Type) bool { return t.Implements(own) || reflect.PointerTo(t).Implements(own) })
 }
 
+// readsText reports whether it is strings that a type reads itself from. One that
+// package json has read other values, too ([json.UnmarshalerFrom]), reads strings
+// either way alike.
+func readsText(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) && !p.Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
 // newPlan makes the plan of a type; above are those of the types around it,
 // which it may have inside again.
 func newPlan(t reflect.Type, above map[reflect.Type]*plan) *plan {
 	if p, ok := above[t]; ok {
 		return p
 	}
-	if readsItself(t) {
+	p := &plan{kind: t.Kind(), typ: t}
+	// What a pointer leads to reads itself, not the pointer.
+	if t.Kind() != reflect.Pointer && readsItself(t) {
+		if p.text = readsText(t); p.text {
+			return p
+		}
 		return nil
 	}
-	p := &plan{kind: t.Kind(), typ: t}
 	above[t] = p
 	switch t.Kind() {
 	case reflect.String, reflect.Bool:
@@ -75,7 +89,7 @@ func newPlan(t reflect.Type, above map[reflect.Type]*plan) *plan {
 	case reflect.Slice, reflect.Pointer:
 		p.elem = newPlan(t.Elem(), above)
 	case reflect.Map:
-		if t.Key().Kind() != reflect.String || newPlan(t.Key(), above) == nil {
+		if t.Key().Kind() != reflect.String || readsItself(t.Key()) {
 			return nil
 		}
 		p.elem = newPlan(t.Elem(), above)

@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"encoding"
 	"reflect"
 	"strings"
 	"unicode"
@@ -12,7 +13,7 @@ import (
 // read reads a document of the form into v in one pass, and reports whether it
 // did. It accepts nothing that [Check] refuses and reads it no other way than
 // [Unmarshal] would without it, but takes only what documents are mostly made
-// of: no white space, members that are known, few escapes. What it does not
+// of: members that are known, no nulls, few escapes. What it does not
 // take may still be right; where it is wrong, its mistake is named by those
 // who look closer. Where it reports false, v is as it was. The strings of v
 // share one copy of the document.
@@ -27,7 +28,7 @@ func read(data []byte, v any, form Form) bool {
 		return false
 	}
 	r := reader{data: string(data), form: form, sorted: form.Canonical || form.Sets}
-	if !r.value(to, p) || r.at != len(data) {
+	if !r.value(to, p) || !r.end() {
 		to.SetZero()
 		return false
 	}
@@ -43,6 +44,18 @@ type reader struct {
 	sorted bool
 }
 
+// blank takes white space, which no canonical document has.
+func (r *reader) blank() {
+	for !r.sorted && r.at < len(r.data) && strings.IndexByte(" \t\r\n", r.data[r.at]) >= 0 {
+		r.at++
+	}
+}
+
+func (r *reader) end() bool {
+	r.blank()
+	return r.at == len(r.data)
+}
+
 // next takes the byte c.
 func (r *reader) next(c byte) bool {
 	if r.at < len(r.data) && r.data[r.at] == c {
@@ -52,9 +65,19 @@ func (r *reader) next(c byte) bool {
 	return false
 }
 
+// opens takes the bracket c and what white space follows.
+func (r *reader) opens(c byte) bool {
+	if !r.next(c) {
+		return false
+	}
+	r.blank()
+	return true
+}
+
 // more reports whether a list goes on after an element, and takes the comma or
 // the bracket that ends it.
 func (r *reader) more(end byte) (more, ok bool) {
+	r.blank()
 	if r.next(',') {
 		return true, true
 	}
@@ -62,6 +85,10 @@ func (r *reader) more(end byte) (more, ok bool) {
 }
 
 func (r *reader) value(to reflect.Value, p *plan) bool {
+	r.blank()
+	if p.text {
+		return r.itself(to)
+	}
 	switch p.kind {
 	case reflect.String:
 		s, ok := r.text()
@@ -98,9 +125,19 @@ func (r *reader) value(to reflect.Value, p *plan) bool {
 	return ok
 }
 
+// itself has a type read a string that is not empty itself.
+func (r *reader) itself(to reflect.Value) bool {
+	s, ok := r.text()
+	if !ok || s == "" {
+		return false
+	}
+	u, ok := to.Addr().Interface().(encoding.TextUnmarshaler)
+	return ok && u.UnmarshalText([]byte(s)) == nil
+}
+
 // object reads the members of a struct.
 func (r *reader) object(to reflect.Value, p *plan) bool {
-	if !r.next('{') {
+	if !r.opens('{') {
 		return false
 	}
 	if r.next('}') {
@@ -134,7 +171,7 @@ func (r *reader) object(to reflect.Value, p *plan) bool {
 
 // members reads the members of a map, in order, so that none stands twice.
 func (r *reader) members(to reflect.Value, p *plan) bool {
-	if !r.next('{') {
+	if !r.opens('{') {
 		return false
 	}
 	m := reflect.MakeMap(p.typ)
@@ -165,7 +202,7 @@ func (r *reader) members(to reflect.Value, p *plan) bool {
 }
 
 func (r *reader) array(to reflect.Value, p *plan) bool {
-	if !r.next('[') {
+	if !r.opens('[') {
 		return false
 	}
 	if r.next(']') {
@@ -256,13 +293,18 @@ var class = func() (t [256]uint8) {
 
 // name takes the name of a member and its colon.
 func (r *reader) name() (string, bool) {
+	r.blank()
 	if !r.next('"') {
 		return "", false
 	}
 	rest := r.data[r.at:]
 	n := run(rest)
 	r.at += n
-	return rest[:n], r.next('"') && r.next(':')
+	if !r.next('"') {
+		return "", false
+	}
+	r.blank()
+	return rest[:n], r.next(':')
 }
 
 // run returns how many bytes of b are as they are in a string.

@@ -300,12 +300,47 @@ type Part struct {
 	At int64  `json:"at,omitzero"`
 }
 
+// A mark reads itself, from words that it knows.
+type mark struct{ word string }
+
+func (m *mark) UnmarshalText(b []byte) error {
+	if m.word = string(b); !strings.HasPrefix(m.word, "m") {
+		return errors.New("is no mark")
+	}
+	return nil
+}
+
+// An amount reads itself from other values, too.
+type amount struct{ mark }
+
+func (a *amount) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	v, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if v.Kind() == '0' {
+		a.word = "m" + string(v)
+		return nil
+	}
+	if v, err = jsontext.AppendUnquote(nil, v); err != nil {
+		return err
+	}
+	return a.UnmarshalText(v)
+}
+
+func (m mark) Equal(n mark) bool { return m == n }
+
+func (a amount) Equal(b amount) bool { return a == b }
+
 type deed struct {
 	Part
-	Kind  word              `json:"kind,omitempty"`
-	Parts []part            `json:"parts,omitzero"`
-	Ref   *part             `json:"ref,omitzero"`
-	Scope map[word][]string `json:"scope,omitzero"`
+	Mark    mark              `json:"mark,omitzero"`
+	Marks   []*mark           `json:"marks,omitzero"`
+	Amounts []amount          `json:"amounts,omitzero"`
+	Kind    word              `json:"kind,omitempty"`
+	Parts   []part            `json:"parts,omitzero"`
+	Ref     *part             `json:"ref,omitzero"`
+	Scope   map[word][]string `json:"scope,omitzero"`
 }
 
 var forms = []strictjson.Form{
@@ -355,9 +390,33 @@ func TestOnePassReadsWhatDocumentsAreMadeOf(t *testing.T) {
 	if diff := cmp.Diff(want, d); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	// In any order, with line ends, where the form lets them.
+	// In any order, with line ends and white space, where the form lets them.
 	if !strictjson.Read([]byte(`{"name":"a\nb","count":0,"list":[],"docs":[],"inner":{},"on":false}`), new(doc), strictjson.Form{MaxBytes: 100, Lines: true}) {
 		t.Error("a loose document is not read")
+	}
+	const spaced = " {\n\t\"name\" : \"a\" ,\r\n\"list\": [ \"b\" , \"c\" ], \"docs\": [ ], \"inner\": { }, \"on\": true } \n"
+	if !strictjson.Read([]byte(spaced), new(doc), strictjson.Form{MaxBytes: 100}) {
+		t.Error("a document with white space is not read")
+	}
+	alike[doc](t, []byte(spaced))
+	// And what reads itself from strings.
+	d = deed{}
+	if !strictjson.Read([]byte(`{"amounts":["m5"],"mark":"m\"","marks":["m1","m2"]}`), &d, strictjson.Form{MaxBytes: 100, Sets: true}) {
+		t.Error("what reads itself is not read")
+	}
+	if diff := cmp.Diff(deed{Mark: mark{`m"`}, Marks: []*mark{{"m1"}, {"m2"}}, Amounts: []amount{{mark{"m5"}}}}, d); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What this reads in one pass, the slow reading reads alike, and what only the
+// slow one takes is left to it.
+func TestOnePassReadsWhatReadsItselfAlike(t *testing.T) {
+	for _, in := range []string{
+		`{"mark":"m"}`, `{"mark":"x"}`, `{"mark":""}`, `{"mark":null}`, `{"mark":5}`, `{"mark":{}}`, `{"mark":"\u006d"}`, `{"mark":"m\n"}`,
+		`{"amounts":["m"]}`, `{"amounts":[5]}`, `{"amounts":["m",null]}`, `{"amounts":["x"]}`, `{"marks":["m",null]}`, "{\"mark\":\"me\u0301\"}",
+	} {
+		alike[deed](t, []byte(in))
 	}
 }
 
@@ -428,6 +487,9 @@ func TestOnePassReadsAsTheSlowReadingDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		alike[doc](t, data)
+		if spaced, err := json.MarshalIndent(jsontext.Value(data), " ", "\t"); err == nil {
+			alike[doc](t, spaced)
+		}
 		if data, err = jcs.Transform(data); err == nil {
 			alike[doc](t, data)
 		}
