@@ -20,8 +20,11 @@ import (
 // nothing.
 type Histories struct {
 	set *proven.Set
-	// all is what is known where known_at reaches as far as the proof.
+	// all is what is known where known_at reaches as far as the proof, or as what
+	// is in it.
 	all *knowledge
+	// settled is from when on that is so.
+	settled time.Time
 	// next is a version of the trust root that is not in force, nil for none.
 	next *attest.Root
 }
@@ -39,7 +42,22 @@ func ReadUnder(set *proven.Set, next *attest.Root) *Histories {
 	if set == nil {
 		return nil
 	}
-	return &Histories{set, know(set, set.Fresh, next), next}
+	return &Histories{set, know(set, set.Fresh, next), settled(set), next}
+}
+
+// settled is from when on known_at makes no difference: proof and clocks are
+// often a second ahead of who asks, what was logged seldom is.
+func settled(set *proven.Set) time.Time {
+	var newest time.Time
+	for _, s := range set.Subjects() {
+		entries, _ := set.History(s)
+		for _, e := range entries {
+			if e.Time.After(newest) {
+				newest = e.Time
+			}
+		}
+	}
+	return earlier(newest, set.Fresh)
 }
 
 // Decide decides the question as the function [Decide] does its request. It
@@ -80,7 +98,7 @@ func (h *Histories) judgement(q *Question, at Times, lists []*screening.List) (j
 	if at.EffectiveAt.UTC().Year() > maxYear {
 		return judgement{}, fmt.Errorf("effective_at is after the year %d: what is owed years later could not be dated", maxYear)
 	}
-	if !at.KnownAt.Before(h.set.Fresh) {
+	if !at.KnownAt.Before(h.settled) {
 		return h.all.judgement(q, at, lists)
 	}
 	j, err := know(h.set, at.KnownAt, h.next).judgement(q, at, lists)
@@ -102,7 +120,7 @@ type knowledge struct {
 
 	mu        sync.Mutex
 	histories map[string][]proven.Entry
-	casts     map[castOf]*cast
+	casts     map[Cast]*cast
 	scenes    map[moment]*scene
 	// kept is how many parts the casts and scenes have.
 	kept int
@@ -111,7 +129,7 @@ type knowledge struct {
 func know(set *proven.Set, by time.Time, next *attest.Root) *knowledge {
 	k := &knowledge{
 		set: set, by: by,
-		histories: make(map[string][]proven.Entry), casts: make(map[castOf]*cast), scenes: make(map[moment]*scene),
+		histories: make(map[string][]proven.Entry), casts: make(map[Cast]*cast), scenes: make(map[moment]*scene),
 	}
 	entries, _ := set.History(attest.RootSubject)
 	for _, e := range entries {

@@ -80,6 +80,41 @@ func TestHistoriesReadOnceDecideAsThoseReadAnew(t *testing.T) {
 	})
 }
 
+// Where nothing was logged between known_at and the end of the proof, it makes no
+// difference to read histories up to known_at alone.
+func TestKnowledgeIsThatOfTheWholeProofFromTheNewestStatementOn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anyScript(t)
+		st := s.play(t)
+		req := anyAsk(t).request(t)
+		fresh := date("2026-08-01")
+		set := st.all(fresh, req)
+		var newest proven.Entry
+		for _, entries := range st.histories {
+			for _, e := range entries {
+				if e.Time.After(newest.Time) {
+					newest = e
+				}
+			}
+		}
+		at := policy.Times{EffectiveAt: around(t, "effective_at"), KnownAt: newest.Time.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "beside")) * time.Second), CheckedAt: fresh}
+		got, err := policy.Explain(req, set, at)
+		if err != nil {
+			t.Fatalf("explain: %v", err)
+		}
+		// With a statement about somebody else at the very end, known_at counts.
+		newest.Time = fresh
+		set.Prove("entity:lei:999900NOBODYATALL0000", []proven.Entry{newest})
+		want, err := policy.Explain(req, set, at)
+		if err != nil {
+			t.Fatalf("explain: %v", err)
+		}
+		if !bytes.Equal(marshalled(t, want), marshalled(t, got)) {
+			t.Fatalf("known_at is read\n%s\nand else\n%s\nat %v, after\n%v", marshalled(t, want), marshalled(t, got), at, s)
+		}
+	})
+}
+
 func marshalled(t tb, d *policy.Decision) []byte {
 	b, err := d.Marshal()
 	if err != nil {
