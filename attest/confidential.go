@@ -71,6 +71,9 @@ func (a *EntityApproval) Hidden() (pointers []string) {
 // Hidden returns the names of the confidential limits that have not been
 // disclosed.
 func (l *Limits) Hidden() []string {
+	if len(l.Confidential) == 0 {
+		return nil
+	}
 	o := (&EntityApproval{Caveats: l}).objects()
 	return o[len(o)-1].hidden()
 }
@@ -80,35 +83,38 @@ type concealing struct {
 	*Concealment
 	pointer string
 	closed  []string
-	// members are where the members are kept, by name.
-	members map[string]any
+	// at are where the members are kept, in the order of their names in closed.
+	at [3]any
 }
 
 // objects are those of an approval that may have confidential members.
 func (a *EntityApproval) objects() []concealing {
-	out := []concealing{{
-		&a.Concealment, "", confidentialInApproval,
-		map[string]any{"case_number": &a.CaseNumber, "contacts": &a.Contacts, "legal_name": &a.LegalName},
-	}}
+	out := append(make([]concealing, 0, 2+len(a.ApprovedSites)), concealing{
+		&a.Concealment, "", confidentialInApproval, [3]any{&a.CaseNumber, &a.Contacts, &a.LegalName},
+	})
 	for i := range a.ApprovedSites {
 		s := &a.ApprovedSites[i]
 		out = append(out, concealing{
-			&s.Concealment, "/approved_sites/" + strconv.Itoa(i), confidentialInSite,
-			map[string]any{"address": &s.Address, "name": &s.Name},
+			&s.Concealment, "/approved_sites/" + strconv.Itoa(i), confidentialInSite, [3]any{&s.Address, &s.Name},
 		})
 	}
 	if l := a.Caveats; l != nil {
-		out = append(out, concealing{
-			&l.Concealment, "/caveats", confidentialInCaveats,
-			map[string]any{"quantity": &l.Quantity, "value": &l.Value},
-		})
+		out = append(out, concealing{&l.Concealment, "/caveats", confidentialInCaveats, [3]any{&l.Quantity, &l.Value}})
 	}
 	return out
 }
 
+// member returns where a member is kept, nil where it may not be confidential.
+func (o *concealing) member(name string) any {
+	if i := slices.Index(o.closed, name); i >= 0 {
+		return o.at[i]
+	}
+	return nil
+}
+
 // has reports whether a member is there.
 func (o *concealing) has(name string) bool {
-	switch m := o.members[name].(type) {
+	switch m := o.member(name).(type) {
 	case *string:
 		return *m != ""
 	case *[]string:
@@ -124,6 +130,9 @@ func (o *concealing) has(name string) bool {
 
 // hidden are the confidential members that are not there.
 func (o *concealing) hidden() []string {
+	if len(o.Confidential) == 0 {
+		return nil
+	}
 	return slices.DeleteFunc(slices.Clone(o.Confidential), o.has)
 }
 
@@ -268,7 +277,7 @@ func (a *EntityApproval) Conceal(pointers []string) (*EntityApproval, []Disclosu
 		case !o.has(name):
 			return nil, nil, Problems{{Pointer: pointer, Message: "is to be confidential, and is not there"}}
 		}
-		d, err := disclosureOf(name, o.members[name])
+		d, err := disclosureOf(name, o.member(name))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -301,19 +310,19 @@ func (o *concealing) set(name string, from *clearMembers) {
 	}
 	switch name {
 	case "address":
-		*o.members[name].(*string) = from.Address //nolint:forcetypeassert // of objects
+		*o.member(name).(*string) = from.Address //nolint:forcetypeassert // of objects
 	case "case_number":
-		*o.members[name].(*string) = from.CaseNumber //nolint:forcetypeassert // of objects
+		*o.member(name).(*string) = from.CaseNumber //nolint:forcetypeassert // of objects
 	case "contacts":
-		*o.members[name].(*[]string) = from.Contacts //nolint:forcetypeassert // of objects
+		*o.member(name).(*[]string) = from.Contacts //nolint:forcetypeassert // of objects
 	case "legal_name":
-		*o.members[name].(*string) = from.LegalName //nolint:forcetypeassert // of objects
+		*o.member(name).(*string) = from.LegalName //nolint:forcetypeassert // of objects
 	case "name":
-		*o.members[name].(*string) = from.Name //nolint:forcetypeassert // of objects
+		*o.member(name).(*string) = from.Name //nolint:forcetypeassert // of objects
 	case "quantity":
-		*o.members[name].(**QuantityCeiling) = from.Quantity //nolint:forcetypeassert // of objects
+		*o.member(name).(**QuantityCeiling) = from.Quantity //nolint:forcetypeassert // of objects
 	case "value":
-		*o.members[name].(**ValueCeiling) = from.Value //nolint:forcetypeassert // of objects
+		*o.member(name).(**ValueCeiling) = from.Value //nolint:forcetypeassert // of objects
 	}
 }
 
