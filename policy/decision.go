@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -115,8 +116,19 @@ type Replay struct {
 
 // Marshal returns the decision as JSON, indented, ending in a newline.
 func (d *Decision) Marshal() ([]byte, error) {
-	b, err := json.Marshal(d, json.Deterministic(true), jsontext.WithIndent("  "))
-	return append(b, '\n'), err
+	var b bytes.Buffer
+	err := d.Write(&b)
+	return b.Bytes(), err
+}
+
+// Write writes what [Decision.Marshal] returns; with an error it may have written
+// a part.
+func (d *Decision) Write(w io.Writer) error {
+	if err := json.MarshalWrite(w, d, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
+		return err
+	}
+	_, err := w.Write([]byte{'\n'})
+	return err
 }
 
 // Same reports whether two decisions are the same to the byte. It fails where one

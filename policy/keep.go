@@ -12,7 +12,7 @@ const maxParts = 1 << 17
 // keep keeps a scene, in place of all others where they come to too much, and
 // returns its cast. Somebody else may have been as far at the same time; either
 // will do.
-func (k *knowledge) keep(of castOf, c *cast, s *scene, t time.Time) *cast {
+func (k *knowledge) keep(of Cast, c *cast, s *scene, t time.Time) *cast {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.kept+c.parts()+s.parts() > maxParts {

@@ -16,7 +16,7 @@ type Question struct {
 	req     *Request
 	parties []party
 	items   []item
-	cast    castOf
+	cast    Cast
 	// digest and ledger name the request and its ledger for replay.
 	digest, ledger string
 }
@@ -33,7 +33,7 @@ func Ask(req *Request) (*Question, error) {
 		return nil, fmt.Errorf("read the request: %w", err)
 	}
 	r := *req
-	q := &Question{req: &r, parties: r.parties(), cast: r.cast(), digest: r.Digest(), ledger: r.ledgerDigest()}
+	q := &Question{req: &r, parties: r.parties(), cast: r.cast(), digest: r.untimed(), ledger: r.ledgerDigest()}
 	for _, c := range r.items() {
 		q.items = append(q.items, itemOf(c))
 	}
@@ -58,16 +58,24 @@ func itemOf(c Classification) item {
 	return item{c, e, err}
 }
 
-// A castOf is what of a request names histories: two with the same one are
-// about the same approvals.
-type castOf struct {
+// Cast is what of the question names histories.
+func (q *Question) Cast() Cast {
+	if q == nil {
+		return Cast{}
+	}
+	return q.cast
+}
+
+// A Cast is what of a request names histories: two with the same one are about the
+// same approvals, and touch the same subjects. Casts are compared with ==.
+type Cast struct {
 	sandbox, authority, programme        string
 	transferor, transferee, via, endUser string
 	consentRef, originating              string
 }
 
-func (r *Request) cast() castOf {
-	c := castOf{
+func (r *Request) cast() Cast {
+	c := Cast{
 		sandbox: r.Sandbox, authority: r.Authority, programme: r.Programme,
 		// No identifier has a space.
 		transferor: r.Transferor, transferee: r.Transferee, via: strings.Join(r.Via, " "), endUser: r.EndUser,

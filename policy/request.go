@@ -2,6 +2,8 @@ package policy
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"regexp"
@@ -19,71 +21,68 @@ import (
 
 // A Request asks whether an act may go ahead. A fact that is absent or null is
 // not given; an engaged rule that needs it says MISSING_FACT.
+//
+// Members stand in the order of RFC 8785, here and in what a request has in it, so
+// that what is marshalled has its form.
 type Request struct {
-	EffectiveAt Instant `json:"effective_at"`
-	// KnownAt and CheckedAt are of a person who asks about the past.
-	KnownAt   Instant `json:"known_at,omitzero"`
-	CheckedAt Instant `json:"checked_at,omitzero"`
-
-	// Sandbox, or Authority and Programme in its place (R19).
-	Sandbox   string `json:"sandbox,omitzero"`
-	Authority string `json:"authority,omitzero"`
-	Programme string `json:"programme,omitzero"`
-
 	// Act is export, reexport, retransfer or technology_release.
-	Act string `json:"act"`
-	// Mode is tangible or intangible.
-	Mode string `json:"mode,omitzero"`
-
-	// The parties, as <scheme>:<value>.
-	Transferor string   `json:"transferor,omitzero"`
-	Transferee string   `json:"transferee,omitzero"`
-	Via        []string `json:"via,omitzero"`
-	EndUser    string   `json:"end_user,omitzero"`
-
-	// TransfereePresented is how the transferee was shown to the asker.
-	TransfereePresented *Presented `json:"transferee_presented,omitzero"`
-
-	DestinationSite string           `json:"destination_site,omitzero"`
-	Item            *Classification  `json:"item,omitzero"`
-	Items           []Classification `json:"items,omitzero"`
-	EndUse          string           `json:"end_use,omitzero"`
-	Activity        string           `json:"activity,omitzero"`
-	Classification  string           `json:"classification,omitzero"`
-	Value           *Value           `json:"value,omitzero"`
-	Quantity        *Quantity        `json:"quantity,omitzero"`
-	// PersonNationalities are all nationalities held by every person given
-	// access; an empty list says that nobody is.
-	PersonNationalities []string `json:"person_nationalities,omitzero"`
-
-	// LadenAt is when the item was laden, ContractSignedAt when the contract was
-	// signed that the act is under: what savings clauses ask (R11).
-	LadenAt          Instant `json:"laden_at,omitzero"`
-	ContractSignedAt Instant `json:"contract_signed_at,omitzero"`
-
-	ConsentRef           string `json:"consent_ref,omitzero"`
-	OriginatingAuthority string `json:"originating_authority,omitzero"`
+	Act      string `json:"act"`
+	Activity string `json:"activity,omitzero"`
 	// Attests are the limitations in words that the requester says are met.
 	Attests []Attestation `json:"attests,omitzero"`
+	// Authority and Programme stand in the place of Sandbox (R19).
+	Authority string `json:"authority,omitzero"`
+	// CheckedAt and KnownAt are of a person who asks about the past.
+	CheckedAt      Instant `json:"checked_at,omitzero"`
+	Classification string  `json:"classification,omitzero"`
+	ConsentRef     string  `json:"consent_ref,omitzero"`
+	// ContractSignedAt is when the contract was signed that the act is under: what
+	// savings clauses ask (R11).
+	ContractSignedAt Instant `json:"contract_signed_at,omitzero"`
+	DestinationSite  string  `json:"destination_site,omitzero"`
+	// EffectiveAt must be given.
+	EffectiveAt Instant `json:"effective_at,omitzero"`
+	EndUse      string  `json:"end_use,omitzero"`
+	// EndUser is a party, as are Transferor, Transferee and Via: <scheme>:<value>.
+	EndUser string           `json:"end_user,omitzero"`
+	Item    *Classification  `json:"item,omitzero"`
+	Items   []Classification `json:"items,omitzero"`
+	KnownAt Instant          `json:"known_at,omitzero"`
+	// LadenAt is when the item was laden (R11).
+	LadenAt Instant `json:"laden_at,omitzero"`
 	// Ledger is what went before, the caller's own.
 	Ledger []LedgerEntry `json:"ledger,omitzero"`
-
+	// Mode is tangible or intangible.
+	Mode                 string `json:"mode,omitzero"`
+	OriginatingAuthority string `json:"originating_authority,omitzero"`
+	// PersonNationalities are all nationalities held by every person given
+	// access; an empty list says that nobody is.
+	PersonNationalities []string  `json:"person_nationalities,omitzero"`
+	Programme           string    `json:"programme,omitzero"`
+	Quantity            *Quantity `json:"quantity,omitzero"`
 	// Reference and RequestedBy are kept and decide nothing.
 	Reference   string `json:"reference,omitzero"`
 	RequestedBy string `json:"requested_by,omitzero"`
+	Sandbox     string `json:"sandbox,omitzero"`
+	Transferee  string `json:"transferee,omitzero"`
+	// TransfereePresented is how the transferee was shown to the asker.
+	TransfereePresented *Presented `json:"transferee_presented,omitzero"`
+	Transferor          string     `json:"transferor,omitzero"`
+	Value               *Value     `json:"value,omitzero"`
+	Via                 []string   `json:"via,omitzero"`
 }
 
 // Presented is how a party was shown to the asker.
 type Presented struct {
-	Name string `json:"name,omitzero"`
 	// Identifiers are as <scheme>:<value>.
 	Identifiers []string `json:"identifiers,omitzero"`
+	Name        string   `json:"name,omitzero"`
 }
 
 // A Classification is the item under one control list.
 type Classification struct {
-	List  string `json:"list"`
 	Entry string `json:"entry"`
+	List  string `json:"list"`
 }
 
 // A Value is an amount of money; Currency is ISO 4217.
@@ -111,9 +110,9 @@ type Attestation struct {
 // A LedgerEntry is an earlier transaction: money with Currency, or a quantity
 // with Unit.
 type LedgerEntry struct {
-	Date     Instant `json:"date"`
 	Amount   Number  `json:"amount"`
 	Currency string  `json:"currency,omitzero"`
+	Date     Instant `json:"date"`
 	Unit     string  `json:"unit,omitzero"`
 }
 
@@ -130,8 +129,11 @@ func (i Instant) Time() time.Time { return i.t }
 func (i Instant) IsZero() bool { return i.t.IsZero() }
 
 // MarshalText writes the instant in UTC.
-func (i Instant) MarshalText() ([]byte, error) {
-	return []byte(i.t.UTC().Format(time.RFC3339Nano)), nil
+func (i Instant) MarshalText() ([]byte, error) { return i.AppendText(nil) }
+
+// AppendText appends what [Instant.MarshalText] returns.
+func (i Instant) AppendText(b []byte) ([]byte, error) {
+	return i.t.UTC().AppendFormat(b, time.RFC3339Nano), nil
 }
 
 // UnmarshalText reads an RFC 3339 time and refuses a date alone.
@@ -173,22 +175,24 @@ func (n Number) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.String(n.value.String()))
 }
 
+// UnmarshalText reads what a string says.
+func (n *Number) UnmarshalText(b []byte) (err error) {
+	*n, err = NumberOf(string(b))
+	return err
+}
+
 // UnmarshalJSONFrom reads a string or an integer.
 func (n *Number) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	v, err := dec.ReadValue()
 	if err != nil {
 		return err
 	}
-	text := string(v)
 	if v.Kind() == '"' {
-		b, err := jsontext.AppendUnquote(nil, v)
-		if err != nil {
+		if v, err = jsontext.AppendUnquote(nil, v); err != nil {
 			return err
 		}
-		text = string(b)
 	}
-	*n, err = NumberOf(text)
-	return err
+	return n.UnmarshalText(v)
 }
 
 // maxRequest bounds a request document, its ledger included.
@@ -288,11 +292,17 @@ func (r *Request) TimesNow(now time.Time) Times { return Times{r.EffectiveAt.t, 
 // form without the three times, which a decision gives beside it.
 func (r *Request) Digest() string {
 	c := *r
-	c.EffectiveAt, c.KnownAt, c.CheckedAt = Instant{}, Instant{}, Instant{}
-	return digestOf(struct {
-		Request
-		EffectiveAt Instant `json:"effective_at,omitzero"`
-	}{Request: c})
+	return c.untimed()
+}
+
+// untimed is [Request.Digest] of a copy that nobody else has, which has its times
+// again afterwards.
+func (r *Request) untimed() string {
+	effective, known, checked := r.EffectiveAt, r.KnownAt, r.CheckedAt
+	r.EffectiveAt, r.KnownAt, r.CheckedAt = Instant{}, Instant{}, Instant{}
+	d := digestOf(r)
+	r.EffectiveAt, r.KnownAt, r.CheckedAt = effective, known, checked
+	return d
 }
 
 // AskedDigest names the request as it was asked, its times included: SHA-256,
@@ -307,15 +317,13 @@ func (r *Request) ledgerDigest() string {
 	return digestOf(r.Ledger)
 }
 
+// digestOf names a request, or what has its members in the same order.
 func digestOf(v any) string {
-	b, err := json.Marshal(v, json.Deterministic(true))
-	if err == nil {
-		err = (*jsontext.Value)(&b).Canonicalize()
-	}
-	if err != nil {
+	h := sha256.New()
+	if err := json.MarshalWrite(h, v); err != nil {
 		return ""
 	}
-	return digest(b)
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
 func (r *Request) items() []Classification {

@@ -1,14 +1,17 @@
 package policy_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
+	"github.com/gowebpki/jcs"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
@@ -224,7 +227,36 @@ func FuzzParseRequest(f *testing.F) {
 		if again.Digest() != req.Digest() {
 			t.Fatalf("%s is read as another request", text)
 		}
+		// What digests are over is what is written, which has to be the one form.
+		if canon, err := jcs.Transform(text); err != nil || !bytes.Equal(canon, text) {
+			t.Fatalf("%s is not written in its RFC 8785 form, which is %s, %v", text, canon, err)
+		}
 	})
+}
+
+func TestMembersOfARequestStandInTheOrderOfTheirNames(t *testing.T) {
+	var check func(typ reflect.Type)
+	check = func(typ reflect.Type) {
+		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct {
+			return
+		}
+		before := ""
+		for _, f := range reflect.VisibleFields(typ) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == "" {
+				continue
+			}
+			if name <= before {
+				t.Errorf("%v has %s behind %s", typ, name, before)
+			}
+			before = name
+			check(f.Type)
+		}
+	}
+	check(reflect.TypeFor[policy.Request]())
 }
 
 func TestReasonTextsSpeakOfTheFact(t *testing.T) {

@@ -30,7 +30,7 @@ func (r *Reader) DecideSigned(ctx context.Context, req *policy.Request, at polic
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)
 	}
-	opened, err := r.exhibited(ctx, req, at)
+	opened, err := r.exhibited(ctx, req, q, at)
 	if err != nil {
 		return nil, err
 	}

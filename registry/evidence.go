@@ -141,7 +141,7 @@ func (r *Reader) ask(
 	if err != nil {
 		return nil, nil, fmt.Errorf("decide: %w", err)
 	}
-	o, err := r.exhibited(ctx, req, at)
+	o, err := r.exhibited(ctx, req, q, at)
 	if err != nil {
 		return nil, nil, err
 	}

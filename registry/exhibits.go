@@ -3,11 +3,9 @@ package registry
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -26,46 +24,40 @@ const openedBefore = time.Minute
 
 // exhibits keeps the evidence that was made at one snapshot, opened, so that of
 // questions about the same histories only the first costs its proofs and their
-// verification. The zero exhibits is empty.
+// verification: whatever else is touched is found in those that the cast names. The
+// zero exhibits is empty.
 type exhibits struct {
 	mu     sync.Mutex
 	of     *snapshot
-	opened map[string]*verify.Opened
+	opened map[policy.Cast]*verify.Opened
 	bytes  int
 }
 
-func (x *exhibits) get(s *snapshot, key string) (*verify.Opened, bool) {
+func (x *exhibits) get(s *snapshot, cast policy.Cast) (*verify.Opened, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.of != s {
 		return nil, false
 	}
-	o, ok := x.opened[key]
+	o, ok := x.opened[cast]
 	return o, ok
 }
 
-func (x *exhibits) put(s *snapshot, key string, o *verify.Opened) {
+func (x *exhibits) put(s *snapshot, cast policy.Cast, o *verify.Opened) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	n := len(o.Bytes())
 	if x.of != s || len(x.opened) >= exhibitsKept || x.bytes+n > exhibitsBytes {
-		x.of, x.opened, x.bytes = s, make(map[string]*verify.Opened), 0
+		x.of, x.opened, x.bytes = s, make(map[policy.Cast]*verify.Opened), 0
 	}
-	x.opened[key] = o
+	x.opened[cast] = o
 	x.bytes += n
 }
 
-// exhibitKey names the histories that whole evidence for a checked request has, at
-// one snapshot: whatever else is touched is found in those that the request itself
-// names, for the authorities of the sandbox or the one that it names.
-func exhibitKey(req *policy.Request) string {
-	return strings.Join(append(policy.Touched(req, new(proven.Set)), req.Sandbox, req.Authority), "\n")
-}
-
-// exhibited is the evidence that a decision of a checked request is taken on, see
+// exhibited is the evidence that a request and its question are decided on, see
 // [Reader.ownEvidence], opened: what it decides is to the byte what
 // [verify.Decide] does.
-func (r *Reader) exhibited(ctx context.Context, req *policy.Request, at policy.Times) (*verify.Opened, error) {
+func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Question, at policy.Times) (*verify.Opened, error) {
 	anew := func(s *snapshot, checkedAt time.Time) (*verify.Opened, error) {
 		evidence, err := r.ownEvidence(ctx, s, req, at)
 		if err != nil {
@@ -87,14 +79,13 @@ func (r *Reader) exhibited(ctx context.Context, req *policy.Request, at policy.T
 	if s.cosigned.IsZero() || at.CheckedAt.Before(from) {
 		return anew(s, at.CheckedAt)
 	}
-	key := exhibitKey(req)
-	if o, ok := r.exhibits.get(s, key); ok {
+	if o, ok := r.exhibits.get(s, q.Cast()); ok {
 		return o, nil
 	}
 	o, err := anew(s, from)
 	if err != nil {
 		return nil, err
 	}
-	r.exhibits.put(s, key, o)
+	r.exhibits.put(s, q.Cast(), o)
 	return o, nil
 }

@@ -36,12 +36,12 @@ func (h *handler) check(r *http.Request, body []byte) (answer, error) {
 	if err != nil {
 		return answer{}, undecidable(req, err)
 	}
+	if !with.evidence && !with.receipt {
+		return decisionAnswer(s.Decision)
+	}
 	decision, err := s.Decision.Marshal()
 	if err != nil {
 		return answer{}, err
-	}
-	if !with.evidence && !with.receipt {
-		return answer{contentType: "application/json", body: decision}, nil
 	}
 	doc := struct {
 		Decision jsontext.Value `json:"decision"`

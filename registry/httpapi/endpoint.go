@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,9 +12,12 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/safeconduct/safeconduct/policy"
 )
 
 // A route is a path and the one thing that may be done there.
@@ -55,8 +59,35 @@ type answer struct {
 	// more are further headers.
 	more map[string]string
 	body []byte
+	// kept is the buffer that body is in, which goes back to buffers once it is
+	// written; nil where it is nobody else's.
+	kept *bytes.Buffer
 	// stream writes the body where it is not known beforehand.
 	stream func(p *paced) error
+}
+
+// buffers are those of answers that are written again and again. To make and clear
+// a new one for each takes as long as to decide.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxKept bounds the buffers that are kept, in bytes: most answers are shorter.
+const maxKept = 64 << 10
+
+// written has the buffer of an answer be used again.
+func (a *answer) written() {
+	if a.kept != nil && a.kept.Cap() <= maxKept {
+		a.kept.Reset()
+		buffers.Put(a.kept)
+	}
+}
+
+// decisionAnswer is a decision as it is.
+func decisionAnswer(d *policy.Decision) (answer, error) {
+	b, _ := buffers.Get().(*bytes.Buffer)
+	if err := d.Write(b); err != nil {
+		return answer{}, err
+	}
+	return answer{contentType: "application/json", body: b.Bytes(), kept: b}, nil
 }
 
 // jsonAnswer encodes v.
@@ -88,6 +119,7 @@ func (h *handler) serve(route string, e *endpoint, serve func(http.ResponseWrite
 			a = tagged(r, a)
 		}
 		a.write(w)
+		a.written()
 	})
 }
 
