@@ -212,11 +212,15 @@ func LineageOf(c Claims) (before string, of bool) {
 // it is called with each in log order, and knows what it has seen. The zero
 // Lineage has seen none.
 type Lineage struct {
-	// seen are the statements by issuer and jti, tags those of them that are
-	// versions of a lineage, newest the newest version of each.
-	seen   map[[2]string]bool
-	tags   map[[2]string]Tag
-	newest map[Tag]string
+	// seen are the statements by issuer and jti.
+	seen map[[2]string]place
+}
+
+// A place is that of a statement in its subject's history.
+type place struct {
+	tag Tag
+	// version says that it is a version of a lineage, newest that no later one is.
+	version, newest bool
 }
 
 // What no history has, whoever made it.
@@ -232,41 +236,43 @@ var (
 // newest version: a history is not made to say something else by logging a
 // part of it again.
 func (l *Lineage) Next(c Claims) (Tag, error) {
-	if l.seen == nil {
-		l.seen = make(map[[2]string]bool)
-		l.tags = make(map[[2]string]Tag)
-		l.newest = make(map[Tag]string)
-	}
 	id := [2]string{c.Head().Iss, c.Head().JTI}
-	if l.seen[id] {
+	if _, ok := l.seen[id]; ok {
 		return Tag{}, errTwice
 	}
-	tag, err := l.tag(c, id)
+	at, err := l.place(c, id)
 	if err != nil {
 		return Tag{}, err
 	}
-	l.seen[id] = true
-	if GrantOf(c) != nil {
-		l.tags[id] = tag
-		l.newest[tag] = id[1]
+	if l.seen == nil {
+		l.seen = make(map[[2]string]place)
 	}
-	return tag, nil
+	l.seen[id] = at
+	return at.tag, nil
 }
 
-func (l *Lineage) tag(c Claims, id [2]string) (Tag, error) {
+// place is that of the next statement; the version that it supersedes is not the
+// newest any more.
+func (l *Lineage) place(c Claims, id [2]string) (place, error) {
 	before, of := LineageOf(c)
+	grant := GrantOf(c) != nil
 	switch {
 	case !of:
-		return Tag{}, nil
+		return place{}, nil
 	case before == "":
-		return TagOf(id[0], id[1]), nil
+		return place{TagOf(id[0], id[1]), grant, grant}, nil
 	}
-	tag, ok := l.tags[[2]string{id[0], before}]
-	if !ok {
-		return Tag{}, errNoTarget
+	id[1] = before
+	target, ok := l.seen[id]
+	if !ok || !target.version {
+		return place{}, errNoTarget
 	}
-	if GrantOf(c) != nil && l.newest[tag] != before {
-		return Tag{}, errNotNewest
+	if !grant {
+		return place{tag: target.tag}, nil
 	}
-	return tag, nil
+	if !target.newest {
+		return place{}, errNotNewest
+	}
+	l.seen[id] = place{target.tag, true, false}
+	return place{target.tag, true, true}, nil
 }

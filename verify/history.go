@@ -170,13 +170,16 @@ func (in *inspection) stub(e *Entry) (*Stub, error) {
 // in force at its index, is about the subject of its history, and bears the
 // tag of its lineage.
 func (in *inspection) signatures() error {
+	var raw []byte
 	for _, s := range in.evidence.Statements {
 		shown := in.statements[s.Index]
 		if shown.opened != nil {
 			continue
 		}
 		var err error
-		if shown.opened, err = attest.Open(shown.raw, in.inForce(s.Index)); err != nil {
+		// What is opened has a copy of its own.
+		raw = append(raw[:0], s.Statement...)
+		if shown.opened, err = attest.Open(raw, in.inForce(s.Index)); err != nil {
 			return fmt.Errorf("the statement at index %d: %w", s.Index, err)
 		}
 	}

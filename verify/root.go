@@ -125,7 +125,7 @@ func (c *rootChain) open(s *shown) (*openedRoot, error) {
 	c.name = sha256.Sum256(append(c.name[:], s.leaf[:]...))
 	r := c.trust.roots.get(c.name)
 	if r == nil {
-		opened, err := attest.OpenRoot(s.raw, c.last)
+		opened, err := attest.OpenRoot([]byte(s.Statement), c.last)
 		if err != nil {
 			return nil, err
 		}

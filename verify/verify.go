@@ -150,7 +150,6 @@ type inspection struct {
 // shown is a statement of the evidence.
 type shown struct {
 	*LoggedStatement
-	raw  []byte
 	leaf tlog.Hash
 	// opened is set by the step signatures, for trust roots by the step root.
 	opened *attest.Statement
@@ -201,10 +200,11 @@ func (in *inspection) parse() error {
 	in.evidence = e
 	in.statements = make(map[int64]*shown, len(e.Statements))
 	all := make([]shown, len(e.Statements))
+	var raw []byte
 	for i := range e.Statements {
 		s := &e.Statements[i]
-		raw := []byte(s.Statement)
-		all[i] = shown{LoggedStatement: s, raw: raw, leaf: tlog.RecordHash(raw)}
+		raw = append(raw[:0], s.Statement...)
+		all[i] = shown{LoggedStatement: s, leaf: tlog.RecordHash(raw)}
 		in.statements[s.Index] = &all[i]
 	}
 	return nil
