@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// maxParts bounds what is kept: whoever asks may ask about anything. A part is
-// a statement, a clause or the like, a hundred bytes or two.
-const maxParts = 1 << 17
+// maxParts bounds what is kept: whoever asks may ask about anything, and a register
+// keeps the histories of many questions. A part is a statement, a clause or the
+// like, a hundred bytes or two.
+const maxParts = 1 << 14
 
 // keep keeps a scene, in place of all others where they come to too much, and
 // returns its cast. Somebody else may have been as far at the same time; either
