@@ -152,18 +152,21 @@ func (r *Reader) ask(
 	return d, o.Bytes(), nil
 }
 
-// ownEvidence is what the register itself decides on.
-func (r *Reader) ownEvidence(ctx context.Context, s *snapshot, req *policy.Request, at policy.Times) ([]byte, error) {
+// ownEvidence is what the register itself decides on: whole, or, where that would be
+// larger than evidence may be and its trust relies on a mirror, without what the
+// decision at those times does not rest on.
+func (r *Reader) ownEvidence(ctx context.Context, s *snapshot, req *policy.Request, at policy.Times) (evidence []byte, whole bool, err error) {
 	if r.trust == nil {
-		return nil, errors.New("decide: no trust of its own is configured")
+		return nil, false, errors.New("decide: no trust of its own is configured")
 	}
-	var omit func(*proven.Set) map[int64]bool
-	if r.trust.ReliesOnMirror() {
-		pinned, _ := r.trust.Pin()
-		omit = stubsFor(req, at, pinned)
+	evidence, err = r.evidence(ctx, s, req, nil, true)
+	if !errors.Is(err, verify.ErrTooLarge) || !r.trust.ReliesOnMirror() {
+		return evidence, err == nil, err
 	}
+	pinned, _ := r.trust.Pin()
 	// What is kept for years shows its statements in the log, too.
-	return r.evidence(ctx, s, req, omit, true)
+	evidence, err = r.evidence(ctx, s, req, stubsFor(req, at, pinned), true)
+	return evidence, false, err
 }
 
 // touched returns the histories of all subjects that the decision touches: each

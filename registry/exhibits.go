@@ -58,17 +58,6 @@ func (x *exhibits) put(s *snapshot, cast policy.Cast, o *verify.Opened) {
 // [Reader.ownEvidence], opened: what it decides is to the byte what
 // [verify.Decide] does.
 func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Question, at policy.Times) (*verify.Opened, error) {
-	anew := func(s *snapshot, checkedAt time.Time) (*verify.Opened, error) {
-		evidence, err := r.ownEvidence(ctx, s, req, at)
-		if err != nil {
-			return nil, err
-		}
-		return verify.Open(evidence, r.trust, checkedAt)
-	}
-	// What is omitted for who relies on a mirror depends on the whole question.
-	if r.trust == nil || r.trust.ReliesOnMirror() {
-		return anew(nil, at.CheckedAt)
-	}
 	s, err := r.exhibitable(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
@@ -76,16 +65,23 @@ func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Q
 	// From then on all cosignatures count, and checked_at opens nothing more. Who
 	// asks as of before is told which of them do not.
 	from := s.cosigned.Add(-openedBefore)
-	if s.cosigned.IsZero() || at.CheckedAt.Before(from) {
-		return anew(s, at.CheckedAt)
-	}
-	if o, ok := r.exhibits.get(s, q.Cast()); ok {
+	kept := !s.cosigned.IsZero() && !at.CheckedAt.Before(from)
+	if !kept {
+		from = at.CheckedAt
+	} else if o, ok := r.exhibits.get(s, q.Cast()); ok {
 		return o, nil
 	}
-	o, err := anew(s, from)
+	evidence, whole, err := r.ownEvidence(ctx, s, req, at)
 	if err != nil {
 		return nil, err
 	}
-	r.exhibits.put(s, q.Cast(), o)
+	o, err := verify.Open(evidence, r.trust, from)
+	if err != nil {
+		return nil, err
+	}
+	// What is left out depends on the whole question.
+	if kept && whole {
+		r.exhibits.put(s, q.Cast(), o)
+	}
 	return o, nil
 }

@@ -113,45 +113,14 @@ func TestAMirrorsCosignatureMakesEvidenceThatNeedsNoInsecureFlag(t *testing.T) {
 	clock.Add(time.Second)
 	reg.submit(t, clock, approved()...)
 	tr := trust(t, root(t))
-	m, err := mirror.Open(mirror.Config{
-		Dir: t.TempDir(), Register: &tlogtiles.Client{BaseURL: reg.url}, Trust: tr, Cosigner: cosigner(t), Now: clock.Now, Wait: time.Minute,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	if err := m.CatchUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	api := httptest.NewServer(served(m, clock.Now))
-	defer api.Close()
-	// The register asks it as it asks any witness, which corrects what it thinks
-	// of it.
-	w, err := witness.New("mirror", cosigner(t).VKey(), api.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed := reg.Checkpoint()
-	cosigned, err := w.AddCheckpoint(t.Context(), 2, signed, func(old int64) (tlog.TreeProof, error) { return tlog.ProveTree(reg.Size(), old, reg) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := cosigned.Line
-	published, err := verify.MergeCheckpoint(signed, line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	reg.published.Store(&published)
-	if err := m.CatchUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := m.Reader().Checkpoint(); string(got) != string(published) {
-		t.Errorf("the mirror shows\n%s\nthe register has published\n%s", got, published)
+	m, url, line := reg.mirrored(t, clock, tr)
+	if got := m.Reader().Checkpoint(); string(got) != string(*reg.published.Load()) {
+		t.Errorf("the mirror shows\n%s\nthe register has published\n%s", got, *reg.published.Load())
 	}
 
 	// The mirror's API answers as the register's, but takes no statement.
 	for _, path := range []string{"/v1/entities", "/v1/sandboxes", "/v1/entities/" + registrytest.Varuna, "/v1/sandboxes/" + registrytest.Sandbox, "/v1/trust-root", "/checkpoint", "/log.vkey", "/tile/0/000.p/5", "/tile/entries/000.p/9"} {
-		if diff := cmp.Diff(fetch(t, reg.url+path), fetch(t, api.URL+path)); diff != "" {
+		if diff := cmp.Diff(fetch(t, reg.url+path), fetch(t, url+path)); diff != "" {
 			t.Errorf("GET %s differs (-register +mirror):\n%s", path, diff)
 		}
 	}
@@ -178,6 +147,100 @@ func TestAMirrorsCosignatureMakesEvidenceThatNeedsNoInsecureFlag(t *testing.T) {
 	}
 	if e, ok := errors.AsType[*verify.Error](second(verify.Decide([]byte(bare), tr, req, req.Times(clock.Now())))); !ok || e.Step != verify.StepQuorum {
 		t.Errorf("without the mirror's line: %v", e)
+	}
+}
+
+// mirrored starts a mirror of what is logged, has it cosign that, and publishes its
+// line. It returns the mirror, where it is served, and the line.
+func (r *running) mirrored(t *testing.T, clock *registrytest.Clock, tr *verify.Trust) (m *mirror.Mirror, url string, line []byte) {
+	t.Helper()
+	m, err := mirror.Open(mirror.Config{
+		Dir: t.TempDir(), Register: &tlogtiles.Client{BaseURL: r.url}, Trust: tr, Cosigner: cosigner(t), Now: clock.Now, Wait: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	if err := m.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	api := httptest.NewServer(served(m, clock.Now))
+	t.Cleanup(api.Close)
+	// The register asks it as it asks any witness, which corrects what it thinks
+	// of it.
+	w, err := witness.New("mirror", cosigner(t).VKey(), api.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := r.Checkpoint()
+	cosigned, err := w.AddCheckpoint(t.Context(), 2, signed, func(old int64) (tlog.TreeProof, error) { return tlog.ProveTree(r.Size(), old, r) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := verify.MergeCheckpoint(signed, cosigned.Line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.published.Store(&published)
+	if err := m.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return m, api.URL, cosigned.Line
+}
+
+// Who relies on a mirror decides on all that is logged, as long as evidence has room
+// for it, and then on what the decision rests on.
+func TestStubsStandOnlyWhereEvidenceHasNoRoom(t *testing.T) {
+	clock := registrytest.NewClock(registrytest.Start)
+	reg := run(t, clock)
+	clock.Add(time.Second)
+	reg.submit(t, clock, approved()...)
+	// A statement of more than 50 KiB that the decision does not rest on.
+	large := func(jti string) attest.Claims {
+		a := registrytest.Approval(jti, registrytest.IN, registrytest.Halcyon, "US")
+		a.Programme = "OTHER"
+		for i := range 40 {
+			a.ApprovedSites = append(a.ApprovedSites, attest.Site{ID: fmt.Sprintf("S-%02d", i), Address: strings.Repeat("a long road ", 80), Country: "US"})
+		}
+		return a
+	}
+	tr := trust(t, root(t))
+	stubs := func(m *mirror.Mirror, want policy.Result) (n int) {
+		t.Helper()
+		for i := range 2 {
+			req := request(t, clock.Now())
+			d, evidence, err := m.Reader().Decide(t.Context(), req, req.Times(clock.Now()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := verify.Decide(evidence, tr, req, req.Times(clock.Now()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if same, err := d.Same(again); !same || err != nil || d.Decision != want {
+				t.Errorf("time %d: decides %s for %v, and on its evidence %s; want %s twice", i+1, d.Decision, d.Codes(), again.Decision, want)
+			}
+			e, err := verify.Parse(evidence)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n = 0
+			for _, h := range e.Histories {
+				n += len(h.Stubs)
+			}
+		}
+		return n
+	}
+	reg.submit(t, clock, large("large-0"))
+	m, _, _ := reg.mirrored(t, clock, tr)
+	if n := stubs(m, policy.PERMIT); n != 0 {
+		t.Errorf("%d stubs where there is room", n)
+	}
+	for i := range 90 {
+		reg.submit(t, clock, large(fmt.Sprintf("large-%d", i+1)))
+	}
+	if m, _, _ = reg.mirrored(t, clock, tr); stubs(m, policy.PERMIT) == 0 {
+		t.Error("no stubs in evidence that has no room for all")
 	}
 }
 
