@@ -46,8 +46,15 @@ type reader struct {
 
 // blank takes white space, which no canonical document has.
 func (r *reader) blank() {
-	for !r.sorted && r.at < len(r.data) && strings.IndexByte(" \t\r\n", r.data[r.at]) >= 0 {
-		r.at++
+	if r.sorted {
+		return
+	}
+	for ; r.at < len(r.data); r.at++ {
+		switch r.data[r.at] {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return
+		}
 	}
 }
 
