@@ -1,6 +1,8 @@
 package gate_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -194,18 +196,45 @@ func TestNobodyElseIsLetThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	packed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(good, "Safeconduct "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpacked := func(b []byte) string { return "Safeconduct " + base64.RawURLEncoding.EncodeToString(b) }
+	checksum := bytes.Clone(packed)
+	checksum[len(checksum)-8] ^= 1
+	length := bytes.Clone(packed)
+	length[len(length)-1] ^= 1
+	empty, err := gate.Credentials(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(empty, "Safeconduct "))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		header []string
 		step   string
 	}{
-		"a nonce that was not given": {[]string{m.show("made-up")}, presentation.StepNonce},
-		"another scheme":             {[]string{"Bearer x"}, presentation.StepForm},
-		"no base64":                  {[]string{"Safeconduct %%"}, presentation.StepForm},
-		"no gzip":                    {[]string{"Safeconduct AAAA"}, presentation.StepForm},
-		"cut short":                  {[]string{good[:len(good)-8]}, presentation.StepForm},
-		"a bomb":                     {[]string{bomb}, presentation.StepForm},
-		"two headers":                {[]string{good, good}, presentation.StepForm},
-		"an empty header":            {[]string{""}, presentation.StepForm},
+		"17 padding":                      {[]string{good + "="}, presentation.StepForm},
+		"17 white space behind":           {[]string{good + "\t ."}, presentation.StepForm},
+		"17 the other alphabet":           {[]string{"Safeconduct +/AA"}, presentation.StepForm},
+		"32 a nonce that was not given":   {[]string{m.show("made-up")}, presentation.StepNonce},
+		"54 a bomb":                       {[]string{bomb}, presentation.StepForm},
+		"54 as many empty members as fit": {[]string{unpacked(bytes.Repeat(nothing, 20_000))}, presentation.StepForm},
+		"54 cut short":                    {[]string{unpacked(packed[:len(packed)/2])}, presentation.StepForm},
+		"54 cut before its checksum":      {[]string{unpacked(packed[:len(packed)-8])}, presentation.StepForm},
+		"54 something behind":             {[]string{unpacked(append(bytes.Clone(packed), "more"...))}, presentation.StepForm},
+		"54 a wrong checksum":             {[]string{unpacked(checksum)}, presentation.StepForm},
+		"54 a wrong length":               {[]string{unpacked(length)}, presentation.StepForm},
+		"54 zlib":                         {[]string{"Safeconduct eNpjAAAAAQAB"}, presentation.StepForm},
+		"54 no gzip":                      {[]string{"Safeconduct AAAA"}, presentation.StepForm},
+		"55 more than a header may have":  {[]string{"Safeconduct " + strings.Repeat("A", 800<<10)}, presentation.StepForm},
+		"60 two headers":                  {[]string{good, good}, presentation.StepForm},
+		"60 two of them in one":           {[]string{good + ", " + good}, presentation.StepForm},
+		"60 another scheme":               {[]string{"Bearer x"}, presentation.StepForm},
+		"60 an empty header":              {[]string{""}, presentation.StepForm},
 	} {
 		if a := m.get(c.header...); a.status != http.StatusUnauthorized || a.Step != c.step || a.Nonce == "" {
 			t.Errorf("%s: %+v", name, a)
