@@ -828,8 +828,8 @@ func TestNobodyIsPermittedByAnothersApproval(t *testing.T) {
 	}
 }
 
-// A library of another make writes its header in another order, and ECDSA
-// signatures with the larger s.
+// TestAKeyBindingOfAnotherMakeIsGood: 22, a library of another make writes ECDSA
+// signatures with the larger s, and its header in another order.
 func TestAKeyBindingOfAnotherMakeIsGood(t *testing.T) {
 	s := play(t)
 	for _, alg := range []string{"ES256", "ES384"} {

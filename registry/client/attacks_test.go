@@ -12,10 +12,8 @@ import (
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// TestAnAnswerThatIsNotTheRegistersDecidesNothing: by the numbers of the list that
-// the threat model goes by, 54 (what unpacks to more than there is room for) and 59
-// (an error page is neither yes nor no), from whoever stands between client and
-// register.
+// TestAnAnswerThatIsNotTheRegistersDecidesNothing: by the numbers of docs/attacks.md,
+// from whoever stands between client and register.
 func TestAnAnswerThatIsNotTheRegistersDecidesNothing(t *testing.T) {
 	permit := func(status int, contentType string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

@@ -262,6 +262,7 @@ func TestPagesMissNothingAndRepeatNothing(t *testing.T) {
 	}
 }
 
+// TestACursorThatIsForgedIsRefusedOrHarmless: 55, deep and made-up pages.
 func TestACursorThatIsForgedIsRefusedOrHarmless(t *testing.T) {
 	r := stage(t)
 	f := finder.New(r)

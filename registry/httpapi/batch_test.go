@@ -134,6 +134,7 @@ func TestABadLineDoesNotEndTheBatch(t *testing.T) {
 	}
 }
 
+// TestABatchThatIsTooLargeEndsThere: 55, more lines and bytes than are taken.
 func TestABatchThatIsTooLargeEndsThere(t *testing.T) {
 	s := newServer(t)
 	for name, body := range map[string]string{

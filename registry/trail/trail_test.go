@@ -230,6 +230,7 @@ func must(b []byte, err error) []byte {
 	return b
 }
 
+// TestNoCellIsAFormula: 58, names that a spreadsheet would compute.
 func TestNoCellIsAFormula(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "a": "a", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'\r=1",
