@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ func (m *mixed) receipts() (tokens []token) {
 		Transferor: rt.Halcyon, Transferee: rt.Varuna, DestinationSite: "VTZ-1",
 		Item: &policy.Classification{List: "US_CCL", Entry: "5A001.b.1"}, EndUse: "sea_trial", PersonNationalities: []string{},
 	}
-	// The register signs by the one key, and who has its evidence by the other.
+	// The register signs by one key, and who has its evidence by the others.
 	now := time.Now()
 	signed, err := m.DecideSigned(m.t.Context(), req, req.Times(now), false)
 	if err != nil {
@@ -98,17 +99,16 @@ func (m *mixed) receipts() (tokens []token) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	second, err := receipt.Sign(m.t.Context(), opened, req, first.ReceiptUnsafe().Decision, now, m.notary)
-	if err != nil {
-		m.t.Fatal(err)
+	add := func(compact []byte, key attest.Key) {
+		tokens = append(tokens, token{key.Algorithm() + " receipt", string(compact), receipt.Type, rt.Origin, "", nil, key})
 	}
-	for _, r := range []struct {
-		compact []byte
-		key     attest.Key
-	}{{signed.Receipt, rt.Notary().Key()}, {second, m.notary.key}} {
-		tokens = append(tokens, token{
-			r.key.Algorithm() + " receipt", string(r.compact), receipt.Type, rt.Origin, "", nil, r.key,
-		})
+	add(signed.Receipt, rt.Notary().Key())
+	for _, n := range m.notaries {
+		compact, err := receipt.Sign(m.t.Context(), opened, req, first.ReceiptUnsafe().Decision, now, n)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		add(compact, n.key)
 	}
 	return tokens
 }
@@ -154,7 +154,7 @@ func TestJOSEVerifiesStatementsAndReceipts(t *testing.T) {
 	var wants []want
 	algs := make(map[string]bool)
 	for _, k := range tokens {
-		algs[k.key.Algorithm()] = true
+		algs[k.key.Algorithm()+" "+strconv.FormatBool(k.typ == receipt.Type)] = true
 		add := func(name, code string, task toRead) {
 			tasks, wants = append(tasks, task), append(wants, want{k, k.name + ", " + name, code})
 		}
@@ -195,7 +195,8 @@ func TestJOSEVerifiesStatementsAndReceipts(t *testing.T) {
 		add("as of another typ", "ERR_JWT_CLAIM_VALIDATION_FAILED", as(func(r *toRead) { r.Typ = "kb+jwt" }))
 		add("as of another issuer", "ERR_JWT_CLAIM_VALIDATION_FAILED", as(func(r *toRead) { r.Iss = "auth-xx" }))
 	}
-	if len(algs) != 3 {
+	// Statements and receipts by each of three.
+	if len(algs) != 6 {
 		t.Fatalf("tokens of the algorithms %v", algs)
 	}
 	for i, got := range run[wasRead](t, "jose.mjs", tasks...) {

@@ -181,23 +181,28 @@ func (p *pair) private(t *testing.T) any {
 	}{p.public(t), base64.RawURLEncoding.EncodeToString(d)}
 }
 
+// au is an authority beside those of registrytest.
+const au = "auth-au"
+
 // A mixed register is one whose officers and decisions have keys of every
-// algorithm: the US signs with EdDSA and ES384, IN with ES256.
+// algorithm: the US signs with EdDSA and ES384, IN with ES256, AU with ES384.
 type mixed struct {
 	*register
 	root    []byte
 	keys    map[string]attest.Key // by id, all that sign statements
 	officer map[string][]attest.Signer
-	notary  *pair
+	// notaries sign decisions, beside that of registrytest.
+	notaries []*pair
 }
 
 func newMixed(t *testing.T) *mixed {
 	t.Helper()
-	m := &mixed{keys: make(map[string]attest.Key), notary: newPair(t, "ES256")}
+	m := &mixed{keys: make(map[string]attest.Key), notaries: []*pair{newPair(t, "ES256"), newPair(t, "ES384")}}
 	m.officer = map[string][]attest.Signer{
 		"root": {newPair(t, "ES256"), rt.SignerNamed("root-2")},
 		rt.US:  {rt.SignerNamed("us-1"), newPair(t, "ES384")},
 		rt.IN:  {newPair(t, "ES256")},
+		au:     {newPair(t, "ES384")},
 	}
 	// The line by EdDSA is to be the first, which is presented: lines stand by id.
 	for us := m.officer[rt.US]; us[1].Key().ID() < us[0].Key().ID(); {
@@ -213,6 +218,10 @@ func newMixed(t *testing.T) *mixed {
 		return []attest.JWK{j}
 	}
 	r := rt.Root(time.Now())
+	r.Authorities = append(r.Authorities, attest.Authority{
+		ID: au, Name: "Export authority of AU (fictional)", Countries: []string{"AU"},
+		Officers: []attest.Officer{rt.SignerNamed("au-1").Officer()}, Thresholds: attest.Thresholds{Granting: 1, Revoking: 1},
+	})
 	for i := range r.Officers {
 		r.Officers[i].Keys = jwks("root", i)
 	}
@@ -221,7 +230,9 @@ func newMixed(t *testing.T) *mixed {
 			a.Officers[i].Keys = jwks(a.ID, i)
 		}
 	}
-	r.DecisionKeys = append(r.DecisionKeys, m.notary.public(t))
+	for _, n := range m.notaries {
+		r.DecisionKeys = append(r.DecisionKeys, n.public(t))
+	}
 	var err error
 	if m.root, err = rt.Sign(r, m.officer["root"]...); err != nil {
 		t.Fatal(err)

@@ -41,13 +41,12 @@ type holding struct {
 	evidence    []byte
 }
 
-// holdings are those of issuers with EdDSA and ES256, and of holders with each
-// algorithm.
+// holdings are those of issuers and of holders with each algorithm.
 func holdings(t *testing.T) (*mixed, []*holding) {
 	t.Helper()
 	m := newMixed(t)
 	var hs []*holding
-	for _, iss := range []string{rt.US, rt.IN} {
+	for _, iss := range []string{rt.US, rt.IN, au} {
 		for _, alg := range []string{"EdDSA", "ES256", "ES384"} {
 			h := &holding{holder: newPair(t, alg), disclosures: make(map[string]attest.Disclosure)}
 			a := rt.Approval("approval-"+alg, iss, rt.Varuna, "IN")
@@ -92,7 +91,7 @@ func holdings(t *testing.T) (*mixed, []*holding) {
 			t.Fatal(err)
 		}
 		h.issuer = m.keys[headerOf(t, h.line()).Kid]
-		if want := map[string]string{rt.US: "EdDSA", rt.IN: "ES256"}[h.claims.Iss]; h.issuer.Algorithm() != want {
+		if want := map[string]string{rt.US: "EdDSA", rt.IN: "ES256", au: "ES384"}[h.claims.Iss]; h.issuer.Algorithm() != want {
 			t.Fatalf("%s is first signed by %s; want %s", h.claims.JTI, h.issuer.Algorithm(), want)
 		}
 		h.name = fmt.Sprintf("issuer %s %s, holder %s", h.claims.Iss, h.issuer.Algorithm(), h.holder.key.Algorithm())
