@@ -3,50 +3,63 @@ package verify_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// A counterparty hands over evidence; nobody has to be asked to check it.
-func Example() {
-	evidence, trustFile := received()
-
+// decide is all that an integrator needs: three files and a clock. Whoever gates
+// something by it closes on every error, and on whatever is not Permitted.
+func decide(evidence, trustFile, requestFile []byte, now time.Time) (*policy.Decision, error) {
 	trust, err := verify.ParseTrust(trustFile)
 	if err != nil {
-		fmt.Println(err)
-		return
+		return nil, err
 	}
-	request, err := policy.ParseRequest([]byte(`{
-		"effective_at": "2026-05-04T09:00:00Z", "sandbox": "SBX-UCOMMS", "act": "export",
-		"transferor": "lei:999900HALCYONMAR0134", "transferee": "lei:999900VARUNADEEP0174",
-		"destination_site": "VTZ-1", "item": {"list": "US_CCL", "entry": "5A001.b.1"}}`))
+	request, err := policy.ParseRequest(requestFile)
 	if err != nil {
-		fmt.Println(err)
-		return
+		return nil, err
 	}
-	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
-
-	decision, err := verify.Decide(evidence, trust, request, request.Times(now))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(decision.Decision, "as of", decision.ProvenUntil.Time().Format(time.RFC3339))
-
-	evidence[1000] ^= 1
-	_, err = verify.Decide(evidence, trust, request, request.Times(now))
-	var refused *verify.Error
-	fmt.Println(errors.As(err, &refused))
-	// Output:
-	// PERMIT as of 2026-05-04T08:31:00Z
-	// true
+	return verify.Decide(evidence, trust, request, request.TimesNow(now))
 }
 
-// received is what the example starts from.
-func received() (evidence, trustFile []byte) {
-	r := story()
-	tr := must(verify.TrustFor(rootStatement(r), bothMirrors(), 24*time.Hour, verify.Insecure{}))
-	return must(r.evidence(r.checkpoint(quorum(cosign)...), touched...).Marshal()), must(tr.MarshalJSON())
+// A counterparty hands over evidence; nobody has to be asked to check it.
+func Example() {
+	read := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join("testdata", "example", name))
+		if err != nil {
+			fmt.Println(err)
+		}
+		return data
+	}
+	evidence, trust, request := read("evidence.json"), read("trust.json"), read("request.json")
+	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC) // time.Now()
+
+	d, err := decide(evidence, trust, request, now)
+	if err != nil {
+		fmt.Println("closed:", err)
+		return
+	}
+	fmt.Println(d.Permitted(), d.Decision, "as of", d.ProvenUntil.Time().Format(time.RFC3339))
+
+	// What another site may have is another question, on the same evidence.
+	d, err = decide(evidence, trust, read("request-other-site.json"), now)
+	if err != nil {
+		fmt.Println("closed:", err)
+		return
+	}
+	for _, r := range d.Reasons {
+		fmt.Printf("%t %s: %s, by %s of %s\n", d.Permitted(), d.Decision, r.Code, r.Statement.JTI, r.Statement.Issuer)
+	}
+
+	evidence[1000] ^= 1
+	_, err = decide(evidence, trust, request, now)
+	var refused *verify.Error
+	fmt.Println(errors.As(err, &refused), "refused at", refused.Step)
+	// Output:
+	// true PERMIT as of 2026-05-04T08:31:00Z
+	// false DENY: SITE_NOT_APPROVED, by TEA-US-1 of auth-us
+	// true refused at map
 }

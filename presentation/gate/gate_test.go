@@ -5,9 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,6 +75,41 @@ func open(t *testing.T, change func(*gate.Config)) *room {
 	})))
 	t.Cleanup(m.server.Close)
 	return m
+}
+
+var update = flag.Bool("update", false, "write the files of the example")
+
+// The example reads files, as whoever copies it does.
+func TestTheFilesOfTheExampleAreThoseOfARoom(t *testing.T) {
+	m := open(t, nil)
+	req := release()
+	req.Sandbox, req.Transferee, req.EffectiveAt = rt.Sandbox, rt.Varuna, policy.InstantOf(m.r.Clock.Now())
+	evidence, err := m.r.Evidence(t.Context(), &req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := m.r.Trust.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{"evidence.json": evidence, "approval.jws": m.approval, "trust.json": append(trust, '\n')} {
+		file := filepath.Join("testdata", "example", name)
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, want, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not that of the room any more: go test ./presentation/gate -update writes it", file)
+		}
+	}
 }
 
 func TestAChallengeIsAnsweredOnlyForTheAudienceThatIsMeant(t *testing.T) {
