@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"encoding/pem"
@@ -53,13 +54,18 @@ func load(ref string, password func(bool) ([]byte, error)) (*PrivateKey, error) 
 	if scheme, _, ok := strings.Cut(ref, "://"); ok {
 		return nil, fmt.Errorf("%s:// is no path of a key file; package keyref loads what other references name", scheme)
 	}
-	data, err := read(ref)
+	data, perm, err := read(ref)
 	if err != nil {
 		return nil, err
 	}
+	// Of what is no private key others may know: it is another mistake.
 	encrypted, err := check(data)
 	if err != nil {
 		return nil, err
+	}
+	// Windows has no such permissions; Go makes them up there.
+	if perm&0o077 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("the file may be used by others than its owner (mode %04o); run: chmod 600 %s", perm, ref)
 	}
 	var priv crypto.PrivateKey
 	if encrypted {
@@ -94,38 +100,37 @@ func decrypt(data []byte, password func(bool) ([]byte, error)) (crypto.PrivateKe
 
 var errNoPassword = errors.New("the key is encrypted and there is no password; set " + PasswordVariable)
 
-// read returns the contents of a key file.
-func read(path string) ([]byte, error) {
+// read returns the contents of a key file, and who may use it.
+func read(path string) ([]byte, os.FileMode, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("is not a regular file")
-	}
-	// Windows has no such permissions; Go makes them up there.
-	if perm := info.Mode().Perm(); perm&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("the file may be used by others than its owner (mode %04o); run: chmod 600 %s", perm, path)
+		return nil, 0, errors.New("is not a regular file")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("is larger than %d bytes; no key file is", maxFile)
+		return nil, 0, fmt.Errorf("is larger than %d bytes; no key file is", maxFile)
 	}
-	return data, nil
+	return data, info.Mode().Perm(), nil
 }
 
 // check reports whether the key is encrypted, and says of what is no private
 // key what it is instead.
 func check(data []byte) (encrypted bool, err error) {
 	block, rest := pem.Decode(data)
+	if block == nil && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return false, errors.New("is not a PEM file but JSON, as public keys are (.pub.jwk); signing needs the private key, which begins with -----BEGIN … PRIVATE KEY-----")
+	}
 	if block == nil {
 		return false, errors.New("is not a PEM file; a key file begins with -----BEGIN … PRIVATE KEY-----")
 	}

@@ -210,7 +210,7 @@ func TestLoadSaysWhatIsWrongWithAFile(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"nothing", "", "is not a PEM file"},
 		{"text", "hello", "is not a PEM file"},
-		{"a JWK", `{"kty":"OKP"}`, "is not a PEM file"},
+		{"a JWK", `{"kty":"OKP"}`, "as public keys are (.pub.jwk)"},
 		{"a public key", block("PUBLIC KEY", spki), "is a public key; signing needs the private key"},
 		{"a certificate", block("CERTIFICATE", []byte("x")), `type "CERTIFICATE"`},
 		{"parameters first", block("EC PARAMETERS", []byte("x")) + good, `type "EC PARAMETERS"`},
@@ -267,6 +267,14 @@ func TestLoadRefusesAFileThatOthersMayUse(t *testing.T) {
 		if _, err := signer.Load(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), "chmod 600 "+path) {
 			t.Errorf("%o: got %v", mode, err)
 		}
+	}
+	// A public key is another mistake, whoever may read it.
+	public := path + ".pub.jwk"
+	if err := os.WriteFile(public, []byte(`{"kty":"OKP"}`), 0o644); err != nil { //nolint:gosec // it is public
+		t.Fatal(err)
+	}
+	if _, err := signer.Load(t.Context(), public, nil); err == nil || !strings.Contains(err.Error(), "needs the private key") {
+		t.Errorf("a public key: %v", err)
 	}
 	if err := os.Chmod(path, 0o400); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,9 @@ func readFile(name string) ([]byte, error) {
 		defer f.Close()
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		err = p.Err // it names the file once more
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}

@@ -101,3 +101,11 @@ func (e *ending) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // wait returns when no request runs any more; none begins after it.
 func (e *ending) wait() { e.running.Lock() }
+
+// listenHint says what to do where nothing could be listened to.
+func listenHint(err error) string {
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "listen" {
+		return "--listen takes HOST:PORT where nothing else listens; port 0 is any that is free"
+	}
+	return ""
+}

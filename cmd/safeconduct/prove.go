@@ -36,10 +36,13 @@ func readDisclosures(file string) (ds []attest.Disclosure, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fmt.Errorf("%s is empty", file)
+	}
 	for i, line := range strings.Split(strings.TrimRight(string(data), "\n"), "\n") {
 		d, err := attest.ParseDisclosure(line)
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, i+1, err)
+			return nil, fmt.Errorf("%s:%d: no disclosure, of which a file has one a line: %w", file, i+1, err)
 		}
 		ds = append(ds, d)
 	}
@@ -103,32 +106,48 @@ func (p *proving) run(c *cobra.Command) error {
 	if p.header && p.out != "" {
 		return usage(c, errors.New("prove: --header prints; leave --out out"))
 	}
-	fail := func(err error) error { return failed("", fmt.Errorf("prove: %w", err)) }
+	if len(p.disclose) > 0 && p.disclosures == "" {
+		return usage(c, errors.New("prove: --disclose goes with --disclosures, the file that came with the approval"))
+	}
+	if len(p.disclose) == 0 && p.disclosures != "" {
+		return usage(c, errors.New("prove: --disclose says what to show of --disclosures; all shows all"))
+	}
+	if len(p.disclose) > 1 && slices.Contains(p.disclose, everything) {
+		return usage(c, errors.New("prove: --disclose all shows every member; leave the others out"))
+	}
+	fail := func(hint string, err error) error { return failed(hint, fmt.Errorf("prove: %w", err)) }
 	evidence, err := readFile(p.evidence)
 	if err != nil {
-		return fail(err)
+		return fail("", err)
 	}
 	evidence = bytes.TrimSuffix(evidence, []byte("\n"))
+	if isPresentation(evidence) {
+		return fail("--evidence takes what check --evidence has written", fmt.Errorf("%s is a presentation", p.evidence))
+	}
+	e, err := verify.Parse(evidence)
+	if err != nil {
+		return fail("is it evidence, and whole? safeconduct check --evidence fetches it", fmt.Errorf("%s: %w", p.evidence, err))
+	}
 	key, err := keyref.Load(c.Context(), p.key, password)
 	if err != nil {
-		return fail(err)
+		return fail("", err)
 	}
-	statement, a, err := p.find(evidence, key.Key().ID())
+	statement, a, err := p.find(e, key.Key().ID())
 	if err != nil {
-		return fail(err)
+		return fail("evidence shows the approvals of those whom its request names; is the key that of the holder?", err)
 	}
 	ds, err := p.choose(a)
 	if err != nil {
-		return fail(err)
+		return fail("nothing was shown", err)
 	}
 	out, err := presentation.Make(c.Context(), evidence, statement, ds, key, presentation.Binding{Audience: p.audience, Nonce: p.nonce, IssuedAt: time.Now()})
 	if err != nil {
-		return failed("", err)
+		return failed("nothing was shown", err)
 	}
 	if p.header {
 		credentials, err := gate.Credentials(out)
 		if err != nil {
-			return fail(err)
+			return fail("", err)
 		}
 		_, err = fmt.Fprintln(c.OutOrStdout(), "Authorization: "+credentials)
 		return err
@@ -145,11 +164,7 @@ func (p *proving) run(c *cobra.Command) error {
 }
 
 // find finds the newest approval in the evidence that names the key.
-func (p *proving) find(evidence []byte, kid string) (statement []byte, a *attest.EntityApproval, err error) {
-	e, err := verify.Parse(evidence)
-	if err != nil {
-		return nil, nil, err
-	}
+func (p *proving) find(e *verify.Evidence, kid string) (statement []byte, a *attest.EntityApproval, err error) {
 	lineages := make(map[string]bool)
 	for _, s := range e.Statements {
 		u, err := attest.Parse([]byte(s.Statement))
@@ -178,38 +193,32 @@ func (p *proving) find(evidence []byte, kid string) (statement []byte, a *attest
 	return statement, a, nil
 }
 
+// everything is what --disclose says for all that is concealed.
+const everything = "all"
+
 // choose picks the disclosures.
 func (p *proving) choose(a *attest.EntityApproval) (out []attest.Disclosure, err error) {
 	if p.disclosures == "" {
-		if len(p.disclose) > 0 {
-			return nil, errors.New("--disclose goes with --disclosures, the file that came with the approval")
-		}
 		return nil, nil
 	}
 	all, err := readDisclosures(p.disclosures)
 	if err != nil {
 		return nil, err
 	}
-	if p.disclose == nil {
-		return nil, errors.New("--disclose says what to show of --disclosures; all shows all")
-	}
-	if slices.Equal(p.disclose, []string{"all"}) {
-		return all, nil
-	}
 	var names []string
 	for _, d := range all {
 		pointer, ok := d.Of(a)
 		if !ok {
-			return nil, fmt.Errorf("%s is not of approval %s", p.disclosures, a.JTI)
+			return nil, fmt.Errorf("%s is the file of another approval than %s of %s", p.disclosures, a.JTI, a.Iss)
 		}
 		name := memberName(a, pointer)
 		names = append(names, name)
-		if slices.Contains(p.disclose, name) {
+		if p.disclose[0] == everything || slices.Contains(p.disclose, name) {
 			out = append(out, d)
 		}
 	}
 	for _, want := range p.disclose {
-		if !slices.Contains(names, want) {
+		if want != everything && !slices.Contains(names, want) {
 			return nil, fmt.Errorf("--disclose %s: approval %s conceals no such member; it conceals %s", want, a.JTI, strings.Join(names, ", "))
 		}
 	}

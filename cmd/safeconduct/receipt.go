@@ -221,6 +221,8 @@ func receiptHint(err error) string {
 		return "give the lists of that time with --screen"
 	case e.Step == receipt.StepRequest && e.Unchecked:
 		return "give the request with --request"
+	case e.Step == receipt.StepForm:
+		return "is it a receipt? safeconduct check --receipt writes one; one that was changed is not to be relied on"
 	case e.Step == receipt.StepEvidence:
 		return "old evidence is verified with the trust file of its time; evidence that was changed is not to be relied on"
 	case e.Step == receipt.StepRequest:

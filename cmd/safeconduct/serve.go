@@ -88,7 +88,7 @@ func serveCommand() *cobra.Command {
 				fmt.Fprintf(c.OutOrStdout(), "serving %s at %s\n", s.origin, url)
 			})
 			if err := errors.Join(err, s.Close()); err != nil {
-				return failed("", fmt.Errorf("serve %s: %w", dir, err))
+				return failed(listenHint(err), fmt.Errorf("serve %s: %w", dir, err))
 			}
 			return nil
 		},

@@ -128,7 +128,11 @@ func TestServingWhereAnotherListensFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	if err := serveUntilDone(t.Context(), &service{handler: newWaiter()}, ln.Addr().String(), func(string) {}); err == nil {
+	err = serveUntilDone(t.Context(), &service{handler: newWaiter()}, ln.Addr().String(), func(string) {})
+	if err == nil {
 		t.Error("two listen at one address")
+	}
+	if hint := listenHint(err); hint == "" {
+		t.Errorf("%v, and what to do next is not said", err)
 	}
 }

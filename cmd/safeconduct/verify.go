@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -54,7 +55,7 @@ func verifyCommand() *cobra.Command {
 			}
 			var d *policy.Decision
 			if !isPresentation(evidence) && (show.audience != "" || show.nonce != "") {
-				return usage(c, fmt.Errorf("verify: %s is evidence, which anybody may copy; --audience and --nonce are of a presentation", args[0]))
+				return usage(c, fmt.Errorf("verify: %s is no presentation, which --audience and --nonce are of; evidence, which anybody may copy, is verified without them", args[0]))
 			}
 			if isPresentation(evidence) {
 				if compact != "" {
@@ -112,6 +113,9 @@ func writeCompact(name string, evidence []byte, t *verify.Trust, r *policy.Reque
 // verifyHint says what to do about the step that refused the evidence.
 func verifyHint(err error) string {
 	e, ok := errors.AsType[*verify.Error](err)
+	if p, shown := errors.AsType[*presentation.Error](err); shown && !ok {
+		return presentationHint(p.Step)
+	}
 	if !ok {
 		return ""
 	}
@@ -130,5 +134,23 @@ func verifyHint(err error) string {
 		return "do not rely on this file: a history in it was cut short or changed, or is damaged; fetch it again, and report it if it fails again"
 	default:
 		return "do not rely on this file; fetch it again, and report it if it fails again"
+	}
+}
+
+// presentationHint says what to do about the step that refused a presentation.
+func presentationHint(step string) string {
+	switch step {
+	case presentation.StepForm:
+		return "the file was cut or changed, or is no presentation; ask the holder for it again"
+	case presentation.StepAudience:
+		return "--audience is what you have told the holder to present to, to the letter"
+	case presentation.StepNonce, presentation.StepTime:
+		return "give the holder a new nonce, and ask for a presentation that answers it"
+	case presentation.StepApproval:
+		return "ask the holder for one with newer evidence, of an approval that is in force"
+	case presentation.StepHolder:
+		return "nobody has shown itself who is a party of the request, by the approval that it rests on"
+	default:
+		return "do not rely on this file: it is not as its holder has made it"
 	}
 }
