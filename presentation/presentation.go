@@ -261,6 +261,16 @@ func (o *Opened) restsOn(d *policy.Decision) bool {
 	})
 }
 
+// Evidence returns the evidence in it, opened, with what the holder has disclosed. It
+// is nil for the zero Opened. What it decides does not say that the holder has shown
+// itself: [Opened.Decide] does.
+func (o *Opened) Evidence() *verify.Opened {
+	if o == nil {
+		return nil
+	}
+	return o.evidence
+}
+
 // Claims returns the approval's claims, with what the holder has disclosed.
 func (o *Opened) Claims() *attest.EntityApproval {
 	if o.Approval.Statement == nil {

@@ -188,6 +188,15 @@ func (e *Opened) Checkpoint() Checkpoint {
 	return Checkpoint{e.in.trust.Origin(), e.in.tree, e.in.text}
 }
 
+// SignedCheckpoint is the checkpoint with all its signatures. It is nil for the zero
+// Opened.
+func (e *Opened) SignedCheckpoint() []byte {
+	if e == nil || e.in == nil {
+		return nil
+	}
+	return []byte(e.in.evidence.Checkpoint)
+}
+
 // ProvenUntil is the time up to which the cosigners attest that nothing came after,
 // zero for the zero Opened.
 func (e *Opened) ProvenUntil() time.Time {

@@ -252,7 +252,7 @@ func (s *showing) flags(c *cobra.Command) {
 }
 
 // decide opens a presentation and decides on it.
-func (s *showing) decide(c *cobra.Command, data []byte, t *verify.Trust, r *policy.Request, at policy.Times, explain bool, lists []*screening.List) (*policy.Decision, error) {
+func (s *showing) decide(c *cobra.Command, data []byte, t *verify.Trust, r *policy.Request, at policy.Times, seen string, explain bool, lists []*screening.List) (*policy.Decision, error) {
 	if s.age <= 0 {
 		return nil, usage(c, fmt.Errorf("verify: --max-age %v: want some time", s.age))
 	}
@@ -261,6 +261,9 @@ func (s *showing) decide(c *cobra.Command, data []byte, t *verify.Trust, r *poli
 	}
 	o, err := presentation.Open(data, t, presentation.Expected{Audience: s.audience, Nonce: s.nonce, MaxAge: s.age}, at.CheckedAt)
 	if err != nil {
+		return nil, err
+	}
+	if err := raise(seen, o.Evidence(), at.CheckedAt); err != nil {
 		return nil, err
 	}
 	q, err := policy.Ask(r)

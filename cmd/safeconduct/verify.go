@@ -9,11 +9,13 @@ import (
 
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
+	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
+	"github.com/safeconduct/safeconduct/verify/highwater"
 )
 
 func verifyCommand() *cobra.Command {
-	var request, trust, compact string
+	var request, trust, compact, seen string
 	var lists []string
 	var asJSON, force, explain bool
 	var ts times
@@ -26,7 +28,10 @@ func verifyCommand() *cobra.Command {
 			"Of a presentation (prove) it checks, too, that its holder made it for you (--audience), for\n" +
 			"this once (--nonce) and lately, and decides with what the holder discloses.\n" +
 			"--compact writes evidence to hand to others who trust the same mirror: it shows no\n" +
-			"approval that this decision does not rest on. Keep the whole evidence yourself.",
+			"approval that this decision does not rest on. Keep the whole evidence yourself.\n" +
+			"--seen keeps the newest of the register that you were shown in a file, and refuses older\n" +
+			"evidence from then on, such as that of before a revocation, and a clock that was set back.\n" +
+			"Leave it out to look into old evidence.",
 		Args: exactly("EVIDENCE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if request == "" || trust == "" {
@@ -49,10 +54,6 @@ func verifyCommand() *cobra.Command {
 			if err != nil {
 				return undecided("", fmt.Errorf("verify: %w", err))
 			}
-			decide := verify.Decide
-			if explain {
-				decide = verify.Explain
-			}
 			var d *policy.Decision
 			if !isPresentation(evidence) && (show.audience != "" || show.nonce != "") {
 				return usage(c, fmt.Errorf("verify: %s is no presentation, which --audience and --nonce are of; evidence, which anybody may copy, is verified without them", args[0]))
@@ -62,9 +63,9 @@ func verifyCommand() *cobra.Command {
 					return usage(c, errors.New("verify: --compact is for evidence"))
 				}
 				// That it was made lately is by the clock, whatever the request says.
-				d, err = show.decide(c, evidence, t, r, r.TimesNow(time.Now()), explain, screened)
+				d, err = show.decide(c, evidence, t, r, r.TimesNow(time.Now()), seen, explain, screened)
 			} else {
-				d, err = decide(evidence, t, r, at, screened...)
+				d, err = decideOn(evidence, t, r, at, seen, explain, screened)
 			}
 			if _, told := errors.AsType[*failure](err); told {
 				return err
@@ -86,6 +87,7 @@ func verifyCommand() *cobra.Command {
 	c.Flags().StringVar(&request, "request", "", "request file")
 	c.Flags().StringVar(&trust, "trust", "", "trust file")
 	c.Flags().StringVar(&compact, "compact", "", "file for compact evidence")
+	c.Flags().StringVar(&seen, "seen", "", "file with the newest that was seen of the register; it need not be there yet")
 	show.flags(c)
 	explainFlag(c, &explain)
 	listsFlag(c, &lists)
@@ -93,6 +95,34 @@ func verifyCommand() *cobra.Command {
 	ts.flags(c)
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+// decideOn decides on evidence that is not older than what was seen, where that is
+// kept.
+func decideOn(evidence []byte, t *verify.Trust, r *policy.Request, at policy.Times, seen string, explain bool, lists []*screening.List) (*policy.Decision, error) {
+	e, err := verify.Open(evidence, t, at.CheckedAt)
+	if err != nil {
+		return nil, err
+	}
+	if err := raise(seen, e, at.CheckedAt); err != nil {
+		return nil, err
+	}
+	q, err := policy.Ask(r)
+	if err != nil {
+		return nil, err
+	}
+	if explain {
+		return e.Explain(q, at, lists...)
+	}
+	return e.Decide(q, at, lists...)
+}
+
+// raise is --seen, where it is given.
+func raise(seen string, e *verify.Opened, checkedAt time.Time) error {
+	if seen == "" {
+		return nil
+	}
+	return highwater.At(seen).Raise(e, checkedAt)
 }
 
 // writeCompact is verify --compact.
@@ -116,7 +146,14 @@ func verifyHint(err error) string {
 	if p, shown := errors.AsType[*presentation.Error](err); shown && !ok {
 		return presentationHint(p.Step)
 	}
-	if !ok {
+	switch {
+	case errors.Is(err, highwater.ErrSmaller):
+		return "ask for evidence of today; leave --seen out to look into old evidence"
+	case errors.Is(err, highwater.ErrForked):
+		return "rely on neither: somebody was shown another log than you"
+	case errors.Is(err, highwater.ErrClock):
+		return "set the clock; leave --seen out to decide as of the past"
+	case !ok:
 		return ""
 	}
 	switch e.Step {
