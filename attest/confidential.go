@@ -78,6 +78,19 @@ func (l *Limits) Hidden() []string {
 	return o[len(o)-1].hidden()
 }
 
+// Concealed returns the digests of all members that the approval conceals, disclosed
+// or not.
+func (a *EntityApproval) Concealed() (digests []string) {
+	digests = slices.Clone(a.Digests)
+	for i := range a.ApprovedSites {
+		digests = append(digests, a.ApprovedSites[i].Digests...)
+	}
+	if a.Caveats != nil {
+		digests = append(digests, a.Caveats.Digests...)
+	}
+	return digests
+}
+
 // A concealing is one object of an approval that may have confidential members.
 type concealing struct {
 	*Concealment
@@ -192,9 +205,9 @@ func (c *Confirmation) check(p *checker) {
 // section 4.2.1): base64url of ["salt","name",value], with a salt of 128 bits,
 // in the RFC 8785 form.
 type Disclosure struct {
-	name  string
-	value jsontext.Value
-	text  string
+	name         string
+	value        jsontext.Value
+	text, digest string
 }
 
 // maxDisclosure bounds a disclosure: contacts of some pages.
@@ -222,7 +235,8 @@ func ParseDisclosure(text string) (Disclosure, error) {
 		return fail("is not [salt, name, value]")
 	}
 	var salt string
-	d := Disclosure{value: parts[2], text: text}
+	sum := sha256.Sum256([]byte(text))
+	d := Disclosure{value: parts[2], text: text, digest: base64.RawURLEncoding.EncodeToString(sum[:])}
 	if json.Unmarshal(parts[0], &salt) != nil || json.Unmarshal(parts[1], &d.name) != nil {
 		return fail("is not [salt, name, value]")
 	}
@@ -232,17 +246,48 @@ func ParseDisclosure(text string) (Disclosure, error) {
 	return d, nil
 }
 
+// The bounds of disclosures that are handed on together: an approval with a hundred
+// sites has two hundred.
+const (
+	MaxDisclosures     = 512
+	MaxDisclosureBytes = 256 << 10
+)
+
+// ParseDisclosures reads disclosures that are handed on together: at most
+// [MaxDisclosures], of [MaxDisclosureBytes] in all, and none twice. The error names
+// the first that is wrong by its number, from 1.
+func ParseDisclosures(texts []string) ([]Disclosure, error) {
+	if len(texts) > MaxDisclosures {
+		return nil, fmt.Errorf("disclosures: there are %d; at most %d are accepted", len(texts), MaxDisclosures)
+	}
+	var ds []Disclosure
+	first, size := make(map[string]int, len(texts)), 0
+	for i, text := range texts {
+		if size += len(text); size > MaxDisclosureBytes {
+			return nil, fmt.Errorf("disclosures: they have more than %d bytes; no more are accepted", MaxDisclosureBytes)
+		}
+		if n, twice := first[text]; twice {
+			return nil, fmt.Errorf("disclosures: number %d is number %d again; give each once", i+1, n)
+		}
+		d, err := ParseDisclosure(text)
+		if err != nil {
+			return nil, fmt.Errorf("disclosures: number %d: %w", i+1, err)
+		}
+		first[text] = i + 1
+		ds = append(ds, d)
+	}
+	return ds, nil
+}
+
 // Name returns the name of the member.
 func (d Disclosure) Name() string { return d.name }
 
 // String returns the disclosure as it is handed on.
 func (d Disclosure) String() string { return d.text }
 
-// digest is what stands in _sd.
-func (d Disclosure) digest() string {
-	sum := sha256.Sum256([]byte(d.text))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
+// Digest returns what stands for it in _sd (RFC 9901, section 4.2.3): it tells
+// nothing of the member, whose salt nobody guesses. It is "" for the zero Disclosure.
+func (d Disclosure) Digest() string { return d.digest }
 
 func disclosureOf(name string, value any) (Disclosure, error) {
 	salt := make([]byte, 16)
@@ -283,7 +328,7 @@ func (a *EntityApproval) Conceal(pointers []string) (*EntityApproval, []Disclosu
 		}
 		ds = append(ds, d)
 		o.set(name, nil)
-		o.Digests = append(slices.Clone(o.Digests), d.digest())
+		o.Digests = append(slices.Clone(o.Digests), d.digest)
 		o.Confidential = append(slices.Clone(o.Confidential), name)
 		slices.Sort(o.Digests)
 		slices.Sort(o.Confidential)
@@ -378,8 +423,7 @@ func (a *EntityApproval) Disclose(ds []Disclosure) (*EntityApproval, error) {
 	out := a.clone()
 	objects := out.objects()
 	for _, d := range ds {
-		digest := d.digest()
-		i := slices.IndexFunc(objects, func(o concealing) bool { return slices.Contains(o.Digests, digest) })
+		i := slices.IndexFunc(objects, func(o concealing) bool { return slices.Contains(o.Digests, d.digest) })
 		if i < 0 {
 			return nil, fmt.Errorf("a disclosure of %s is of no member of approval %s of %s", d.name, a.JTI, a.Iss)
 		}
@@ -402,9 +446,8 @@ func (a *EntityApproval) Disclose(ds []Disclosure) (*EntityApproval, error) {
 // Of reports whether the approval conceals what the disclosure discloses, and at
 // which pointer in the claims.
 func (d Disclosure) Of(a *EntityApproval) (pointer string, ok bool) {
-	digest := d.digest()
 	for _, o := range a.objects() {
-		if slices.Contains(o.Digests, digest) && slices.Contains(o.Confidential, d.name) {
+		if slices.Contains(o.Digests, d.digest) && slices.Contains(o.Confidential, d.name) {
 			return o.pointer + "/" + d.name, true
 		}
 	}

@@ -154,6 +154,64 @@ func TestADisclosureHasOneForm(t *testing.T) {
 	}
 }
 
+func TestDisclosuresAreReadTogether(t *testing.T) {
+	a, ds := conceal(t, discreet(), mayBeConfidential...)
+	texts := make([]string, len(ds))
+	digests := make([]string, len(ds))
+	for i, d := range ds {
+		texts[i], digests[i] = d.String(), d.Digest()
+	}
+	got, err := attest.ParseDisclosures(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range got {
+		sum := sha256.Sum256([]byte(texts[i]))
+		if d.String() != texts[i] || d.Digest() != base64.RawURLEncoding.EncodeToString(sum[:]) {
+			t.Errorf("%d: read as %v", i, d)
+		}
+	}
+	concealed := a.Concealed()
+	slices.Sort(concealed)
+	slices.Sort(digests)
+	if diff := cmp.Diff(digests, concealed); diff != "" {
+		t.Error(diff)
+	}
+	if d := (attest.Disclosure{}).Digest(); d != "" {
+		t.Errorf("nothing has the digest %q", d)
+	}
+	long := make([]string, 13)
+	for i := range long {
+		_, d := conceal(t, func() *attest.EntityApproval {
+			a := discreet()
+			a.Contacts = []string{strings.Repeat("a", 4000), strings.Repeat("b", 4000), strings.Repeat("c", 4000), strings.Repeat("d", 4000)}
+			return a
+		}(), "/contacts")
+		long[i] = d[0].String()
+	}
+	for want, texts := range map[string][]string{
+		"number 3 is number 1 again": {texts[0], texts[1], texts[0]},
+		"number 2: ":                 {texts[0], "x"},
+		"there are 513":              make([]string, 513),
+		"they have more than 262144": slices.Concat(long, texts),
+		"number 1: ":                 {""},
+	} {
+		if ds, err := attest.ParseDisclosures(texts); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want a refusal that says %q: %d, %v", want, len(ds), err)
+		}
+	}
+}
+
+func TestAnApprovalNamesWhomItIsOf(t *testing.T) {
+	a := entityApproval()
+	a.Identifiers = []string{"duns:123456789"}
+	for id, want := range map[string]bool{a.Entity(): true, "duns:123456789": true, "duns:987654321": false, "": false, a.Sub: false} {
+		if a.Names(id) != want {
+			t.Errorf("%q: %t", id, !want)
+		}
+	}
+}
+
 func TestOnlyTheClosedListMayBeConfidential(t *testing.T) {
 	for _, pointer := range []string{
 		"/country", "/identifiers", "/legal_effect", "/eligible_items", "/eligible_items/1/limitation", "/conditions", "/caveats", "/caveats/in_scope", "/supersedes",

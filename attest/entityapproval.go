@@ -102,6 +102,12 @@ func (a *EntityApproval) Entity() string {
 	return id
 }
 
+// Names reports whether the approval is of the entity with the id, as its issuer has
+// it: by its subject, or as one of its identifiers.
+func (a *EntityApproval) Names(id string) bool {
+	return a.Entity() == id || slices.Contains(a.Identifiers, id)
+}
+
 func (a *EntityApproval) check() Problems {
 	p := new(checker)
 	a.Common.check(p, "entity:")

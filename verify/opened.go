@@ -24,6 +24,8 @@ type Opened struct {
 	in        *inspection
 	set       *proven.Set
 	histories *policy.Histories
+	// disclosed are what set has of confidential members.
+	disclosed []attest.Disclosure
 }
 
 // Open checks the evidence as [Decide] does, as of checkedAt. Evidence that does
@@ -34,7 +36,7 @@ func Open(evidence []byte, t *Trust, checkedAt time.Time) (*Opened, error) {
 		return nil, err
 	}
 	set := in.set()
-	return &Opened{in, set, policy.Read(set)}, nil
+	return &Opened{in: in, set: set, histories: policy.Read(set)}, nil
 }
 
 // Decide decides a question on the evidence, as the function [Decide] does. A
@@ -73,22 +75,81 @@ func (e *Opened) ask(
 
 // Disclose returns the evidence with confidential members of approvals in clear, as
 // their holder has disclosed them. Each disclosure has to be of an approval that is
-// shown, and of a member that it names. Decisions on it name them by their digest.
+// shown, and of a member that it names, and none is given twice; all are given at once.
+// Decisions on it name them by their digest.
 func (e *Opened) Disclose(ds []attest.Disclosure) (*Opened, error) {
+	return e.disclose("", ds)
+}
+
+// DiscloseOf is like [Opened.Disclose] for what one entity discloses: each disclosure
+// has to be of an approval that names it ([attest.EntityApproval.Names]), whoever issued
+// it and whichever version it is, and is of no other.
+func (e *Opened) DiscloseOf(entity string, ds []attest.Disclosure) (*Opened, error) {
+	if entity == "" {
+		return nil, errors.New("disclose: there is no entity whose approvals they are of")
+	}
+	return e.disclose(entity, ds)
+}
+
+func (e *Opened) disclose(entity string, ds []attest.Disclosure) (*Opened, error) {
 	if e == nil || e.in == nil {
 		return nil, errors.New("disclose: there is no opened evidence")
 	}
+	if len(ds) == 0 {
+		return e, nil
+	}
+	if e.disclosed != nil {
+		return nil, errors.New("disclose: something has been disclosed in it; disclose all of it together")
+	}
+	set, err := e.set.Disclose(ds, entity, disclosuresDigest(ds))
+	if err != nil {
+		return nil, fmt.Errorf("disclose: %w", err)
+	}
+	return &Opened{e.in, set, policy.Read(set), slices.Clone(ds)}, nil
+}
+
+// disclosuresDigest is that of replay.disclosures.
+func disclosuresDigest(ds []attest.Disclosure) string {
 	texts := make([]string, len(ds))
 	for i, d := range ds {
 		texts[i] = d.String()
 	}
 	slices.Sort(texts)
 	digest := sha256.Sum256([]byte(strings.Join(texts, "\n")))
-	set, err := e.set.Disclose(ds, base64.RawURLEncoding.EncodeToString(digest[:]))
-	if err != nil {
-		return nil, fmt.Errorf("disclose: %w", err)
+	return base64.RawURLEncoding.EncodeToString(digest[:])
+}
+
+// Disclosed lists what has been disclosed in the evidence, and the digest by which
+// decisions on it name that, "" for nothing.
+func (e *Opened) Disclosed() (ds []attest.Disclosure, digest string) {
+	if e == nil || e.in == nil {
+		return nil, ""
 	}
-	return &Opened{e.in, set, policy.Read(set)}, nil
+	return slices.Clone(e.disclosed), e.set.DisclosuresDigest
+}
+
+// Concealing finds, by the digest of a disclosure, the first approval that is shown and
+// has it, for all that there are.
+func (e *Opened) Concealing() map[string]*attest.EntityApproval {
+	if e == nil || e.in == nil {
+		return nil
+	}
+	out := make(map[string]*attest.EntityApproval)
+	for _, subject := range e.set.Subjects() {
+		entries, _ := e.set.History(subject)
+		for _, x := range entries {
+			a, ok := x.Statement.Claims().(*attest.EntityApproval)
+			if !ok || a.Sub != subject {
+				continue
+			}
+			for _, digest := range a.Concealed() {
+				if out[digest] == nil {
+					out[digest] = a
+				}
+			}
+		}
+	}
+	return out
 }
 
 // Approval finds an approval of an entity by a line of the statement (one compact

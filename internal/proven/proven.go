@@ -79,23 +79,40 @@ func (s *Set) History(subject string) (entries []Entry, ok bool) {
 }
 
 // Disclose returns the set with approvals in which confidential members are
-// disclosed. Each disclosure has to be of one that is proven.
-func (s *Set) Disclose(ds []attest.Disclosure, digest string) (*Set, error) {
+// disclosed, and with the digest that names the disclosures. Each is of the approvals
+// that are proven and have its digest, and of no other; there has to be one, none is
+// given twice, and where an entity is named, not "", the approvals are those that name
+// it ([attest.EntityApproval.Names]).
+func (s *Set) Disclose(ds []attest.Disclosure, entity, digest string) (*Set, error) {
+	at := make(map[string]int, len(ds))
+	for i, d := range ds {
+		if first, twice := at[d.Digest()]; twice {
+			return nil, fmt.Errorf("disclosure %d of %d is disclosure %d again; give each once", i+1, len(ds), first+1)
+		}
+		at[d.Digest()] = i
+	}
 	out := *s
 	out.DisclosuresDigest = digest
 	out.histories = maps.Clone(s.histories)
 	used := make([]bool, len(ds))
-	for subject, entries := range s.histories {
-		for i, e := range entries {
+	// others are approvals of others that have the digest.
+	others := make(map[int]*attest.EntityApproval)
+	for _, subject := range s.Subjects() {
+		for i, e := range s.histories[subject] {
 			a, ok := e.Statement.Claims().(*attest.EntityApproval)
 			if !ok || a.Sub != subject {
 				continue
 			}
 			var of []attest.Disclosure
-			for k, d := range ds {
-				if _, ok := d.Of(a); ok {
+			for _, concealed := range a.Concealed() {
+				k, ok := at[concealed]
+				switch {
+				case !ok:
+				case entity != "" && !a.Names(entity):
+					others[k] = a
+				default:
 					// Versions of one approval may have the same digest.
-					used[k], of = true, append(of, d)
+					used[k], of = true, append(of, ds[k])
 				}
 			}
 			if len(of) == 0 {
@@ -110,8 +127,14 @@ func (s *Set) Disclose(ds []attest.Disclosure, digest string) (*Set, error) {
 			out.histories[subject] = changed
 		}
 	}
-	if i := slices.Index(used, false); i >= 0 {
-		return nil, fmt.Errorf("disclosure %d of %d is of no approval that is shown", i+1, len(ds))
+	for k := range used {
+		switch a := others[k]; {
+		case used[k]:
+		case a != nil:
+			return nil, fmt.Errorf("disclosure %d of %d is of approval %s of %s, which is of %s and does not name %s", k+1, len(ds), a.JTI, a.Iss, a.Entity(), entity)
+		default:
+			return nil, fmt.Errorf("disclosure %d of %d, with the digest %s, is of no approval that is shown", k+1, len(ds), ds[k].Digest())
+		}
 	}
 	return &out, nil
 }
