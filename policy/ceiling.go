@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -24,10 +25,14 @@ type ceiling struct {
 	unitAt, todo string
 	// unitOf is "" for a ledger entry that is not of this sort.
 	unitOf func(LedgerEntry) string
+	// secret says that it is a confidential member that was disclosed, see
+	// [Reason.Message].
+	secret bool
 }
 
 // ceilingOnValue is that for money, nil where there is none.
-func ceilingOnValue(c *attest.ValueCeiling) *ceiling {
+func ceilingOnValue(l *attest.Limits) *ceiling {
+	c := l.Value
 	if c == nil {
 		return nil
 	}
@@ -42,17 +47,23 @@ func ceilingOnValue(c *attest.ValueCeiling) *ceiling {
 		},
 		foreign: CurrencyConversionRequired, unitAt: "/currency", todo: "a person must convert it",
 		unitOf: func(e LedgerEntry) string { return e.Currency },
+		secret: slices.Contains(l.Confidential, "value"),
 	}
 }
 
 // ceilingOnQuantity is that for numbers of units, nil where there is none.
-func ceilingOnQuantity(c *attest.QuantityCeiling) *ceiling {
+func ceilingOnQuantity(l *attest.Limits) *ceiling {
+	c := l.Quantity
 	if c == nil {
 		return nil
 	}
+	secret, missing := slices.Contains(l.Confidential, "quantity"), "quantity"
+	if !secret {
+		missing += " in the unit " + c.Unit
+	}
 	return &ceiling{
 		once: c.PerTransaction, sum: c.Cumulative, mostOnce: c.PerTransaction.Decimal(), mostSum: c.Cumulative.Decimal(),
-		unit: c.Unit, pointer: "/quantity", exceeded: QuantityCeilingExceeded, missing: "quantity in the unit " + c.Unit,
+		unit: c.Unit, pointer: "/quantity", exceeded: QuantityCeilingExceeded, missing: missing,
 		given: func(r *Request) (Number, string, bool) {
 			if r.Quantity == nil {
 				return Number{}, "", false
@@ -61,6 +72,7 @@ func ceilingOnQuantity(c *attest.QuantityCeiling) *ceiling {
 		},
 		foreign: MissingFact, unitAt: "/unit", todo: "give it in " + c.Unit,
 		unitOf: func(e LedgerEntry) string { return e.Unit },
+		secret: secret,
 	}
 }
 
@@ -87,11 +99,11 @@ func (b *bounds) under(c *ceiling, req *Request) (rs []Reason) {
 	}
 	total, over := amount.value, Reason{}
 	if unit != c.unit {
-		rs = append(rs, b.foreign(c, strings.TrimPrefix(c.pointer, "/"), unit))
+		rs = append(rs, b.foreign(c, c.name(), unit))
 		total = decimal.Zero
 	}
 	if c.once != "" && total.GreaterThan(c.mostOnce) {
-		over = b.reason(c.exceeded, c.pointer+"/per_transaction", "%s %s is more than %s %s, the most for one transaction in %s.", total, c.unit, c.once, c.unit, b.name)
+		over = b.over(c, "/per_transaction", total, c.once)
 	}
 	switch {
 	case c.sum == "" || !b.engaged:
@@ -104,7 +116,7 @@ func (b *bounds) under(c *ceiling, req *Request) (rs []Reason) {
 		}
 		total = decimal.Sum(total, before.total)
 		if over.Code == "" && total.GreaterThan(c.mostSum) {
-			over = b.reason(c.exceeded, c.pointer+"/cumulative", "With the ledger it comes to %s %s, more than %s %s, the most for the period in %s.", total, c.unit, c.sum, c.unit, b.name)
+			over = b.over(c, "/cumulative", total, c.sum)
 		}
 	}
 	if over.Code != "" {
@@ -113,9 +125,31 @@ func (b *bounds) under(c *ceiling, req *Request) (rs []Reason) {
 	return rs
 }
 
+// over is the reason for a total that is more than the most at a place below the
+// ceiling's.
+func (b *bounds) over(c *ceiling, at string, total decimal.Decimal, most attest.Amount) Reason {
+	once := at == "/per_transaction"
+	switch {
+	case once && c.secret:
+		return b.reason(c.exceeded, c.pointer+at, "The %s is more than the most for one transaction in %s, which is confidential.", c.name(), b.name)
+	case once:
+		return b.reason(c.exceeded, c.pointer+at, "%s %s is more than %s %s, the most for one transaction in %s.", total, c.unit, most, c.unit, b.name)
+	case c.secret:
+		return b.reason(c.exceeded, c.pointer+at, "With the ledger the %s comes to more than the most for the period in %s, which is confidential.", c.name(), b.name)
+	default:
+		return b.reason(c.exceeded, c.pointer+at, "With the ledger it comes to %s %s, more than %s %s, the most for the period in %s.", total, c.unit, most, c.unit, b.name)
+	}
+}
+
 func (b *bounds) foreign(c *ceiling, of, unit string) Reason {
+	if c.secret {
+		return b.reason(c.foreign, c.pointer+c.unitAt, "The %s is in %s, and the ceiling in %s, which is confidential, is not; a person must convert it.", of, unit, b.name)
+	}
 	return b.reason(c.foreign, c.pointer+c.unitAt, "The %s is in %s, the ceiling in %s; %s.", of, unit, c.unit, c.todo)
 }
+
+// name is that of what it bounds.
+func (c *ceiling) name() string { return strings.TrimPrefix(c.pointer, "/") }
 
 // cumulative reports whether a cumulative ceiling is engaged.
 func (b *bounds) cumulative() bool {

@@ -114,16 +114,19 @@ type called struct {
 	since   attest.NumericDate
 	by      proven.Entry
 	pointer string
+	// secret says that it is confidential there, and was disclosed: see
+	// [Reason.Message].
+	secret bool
 }
 
 // names lists the names of an entity at the time of the act: the current ones,
 // and those that it had before.
 func (v *view) names(id string) (current, former []called) {
 	var all []called
-	add := func(e proven.Entry, n, pointer string, since attest.NumericDate) {
+	add := func(c called) {
 		// A name that is not disclosed is none, see [judgement.screen].
-		if n != "" && !v.t.Before(since.Time()) {
-			all = append(all, called{n, since, e, pointer})
+		if c.name != "" && !v.t.Before(c.since.Time()) {
+			all = append(all, c)
 		}
 	}
 	renames := v.renames(id)
@@ -134,12 +137,12 @@ func (v *view) names(id string) (current, former []called) {
 				continue
 			}
 			for i, n := range c.FormerNames {
-				former = append(former, called{n, c.NBF, e, fmt.Sprintf("/former_names/%d", i)})
+				former = append(former, called{name: n, since: c.NBF, by: e, pointer: fmt.Sprintf("/former_names/%d", i)})
 			}
-			add(e, c.LegalName, "/legal_name", c.NBF)
+			add(called{name: c.LegalName, since: c.NBF, by: e, pointer: "/legal_name"})
 		case *attest.EntityEvent:
 			if renames[e.Index] {
-				add(e, c.NewName, "/new_name", c.EffectiveAt)
+				add(called{name: c.NewName, since: c.EffectiveAt, by: e, pointer: "/new_name"})
 			}
 		}
 	}
@@ -147,10 +150,10 @@ func (v *view) names(id string) (current, former []called) {
 		for _, e := range v.history(attest.ApprovalSubject(id, a)) {
 			switch c := e.Statement.Claims().(type) {
 			case *attest.EntityApproval:
-				add(e, c.LegalName, "/legal_name", c.NBF)
+				add(called{c.LegalName, c.NBF, e, "/legal_name", slices.Contains(c.Confidential, "legal_name")})
 			case *attest.Succession:
 				if c.Successor == id {
-					add(e, c.LegalName, "/legal_name", c.EffectiveAt)
+					add(called{name: c.LegalName, since: c.EffectiveAt, by: e, pointer: "/legal_name"})
 				}
 			}
 		}
@@ -244,6 +247,26 @@ func (v *view) identifiers(id string) []string {
 	return slices.Compact(out)
 }
 
+// secrets are the names, in their normal form, that are confidential and nowhere in
+// clear.
+func secrets(names []called) map[string]bool {
+	out := make(map[string]bool)
+	for _, n := range names {
+		if n.secret {
+			out[screening.Normalise(n.name)] = true
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	for _, n := range names {
+		if !n.secret {
+			delete(out, screening.Normalise(n.name))
+		}
+	}
+	return out
+}
+
 // alias reports that a name is one that the entity had before.
 func (v *view) alias(id, shown string) (r Reason, ok bool) {
 	normal := screening.Normalise(shown)
@@ -256,12 +279,20 @@ func (v *view) alias(id, shown string) (r Reason, ok bool) {
 	if i < 0 || slices.ContainsFunc(current, is) {
 		return Reason{}, false
 	}
+	secret := secrets(slices.Concat(current, former))
 	now := ""
-	if len(current) > 0 {
-		now = fmt.Sprintf(" It is now called %q.", current[len(current)-1].name)
+	for _, n := range slices.Backward(current) {
+		if !secret[screening.Normalise(n.name)] {
+			now = fmt.Sprintf(" It is now called %q.", n.name)
+			break
+		}
+	}
+	what := fmt.Sprintf("%q", shown)
+	if secret[normal] {
+		what = "The name that the transferee was shown with"
 	}
 	return Reason{
 		Code: IdentityViaAlias, Statement: refOf(former[i].by), Pointer: former[i].pointer,
-		Message: fmt.Sprintf("%q is a former name of %s.%s", shown, id, now),
+		Message: fmt.Sprintf("%s is a former name of %s.%s", what, id, now),
 	}, true
 }

@@ -26,7 +26,7 @@ type limits struct {
 func limitsOf(l *attest.Limits, e proven.Entry, pointer, name string) *limits {
 	out := &limits{
 		Limits: l, entry: e, pointer: pointer, name: name,
-		value: ceilingOnValue(l.Value), quantity: ceilingOnQuantity(l.Quantity),
+		value: ceilingOnValue(l), quantity: ceilingOnQuantity(l),
 	}
 	out.inScope = out.clauses(l.InScope, "/in_scope/")
 	out.excluded = out.clauses(l.Excluded, "/excluded/")

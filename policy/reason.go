@@ -100,7 +100,9 @@ type Reason struct {
 	Code Code `json:"code"`
 	// Class is the code's.
 	Class Class `json:"class"`
-	// Message says it in a sentence for a compliance officer.
+	// Message says it in a sentence for a compliance officer. It repeats no member that
+	// is confidential and was disclosed, nor a name of a list that is like one: decisions
+	// are filed, signed and handed on. What was found of it, code and pointer tell.
 	Message string `json:"message"`
 	// Authority is whose approval it is about, Party which of the parties.
 	Authority string `json:"authority,omitzero"`

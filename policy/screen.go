@@ -26,7 +26,7 @@ func (j *judgement) screen(o *outcome) {
 		return
 	}
 	for _, p := range j.q.parties {
-		who := j.screened(p)
+		who, secret := j.screened(p)
 		if subject, ok := j.unshown(p); ok {
 			o.add(Reason{
 				Code: MissingFact, Party: p.String(),
@@ -47,10 +47,12 @@ func (j *judgement) screen(o *outcome) {
 			for _, h := range hits {
 				r := Reason{Code: PossiblePartyMatch, Party: p.String()}
 				from := fmt.Sprintf("%q of list %s", h.Entry, l.Name())
-				switch h.By {
-				case screening.Identifier:
+				switch {
+				case h.By == screening.Identifier:
 					r.Code = RestrictedParty
 					r.Message = fmt.Sprintf("The %s has the identifier %s of %s.", p, h.Matched, from)
+				case secret[screening.Normalise(h.Given)]:
+					r.Message = fmt.Sprintf("The %s is or was called like an entry of list %s, by a name that is confidential; a person has to find out whether it is the same.", p, l.Name())
 				default:
 					r.Message = fmt.Sprintf("The %s is or was called %q, like %s; a person has to find out whether it is the same.", p, h.Given, from)
 				}
@@ -62,14 +64,16 @@ func (j *judgement) screen(o *outcome) {
 
 // screened is all that a party is known by: current and former names, and the
 // identifiers of whatever its identifier stands for; of the transferee also what
-// it was shown with.
-func (j *judgement) screened(p party) (out screening.Party) {
+// it was shown with. secret are the names that no message says, in their normal form.
+func (j *judgement) screened(p party) (out screening.Party, secret map[string]bool) {
+	var known []called
 	for _, id := range j.entitiesOf(p) {
 		out.IDs = append(out.IDs, j.identifiers(id)...)
 		current, former := j.names(id)
-		for _, n := range slices.Concat(current, former) {
-			out.Names = append(out.Names, n.name)
-		}
+		known = slices.Concat(known, current, former)
+	}
+	for _, n := range known {
+		out.Names = append(out.Names, n.name)
 	}
 	if shown := j.req.TransfereePresented; shown != nil && p.role == attest.Transferee {
 		out.IDs = append(out.IDs, shown.Identifiers...)
@@ -81,7 +85,7 @@ func (j *judgement) screened(p party) (out screening.Party) {
 	out.IDs = slices.Compact(out.IDs)
 	slices.Sort(out.Names)
 	out.Names = slices.Compact(out.Names)
-	return out
+	return out, secrets(known)
 }
 
 // entitiesOf lists whatever a party's identifier stands for, and itself.
@@ -94,7 +98,11 @@ func (j *judgement) entitiesOf(p party) []string {
 	return slices.Compact(entities)
 }
 
-// nameless are the approvals of a party whose names are not disclosed.
+// nameless are the approvals of a party whose names are not disclosed, whichever
+// version they are and whoever issued them. A later version's name stands in for none:
+// all names are looked up because an older one may be that on the list, and else a
+// party would be rid of it by a new version. The way out is the holder's: it discloses
+// members of every approval that names it (see package presentation).
 func (j *judgement) nameless(p party) (out []proven.Entry) {
 	for _, id := range j.entitiesOf(p) {
 		for _, a := range j.authorities {
