@@ -36,16 +36,19 @@ const (
 
 // binding are the claims of a key binding JWT.
 type binding struct {
-	Aud    string `json:"aud"`
-	Evd    string `json:"evd"`
-	IAT    int64  `json:"iat"`
-	Nonce  string `json:"nonce"`
-	SDHash string `json:"sd_hash"`
+	Aud   string `json:"aud"`
+	Evd   string `json:"evd"`
+	IAT   int64  `json:"iat"`
+	Nonce string `json:"nonce"`
+	// OthersHash is that of the disclosures of other approvals, "" for none.
+	OthersHash string `json:"others_hash,omitzero"`
+	SDHash     string `json:"sd_hash"`
 }
 
 // Make makes a presentation of an approval, for its holder: statement is the
-// approval as it is logged, disclosures what the holder likes to show of it, and key
-// that of its cnf. The evidence has to show the approval, which is checked; whether it is enough for a
+// approval as it is logged, disclosures what the holder likes to show of it and of
+// other approvals in the evidence that name it, such as older versions, and key that
+// of its cnf. The evidence has to show the approval, which is checked; whether it is enough for a
 // decision is for whoever asks. The fresh signature is verified before it is
 // returned. Nothing is checked of the evidence beyond its form: [Open] does that.
 func Make(ctx context.Context, evidence, statement []byte, disclosures []attest.Disclosure, key attest.Signer, b Binding) ([]byte, error) {
@@ -66,9 +69,6 @@ func Make(ctx context.Context, evidence, statement []byte, disclosures []attest.
 	if !ok {
 		return fail(fmt.Errorf("the statement is of kind %s; an approval of an entity is presented", u.ClaimsUnsafe().Kind()))
 	}
-	if _, err := a.Disclose(disclosures); err != nil {
-		return fail(err)
-	}
 	held, err := holderKey(a)
 	if err != nil {
 		return fail(err)
@@ -84,17 +84,81 @@ func Make(ctx context.Context, evidence, statement []byte, disclosures []attest.
 		return fail(errors.New("the evidence does not show the approval"))
 	}
 	line, _, _ := strings.Cut(string(statement), "\n")
-	sd := &sdJWT{line: line, disclosures: disclosures}
-	claims := binding{b.Audience, hash(evidence), b.IssuedAt.Unix(), b.Nonce, hash([]byte(sd.bound()))}
+	sd := &sdJWT{line: line}
+	if err := sd.choose(e, a, disclosures); err != nil {
+		return fail(err)
+	}
+	claims := binding{Aud: b.Audience, Evd: hash(evidence), IAT: b.IssuedAt.Unix(), Nonce: b.Nonce, OthersHash: sd.othersHash(), SDHash: hash([]byte(sd.bound()))}
 	if sd.binding, err = sign(ctx, claims, key); err != nil {
 		return fail(err)
 	}
-	doc := &document{Evidence: evidence, SDJWT: sd.String()}
+	doc := &document{Evidence: evidence, Others: sd.others, SDJWT: sd.String()}
 	out := doc.marshal()
-	if _, err := parse(out); err != nil {
+	if doc, err = parse(out); err == nil {
+		_, err = parseSDJWT(doc)
+	}
+	if err != nil {
 		return fail(err)
 	}
 	return out, nil
+}
+
+// choose parts the disclosures: those of the approval that is shown, as they are given,
+// and those of others that name its entity.
+func (s *sdJWT) choose(e *verify.Evidence, shown *attest.EntityApproval, ds []attest.Disclosure) error {
+	of := make(map[*attest.EntityApproval][]attest.Disclosure)
+	rest := slices.Clone(ds)
+	take := func(a *attest.EntityApproval) {
+		concealed := a.Concealed()
+		rest = slices.DeleteFunc(rest, func(d attest.Disclosure) bool {
+			is := slices.Contains(concealed, d.Digest())
+			if is {
+				of[a] = append(of[a], d)
+			}
+			return is
+		})
+	}
+	take(shown)
+	for _, l := range e.Statements {
+		if len(rest) == 0 {
+			break
+		}
+		u, err := attest.Parse([]byte(l.Statement))
+		if err != nil {
+			return err
+		}
+		if a, ok := u.ClaimsUnsafe().(*attest.EntityApproval); ok && a.Names(shown.Entity()) {
+			take(a)
+		}
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("a disclosure of %q is of no member of approval %s of %s, nor of another approval in the evidence that names %s", rest[0].Name(), shown.JTI, shown.Iss, shown.Entity())
+	}
+	var others []string
+	for a, ds := range of {
+		if _, err := a.Disclose(ds); err != nil {
+			return err
+		}
+		if a == shown {
+			s.disclosures = ds
+			continue
+		}
+		s.ofOthers = append(s.ofOthers, ds...)
+		for _, d := range ds {
+			others = append(others, d.String())
+		}
+	}
+	slices.Sort(others)
+	s.others = strings.Join(others, "~")
+	return nil
+}
+
+// othersHash is what the key binding has of the disclosures of other approvals.
+func (s *sdJWT) othersHash() string {
+	if s.others == "" {
+		return ""
+	}
+	return hash([]byte(s.others))
 }
 
 func sign(ctx context.Context, claims binding, key attest.Signer) (string, error) {
@@ -196,6 +260,8 @@ func (s *sdJWT) check(a *attest.EntityApproval, want Expected, evidence []byte, 
 		return nil, StepHash, errors.New("the holder has bound another approval, or other disclosures")
 	case b.Evd != hash(evidence):
 		return nil, StepEvidence, errors.New("the holder has bound other evidence")
+	case b.OthersHash != s.othersHash():
+		return nil, StepOthers, errors.New("the holder has bound other disclosures of other approvals")
 	}
 	return b, "", nil
 }

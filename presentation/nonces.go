@@ -126,7 +126,7 @@ func Nonce(presentation []byte) (string, error) {
 	if err != nil {
 		return "", &Error{StepForm, err}
 	}
-	sd, err := parseSDJWT(d.SDJWT)
+	sd, err := parseSDJWT(d)
 	if err != nil {
 		return "", &Error{StepForm, err}
 	}

@@ -18,6 +18,14 @@
 // whose issuer-signed JWT is one line of the statement as it is logged, beside the
 // evidence that the approval stands. The key is that of the approval's cnf. The key
 // binding JWT names the evidence, too (evd), so that no other is put beside it.
+//
+// A holder may be known by a name, or bound by a ceiling, that another approval of it
+// conceals: an older version, or another authority's. What it discloses of those stands
+// beside the SD-JWT (others), which by RFC 9901 has disclosures of its own approval
+// alone; the key binding names it (others_hash). Such a disclosure is of an approval
+// that names the holder, or refused. It makes known what is in that approval and nothing
+// more: what is permitted rests on the approval that was shown, all the same.
+//
 // docs/format.md is the normative text. Nothing here uses a network; all functions
 // may be used concurrently.
 package presentation
@@ -45,7 +53,8 @@ const MediaType = "application/vnd.safeconduct.presentation+json"
 // MaxBytes is the largest presentation.
 const MaxBytes = verify.MaxEvidence + maxSDJWT + 1024
 
-// maxSDJWT bounds the SD-JWT: a statement, all its disclosures, the key binding.
+// maxSDJWT bounds the SD-JWT: a statement, all its disclosures, the key binding; and
+// with it the disclosures of other approvals.
 const maxSDJWT = 256 << 10
 
 // The steps at which a presentation is refused, beside those of evidence (see
@@ -55,7 +64,8 @@ const (
 	StepForm = "presentation"
 	// StepApproval: its approval is not shown by the evidence, or not in force.
 	StepApproval = "approval"
-	// StepDisclosures: a disclosure is of no member of it.
+	// StepDisclosures: a disclosure is of no member of it; or one of the others is of no
+	// approval in the evidence that names the holder.
 	StepDisclosures = "disclosures"
 	// StepKey: the approval names no key, or the key binding is by another one.
 	StepKey = "key-binding"
@@ -69,6 +79,8 @@ const (
 	StepHash = "sd-hash"
 	// StepEvidence: other evidence than the holder bound.
 	StepEvidence = "evd"
+	// StepOthers: other disclosures of other approvals than the holder bound.
+	StepOthers = "others-hash"
 	// StepHolder: what is asked does not concern the holder. It is checked when a
 	// presentation that was opened is decided on.
 	StepHolder = "holder"
@@ -88,8 +100,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // document is a presentation. Members stand in the order of RFC 8785.
 type document struct {
 	Evidence rawDocument `json:"evidence"`
-	SDJWT    string      `json:"sd_jwt"`
-	Type     string      `json:"type"`
+	// Others are disclosures of other approvals that name the holder, ascending, with a
+	// tilde between; "" for none.
+	Others string `json:"others,omitzero"`
+	SDJWT  string `json:"sd_jwt"`
+	Type   string `json:"type"`
 }
 
 // rawDocument is a JSON document as it stands.
@@ -101,12 +116,17 @@ const typeOf = "safeconduct/presentation/v1"
 // characters need no escapes.
 const (
 	before  = `{"evidence":`
+	beside  = `,"others":"`
 	between = `,"sd_jwt":"`
 	after   = `","type":"` + typeOf + `"}`
 )
 
 func (d *document) marshal() []byte {
-	return []byte(before + string(d.Evidence) + between + d.SDJWT + after)
+	others := ""
+	if d.Others != "" {
+		others = beside + d.Others + `"`
+	}
+	return []byte(before + string(d.Evidence) + others + between + d.SDJWT + after)
 }
 
 func parse(data []byte) (*document, error) {
@@ -124,10 +144,18 @@ func parse(data []byte) (*document, error) {
 		return nil, errors.New(`it is not {"evidence":…,"sd_jwt":"…","type":"` + typeOf + `"} without white space`)
 	}
 	d := &document{Evidence: rest[:i], SDJWT: string(rest[i+len(between):]), Type: typeOf}
-	if strings.ContainsFunc(d.SDJWT, func(r rune) bool {
+	// Evidence ends in a brace.
+	if others, ok := bytes.CutSuffix(d.Evidence, []byte(`"`)); ok {
+		j := bytes.LastIndex(others, []byte(beside))
+		if j < 0 || j+len(beside) == len(others) {
+			return nil, errors.New("it has something beside the evidence that is no disclosures of other approvals")
+		}
+		d.Evidence, d.Others = others[:j], string(others[j+len(beside):])
+	}
+	if strings.ContainsFunc(d.SDJWT+d.Others, func(r rune) bool {
 		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.~", r)
 	}) {
-		return nil, errors.New("its sd_jwt has a character that no SD-JWT has")
+		return nil, errors.New("its sd_jwt or others has a character that no SD-JWT has")
 	}
 	return d, nil
 }
@@ -137,6 +165,9 @@ type sdJWT struct {
 	line        string
 	disclosures []attest.Disclosure
 	binding     string
+	// others are the disclosures of other approvals, as they stand, and read.
+	others   string
+	ofOthers []attest.Disclosure
 }
 
 // bound is what sd_hash is of: everything up to and with the last tilde.
@@ -151,22 +182,32 @@ func (s *sdJWT) bound() string {
 
 func (s *sdJWT) String() string { return s.bound() + s.binding }
 
-// maxDisclosures bounds the disclosures of a presentation; an approval with a
-// hundred sites has two hundred.
-const maxDisclosures = 512
-
-func parseSDJWT(text string) (*sdJWT, error) {
-	if len(text) > maxSDJWT {
-		return nil, fmt.Errorf("its sd_jwt has %d bytes; at most %d are accepted", len(text), maxSDJWT)
+// parseSDJWT reads the SD-JWT, and the disclosures of other approvals.
+func parseSDJWT(d *document) (*sdJWT, error) {
+	if n := len(d.SDJWT) + len(d.Others); n > maxSDJWT {
+		return nil, fmt.Errorf("its sd_jwt, with the disclosures of other approvals, has %d bytes; at most %d are accepted", n, maxSDJWT)
 	}
-	parts := strings.Split(text, "~")
+	parts := strings.Split(d.SDJWT, "~")
 	if len(parts) < 2 {
 		return nil, errors.New("its sd_jwt is no SD-JWT: it has no tilde")
 	}
-	if len(parts) > maxDisclosures+2 {
-		return nil, fmt.Errorf("its sd_jwt has %d disclosures; at most %d are accepted", len(parts)-2, maxDisclosures)
+	n := len(parts) - 2
+	var others []string
+	if d.Others != "" {
+		others = strings.Split(d.Others, "~")
+		n += len(others)
 	}
-	s := &sdJWT{line: parts[0], binding: parts[len(parts)-1]}
+	if n > attest.MaxDisclosures {
+		return nil, fmt.Errorf("it has %d disclosures; at most %d are accepted", n, attest.MaxDisclosures)
+	}
+	s := &sdJWT{line: parts[0], binding: parts[len(parts)-1], others: d.Others}
+	var err error
+	if s.ofOthers, err = attest.ParseDisclosures(others); err != nil {
+		return nil, fmt.Errorf("others: %w", err)
+	}
+	if !slices.IsSorted(others) {
+		return nil, errors.New("others: the disclosures do not ascend")
+	}
 	for _, p := range parts[1 : len(parts)-1] {
 		d, err := attest.ParseDisclosure(p)
 		if err != nil {
@@ -282,7 +323,7 @@ func (o *Opened) Claims() *attest.EntityApproval {
 
 // Open checks a presentation as of checkedAt, which is the verifier's clock: first
 // its evidence, as [verify.Open] does, then that its approval is shown and in force,
-// its disclosures, and the key binding. What does not stand gives an *[Error]. What
+// its disclosures and those of other approvals of the holder, and the key binding. What does not stand gives an *[Error]. What
 // the holder may do is then for [Opened.Decide].
 func Open(presentation []byte, t *verify.Trust, want Expected, checkedAt time.Time) (*Opened, error) {
 	fail := func(step string, err error) (*Opened, error) { return nil, &Error{step, err} }
@@ -293,7 +334,7 @@ func Open(presentation []byte, t *verify.Trust, want Expected, checkedAt time.Ti
 	if err != nil {
 		return fail(StepForm, err)
 	}
-	sd, err := parseSDJWT(doc.SDJWT)
+	sd, err := parseSDJWT(doc)
 	if err != nil {
 		return fail(StepForm, err)
 	}
@@ -324,13 +365,8 @@ func Open(presentation []byte, t *verify.Trust, want Expected, checkedAt time.Ti
 	}
 	claims, _ := approval.Statement.Claims().(*attest.EntityApproval)
 	opened := &Opened{evidence: evidence, Holder: claims.Entity(), Approval: approval}
-	if len(sd.disclosures) > 0 {
-		if opened.Approval.Statement, err = approval.Statement.Disclose(sd.disclosures); err == nil {
-			opened.evidence, err = evidence.Disclose(sd.disclosures)
-		}
-		if err != nil {
-			return fail(StepDisclosures, err)
-		}
+	if err := opened.disclose(claims, sd); err != nil {
+		return fail(StepDisclosures, err)
 	}
 	b, step, err := sd.check(claims, want, doc.Evidence, checkedAt)
 	if err != nil {
@@ -338,6 +374,23 @@ func Open(presentation []byte, t *verify.Trust, want Expected, checkedAt time.Ti
 	}
 	opened.IssuedAt = time.Unix(b.IAT, 0).UTC()
 	return opened, nil
+}
+
+// disclose puts in clear what the holder has disclosed: of the approval that it shows,
+// and beside it of others that name it.
+func (o *Opened) disclose(a *attest.EntityApproval, sd *sdJWT) (err error) {
+	if len(sd.disclosures) > 0 {
+		if o.Approval.Statement, err = o.Approval.Statement.Disclose(sd.disclosures); err != nil {
+			return err
+		}
+	}
+	for _, d := range sd.ofOthers {
+		if slices.Contains(a.Concealed(), d.Digest()) {
+			return fmt.Errorf("a disclosure of %q stands among those of others, and is of approval %s of %s, which is shown", d.Name(), a.JTI, a.Iss)
+		}
+	}
+	o.evidence, err = o.evidence.DiscloseOf(o.Holder, slices.Concat(sd.disclosures, sd.ofOthers))
+	return err
 }
 
 // Evidence returns the evidence in a presentation, unchecked.

@@ -39,14 +39,27 @@ func readDisclosures(file string) (ds []attest.Disclosure, err error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, fmt.Errorf("%s is empty", file)
 	}
-	for i, line := range strings.Split(strings.TrimRight(string(data), "\n"), "\n") {
-		d, err := attest.ParseDisclosure(line)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: no disclosure, of which a file has one a line: %w", file, i+1, err)
-		}
-		ds = append(ds, d)
+	if ds, err = attest.ParseDisclosures(strings.Split(strings.TrimRight(string(data), "\n"), "\n")); err != nil {
+		return nil, fmt.Errorf("%s, which has one a line: %w", file, err)
 	}
 	return ds, nil
+}
+
+// readAllDisclosures reads several files.
+func readAllDisclosures(files []string) (all []attest.Disclosure, err error) {
+	for _, file := range files {
+		ds, err := readDisclosures(file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ds...)
+	}
+	return all, nil
+}
+
+// disclosuresFlag is that of a command that decides.
+func disclosuresFlag(c *cobra.Command, files *[]string, more string) {
+	c.Flags().StringArrayVar(files, "disclosures", nil, "file of confidential members that a holder has disclosed, to decide by, once for each"+more)
 }
 
 // writeSecret writes a file that others on the machine do not read.
@@ -63,8 +76,8 @@ func writeSecret(name string, data []byte, force bool) error {
 // proving is what prove is told.
 type proving struct {
 	evidence, key, audience, nonce string
-	approval, disclosures, out     string
-	disclose                       []string
+	approval, out                  string
+	disclosures, disclose          []string
 	header, force                  bool
 }
 
@@ -77,7 +90,9 @@ func proveCommand() *cobra.Command {
 			"confidential members, and the proof that you hold the key that the approval names (cnf),\n" +
 			"for one verifier and once. The verifier gives audience and nonce.\n" +
 			"The approval is the one in the evidence that names the key. --disclose names members, such\n" +
-			"as legal_name, VTZ-1/address or caveats/value, of the file of --disclosures, or all.\n\n" + references,
+			"as legal_name, VTZ-1/address or caveats/value, of the files of --disclosures, or all.\n" +
+			"Whoever screens parties asks for every name that you are known by: those of older versions\n" +
+			"and of other authorities' approvals, too, are disclosed as ISSUER/JTI:legal_name.\n\n" + references,
 		Example: "  safeconduct prove --evidence e.json --key varuna.key --audience https://dataroom.example.com --nonce n-0S6 \\\n" +
 			"    --disclosures tea.disclosures --disclose legal_name --out shown.json",
 		Args: exactly(),
@@ -89,8 +104,8 @@ func proveCommand() *cobra.Command {
 	f.StringVar(&p.audience, "audience", "", "the verifier, as it calls itself")
 	f.StringVar(&p.nonce, "nonce", "", "what the verifier has given")
 	f.StringVar(&p.approval, "approval", "", "ISSUER/JTI of the approval, where the evidence shows several that name the key")
-	f.StringVar(&p.disclosures, "disclosures", "", "file of the approval's disclosures")
-	f.StringArrayVar(&p.disclose, "disclose", nil, "member to disclose, once for each; or all")
+	f.StringArrayVar(&p.disclosures, "disclosures", nil, "file of an approval's disclosures, once for each")
+	f.StringArrayVar(&p.disclose, "disclose", nil, "member to disclose, once for each, of another approval behind ISSUER/JTI:; or all")
 	f.StringVar(&p.out, "out", "", "file of the presentation; without it, it is printed")
 	f.BoolVar(&p.header, "header", false, "print it as the header Authorization, for a service behind a gate")
 	forceFlag(c, &p.force)
@@ -106,10 +121,10 @@ func (p *proving) run(c *cobra.Command) error {
 	if p.header && p.out != "" {
 		return usage(c, errors.New("prove: --header prints; leave --out out"))
 	}
-	if len(p.disclose) > 0 && p.disclosures == "" {
+	if len(p.disclose) > 0 && p.disclosures == nil {
 		return usage(c, errors.New("prove: --disclose goes with --disclosures, the file that came with the approval"))
 	}
-	if len(p.disclose) == 0 && p.disclosures != "" {
+	if len(p.disclose) == 0 && p.disclosures != nil {
 		return usage(c, errors.New("prove: --disclose says what to show of --disclosures; all shows all"))
 	}
 	if len(p.disclose) > 1 && slices.Contains(p.disclose, everything) {
@@ -136,7 +151,7 @@ func (p *proving) run(c *cobra.Command) error {
 	if err != nil {
 		return fail("evidence shows the approvals of those whom its request names; is the key that of the holder?", err)
 	}
-	ds, err := p.choose(a)
+	ds, err := p.choose(e, a)
 	if err != nil {
 		return fail("nothing was shown", err)
 	}
@@ -197,32 +212,67 @@ func (p *proving) find(e *verify.Evidence, kid string) (statement []byte, a *att
 const everything = "all"
 
 // choose picks the disclosures.
-func (p *proving) choose(a *attest.EntityApproval) (out []attest.Disclosure, err error) {
-	if p.disclosures == "" {
+func (p *proving) choose(e *verify.Evidence, shown *attest.EntityApproval) (out []attest.Disclosure, err error) {
+	if p.disclosures == nil {
 		return nil, nil
 	}
-	all, err := readDisclosures(p.disclosures)
+	all, err := readAllDisclosures(p.disclosures)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	own, err := approvalsOf(e, shown)
+	if err != nil {
+		return nil, err
+	}
+	var known []string
 	for _, d := range all {
-		pointer, ok := d.Of(a)
-		if !ok {
-			return nil, fmt.Errorf("%s is the file of another approval than %s of %s", p.disclosures, a.JTI, a.Iss)
+		names := memberNames(own, d)
+		if names == nil {
+			return nil, fmt.Errorf("a disclosure of %q is not of approval %s of %s, nor of another in the evidence that names %s: is its file that of another approval?", d.Name(), shown.JTI, shown.Iss, shown.Entity())
 		}
-		name := memberName(a, pointer)
-		names = append(names, name)
-		if p.disclose[0] == everything || slices.Contains(p.disclose, name) {
+		known = append(known, names...)
+		if p.disclose[0] == everything || slices.ContainsFunc(names, func(n string) bool { return slices.Contains(p.disclose, n) }) {
 			out = append(out, d)
 		}
 	}
 	for _, want := range p.disclose {
-		if want != everything && !slices.Contains(names, want) {
-			return nil, fmt.Errorf("--disclose %s: approval %s conceals no such member; it conceals %s", want, a.JTI, strings.Join(names, ", "))
+		if want != everything && !slices.Contains(known, want) {
+			return nil, fmt.Errorf("--disclose %s: --disclosures has no such member; it has %s", want, strings.Join(known, ", "))
 		}
 	}
 	return out, nil
+}
+
+// approvalsOf are the approvals in the evidence that name the entity of one, which
+// comes first.
+func approvalsOf(e *verify.Evidence, shown *attest.EntityApproval) ([]*attest.EntityApproval, error) {
+	own := []*attest.EntityApproval{shown}
+	for _, s := range e.Statements {
+		u, err := attest.Parse([]byte(s.Statement))
+		if err != nil {
+			return nil, err
+		}
+		if a, ok := u.ClaimsUnsafe().(*attest.EntityApproval); ok && a.Names(shown.Entity()) && (a.Iss != shown.Iss || a.JTI != shown.JTI) {
+			own = append(own, a)
+		}
+	}
+	return own, nil
+}
+
+// memberNames are how people name what is disclosed: of the first approval, which is
+// shown, by the member alone.
+func memberNames(own []*attest.EntityApproval, d attest.Disclosure) (names []string) {
+	for i, a := range own {
+		pointer, ok := d.Of(a)
+		switch {
+		case !ok:
+		case i == 0:
+			names = append(names, memberName(a, pointer))
+		default:
+			names = append(names, a.Iss+"/"+a.JTI+":"+memberName(a, pointer))
+		}
+	}
+	return names
 }
 
 // memberName is how people name a confidential member: a site's by its id.
