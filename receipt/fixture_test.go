@@ -49,12 +49,13 @@ func usual(more string) []byte {
 // A file is what a company files, and the trust file of the time.
 type file struct {
 	receipt, request, evidence []byte
+	disclosures                []attest.Disclosure
 	trust                      *verify.Trust
 	lists                      []*screening.List
 }
 
 func (f file) verify() (*receipt.Result, error) {
-	return receipt.Verify(f.receipt, f.request, f.evidence, f.trust, f.lists...)
+	return receipt.Verify(f.receipt, f.request, f.evidence, f.disclosures, f.trust, f.lists...)
 }
 
 // filed has the register decide and sign a request.

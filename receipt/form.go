@@ -85,6 +85,25 @@ func isDigest(s string) bool {
 	return err == nil && len(b) == sha256.Size && len(s) == thumbprint
 }
 
+// areDigests reports whether all are, and ascend.
+func areDigests(all []string) bool {
+	for i, s := range all {
+		if !isDigest(s) || i > 0 && all[i-1] >= s {
+			return false
+		}
+	}
+	return true
+}
+
+// digestsOf are those of disclosures, ascending.
+func digestsOf(ds []attest.Disclosure) (out []string) {
+	for _, d := range ds {
+		out = append(out, d.Digest())
+	}
+	slices.Sort(out)
+	return out
+}
+
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -102,6 +121,12 @@ func (r *Receipt) check() error {
 		return fmt.Errorf("its decision is %q, which is none", d.Decision)
 	case saysNothing(d.Attested) || saysNothing(d.Obligations) || saysNothing(d.Screened) || saysNothing(d.Notes) || saysNothing(d.Warnings):
 		return errors.New("its decision has an empty array that is to be left out")
+	case saysNothing(r.Disclosures) || len(r.Disclosures) > attest.MaxDisclosures:
+		return fmt.Errorf("it names %d disclosures; want 1 to %d, or no such member", len(r.Disclosures), attest.MaxDisclosures)
+	case !areDigests(r.Disclosures):
+		return errors.New("its disclosures are not SHA-256, base64url, ascending and each once")
+	case len(r.Disclosures) > 0 != (d.Replay.Disclosures != ""):
+		return errors.New("it names disclosures, and its decision goes by none, or the other way round")
 	case r.IssuedAt < 1 || r.IssuedAt > lastDate:
 		return errors.New("its iat is no date")
 	case !isDigest(r.Evidence) || !isDigest(r.Request):

@@ -16,7 +16,7 @@
 //
 // Who filed it verifies it with the trust file of that time:
 //
-//	result, err := receipt.Verify(signed, request, evidence, trust)
+//	result, err := receipt.Verify(signed, request, evidence, nil, trust)
 //	if err != nil {
 //		// A *receipt.Error names the step; result has them all.
 //	}
@@ -25,6 +25,14 @@
 // the evidence, and decides again. What is left to the signer's word is when it
 // signed, and that it was asked.
 //
+// A decision that goes by confidential members that a holder has disclosed is signed
+// like any other. The receipt names the disclosures by their digests, which are those
+// of the approvals in the log and salted: it has no confidential member, and neither
+// has the decision in it, whose sentences and explanation repeat none (see
+// [policy.Reason]). So it may be filed, handed on and logged. What it cannot keep to
+// itself is what was found: that a value is above a ceiling, or a name on a list. The
+// disclosures are a file beside it, which Verify takes.
+//
 // The package uses no network and no clock. It stands beside package verify and
 // not in it: signing takes a context and may wait for a machine, and verify stays
 // without; nothing in verify knows of receipts.
@@ -32,6 +40,7 @@ package receipt
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
@@ -53,6 +62,9 @@ type Receipt struct {
 	Checkpoint string `json:"checkpoint"`
 	// Decision is as the service answered it.
 	Decision *policy.Decision `json:"decision"`
+	// Disclosures are the digests of the disclosures that the decision goes by, none
+	// more and none less, ascending; nil for none.
+	Disclosures []string `json:"disclosures,omitzero"`
 	// Evidence is the SHA-256, base64url, of the evidence file.
 	Evidence string `json:"evidence"`
 	// IssuedAt is when the receipt was signed, by the signer's clock.
@@ -62,4 +74,10 @@ type Receipt struct {
 	Issuer string `json:"iss"`
 	// Request is that of [policy.Request.AskedDigest].
 	Request string `json:"request"`
+}
+
+// GoesBy reports whether these, in any order, are the disclosures that the receipt
+// names.
+func (r *Receipt) GoesBy(ds []attest.Disclosure) bool {
+	return slices.Equal(r.Disclosures, digestsOf(ds))
 }

@@ -20,8 +20,9 @@ var ErrUnlisted = errors.New("is no decision key of the trust root in force")
 // evidence, signed now. It refuses a key that the trust root in force at the
 // checkpoint of the evidence does not list ([ErrUnlisted]), a decision on other
 // evidence or of another request, and times of which [Verify] would say that they
-// are not those that were asked for. The signature has been verified with the
-// public key of the signer.
+// are not those that were asked for. A decision that goes by disclosures is signed
+// with the evidence in which they are disclosed ([verify.Opened.Disclose]). The
+// signature has been verified with the public key of the signer.
 func Sign(ctx context.Context, e *verify.Opened, req *policy.Request, d *policy.Decision, now time.Time, s attest.Signer) ([]byte, error) {
 	r, err := receiptOf(e, req, d, now)
 	if err != nil {
@@ -54,14 +55,13 @@ func receiptOf(e *verify.Opened, req *policy.Request, d *policy.Decision, now ti
 	if e == nil || e.Bytes() == nil || req == nil || d == nil {
 		return nil, errors.New("opened evidence, a request and the decision are all needed")
 	}
-	if d.Replay.Disclosures != "" {
-		return nil, errors.New("the decision goes by what a holder has disclosed, which a receipt does not keep")
-	}
+	ds, _ := e.Disclosed()
 	r := &Receipt{
-		Checkpoint: e.Checkpoint().Text, Decision: d, Evidence: digest(e.Bytes()),
+		Checkpoint: e.Checkpoint().Text, Decision: d, Disclosures: digestsOf(ds), Evidence: digest(e.Bytes()),
 		IssuedAt: attest.NumericDate(now.Unix()), Issuer: e.Checkpoint().Origin, Request: req.AskedDigest(),
 	}
 	for _, check := range []func() error{
+		func() error { return r.goesBy(e) },
 		r.check,
 		func() error { return r.madeOn(e) },
 		func() error { return r.of(req) },

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -36,6 +37,9 @@ const (
 	// StepLists: the lists of restricted parties that it was decided with are
 	// given, and no others.
 	StepLists = "lists"
+	// StepDisclosures: the disclosures that it goes by are given, and no others, and
+	// each is of an approval of the evidence.
+	StepDisclosures = "disclosures"
 	// StepReplay: decided again, the answer is the same, but for words (see [Result.Reworded]).
 	StepReplay = "replay"
 )
@@ -65,15 +69,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // Verify checks a receipt against the files that it was made of, and decides again
 // at its own times. Request is the request document (JSON, whatever the spelling of
 // its amounts and times); without one, nil, its steps are left unchecked, and so
-// is the replay. Lists are those that the parties were screened against, in any
-// order.
+// is the replay. Disclosures are those that were filed with it, lists those that the
+// parties were screened against, both in any order; nil for none.
 //
 // The error is nil only where every step has passed, and otherwise an *[Error] of
 // the first step that failed or, where none did, of the first that was not checked.
 // The result is there in any case. The trust is that of the time: a trust file
 // pins a version of the trust root that the evidence has.
-func Verify(receipt, request, evidence []byte, t *verify.Trust, lists ...*screening.List) (*Result, error) {
-	v := &verification{receipt: receipt, request: request, evidence: evidence, trust: t, given: lists, result: new(Result)}
+func Verify(receipt, request, evidence []byte, disclosures []attest.Disclosure, t *verify.Trust, lists ...*screening.List) (*Result, error) {
+	v := &verification{receipt: receipt, request: request, evidence: evidence, disclosures: disclosures, trust: t, given: lists, result: new(Result)}
 	for _, s := range []struct {
 		name string
 		run  func() error
@@ -85,6 +89,7 @@ func Verify(receipt, request, evidence []byte, t *verify.Trust, lists ...*screen
 		{StepRequest, v.asked},
 		{StepTimes, v.onReceiptAnd(v.q, func() error { return v.r.timely(v.req) })},
 		{StepLists, v.screened},
+		{StepDisclosures, v.onReceiptAnd(v.e, v.discloses)},
 		{StepReplay, v.replay},
 	} {
 		v.result.note(s.name, s.run())
@@ -101,6 +106,7 @@ func (u unchecked) Error() string { return string(u) }
 // have established, and is unchecked where they have not.
 type verification struct {
 	receipt, request, evidence []byte
+	disclosures                []attest.Disclosure
 	trust                      *verify.Trust
 	given                      []*screening.List
 	result                     *Result
@@ -117,6 +123,8 @@ type verification struct {
 	// By lists: those of the decision, in its order.
 	lists    []*screening.List
 	complete bool
+	// By disclosures: the evidence with what was disclosed of it, nil before.
+	shown *verify.Opened
 }
 
 func (v *verification) form() error {
@@ -244,6 +252,52 @@ func (v *verification) screened() error {
 	return nil
 }
 
+// discloses: what it goes by is given, and nothing else, and the evidence has it.
+func (v *verification) discloses() error {
+	named := v.r.Disclosures
+	given := digestsOf(v.disclosures)
+	for i, d := range given {
+		switch {
+		case i > 0 && given[i-1] == d:
+			return fmt.Errorf("the disclosure with the digest %s is given twice", d)
+		case !slices.Contains(named, d):
+			return fmt.Errorf("it was not decided with the disclosure of %s, with the digest %s", v.named(d), d)
+		}
+	}
+	if len(named) == 0 {
+		v.shown = v.opened
+		return nil
+	}
+	var missing []string
+	concealing := v.opened.Concealing()
+	for _, d := range named {
+		switch a := concealing[d]; {
+		case a == nil:
+			return fmt.Errorf("it goes by the disclosure with the digest %s, which no approval of the evidence has", d)
+		case !slices.Contains(given, d):
+			missing = append(missing, fmt.Sprintf("%s, of approval %s of %s", d, a.JTI, a.Iss))
+		}
+	}
+	if missing != nil {
+		return unchecked("it was decided by disclosures that are not given, with the digests " + strings.Join(missing, "; "))
+	}
+	shown, err := v.opened.Disclose(v.disclosures)
+	if err != nil {
+		return err
+	}
+	if err := v.r.goesBy(shown); err != nil {
+		return err
+	}
+	v.shown = shown
+	return nil
+}
+
+// named is the name of the member of a disclosure that is given.
+func (v *verification) named(digest string) string {
+	i := slices.IndexFunc(v.disclosures, func(d attest.Disclosure) bool { return d.Digest() == digest })
+	return strconv.Quote(v.disclosures[i].Name())
+}
+
 // replay decides again, as the receipt says that it was decided.
 func (v *verification) replay() error {
 	return v.onReceiptAnd(v.e, func() error {
@@ -254,15 +308,17 @@ func (v *verification) replay() error {
 			return unchecked("the request is another one")
 		case !v.complete:
 			return unchecked("it cannot be decided again without the lists that it was decided with")
+		case v.shown == nil:
+			return unchecked("it cannot be decided again without the disclosures that it goes by")
 		}
 		d := v.r.Decision
 		q, err := policy.Ask(v.req)
 		if err != nil {
 			return err
 		}
-		decide := v.opened.Decide
+		decide := v.shown.Decide
 		if d.Explanation != nil {
-			decide = v.opened.Explain
+			decide = v.shown.Explain
 		}
 		again, err := decide(q, policy.Times{EffectiveAt: d.EffectiveAt.Time(), KnownAt: d.KnownAt.Time(), CheckedAt: d.CheckedAt.Time()}, v.lists...)
 		if err != nil {

@@ -31,7 +31,7 @@ func TestAReceiptHoldsFromFilesAlone(t *testing.T) {
 		}
 		names = append(names, s.Name)
 	}
-	if diff := cmp.Diff([]string{"form", "evidence", "key", "signature", "checkpoint", "evidence-digest", "trust", "request", "times", "lists", "replay"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"form", "evidence", "key", "signature", "checkpoint", "evidence-digest", "trust", "request", "times", "lists", "disclosures", "replay"}, names); diff != "" {
 		t.Error(diff)
 	}
 	if r.Kid != rt.Notary().Key().ID() || !r.Receipt.Decision.Permitted() || r.Evidence.RootVersion != 1 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/receipt"
 )
@@ -22,7 +23,7 @@ type Signed struct {
 // [Reader.Explain], and signs the decision with the decision key. It returns
 // [ErrNoDecisionKey] where there is none, [receipt.ErrUnlisted] where the trust
 // root in force does not list it, and [ErrDecisionSigner] where it could not sign.
-func (r *Reader) DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool) (*Signed, error) {
+func (r *Reader) DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool, ds ...attest.Disclosure) (*Signed, error) {
 	if r.notary == nil {
 		return nil, ErrNoDecisionKey
 	}
@@ -30,7 +31,7 @@ func (r *Reader) DecideSigned(ctx context.Context, req *policy.Request, at polic
 	if err != nil {
 		return nil, fmt.Errorf("decide: %w", err)
 	}
-	opened, err := r.exhibited(ctx, req, q, at)
+	opened, err := r.disclosed(ctx, req, q, at, ds)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func TestARegisterAndItsMirrorSignWhatTheyDecide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := receipt.Verify(s.Receipt, doc, s.Evidence, r.Trust)
+		res, err := receipt.Verify(s.Receipt, doc, s.Evidence, nil, r.Trust)
 		if err != nil || res.Kid != want {
 			t.Errorf("by %s: %v", res.Kid, err)
 		}

@@ -78,7 +78,7 @@ func (e *Edition) Time() time.Time { return e.s.at }
 // Decide is [Reader.Decide] at this edition. Of requests that have the same
 // evidence only the first costs its verification.
 func (e *Edition) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	evidence, _, err := e.r.ownEvidence(ctx, e.s, req, at)
+	evidence, _, err := e.r.ownEvidence(ctx, e.s, req, at, false)
 	if err != nil {
 		return nil, nil, err
 	}

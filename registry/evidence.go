@@ -124,24 +124,28 @@ func (r *Reader) exhibit(s *snapshot, set *proven.Set, omit map[int64]bool, incl
 // runs: [verify.Decide]. The parties are screened against the lists of its
 // configuration. The caller does not change the evidence, which others who ask
 // about the same histories are given, too.
-func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	return r.ask(ctx, (*verify.Opened).Decide, req, at)
+//
+// Disclosures are what the asker knows of confidential members, as
+// [verify.Opened.Disclose] takes them; they are not kept. One that is not of an
+// approval in the evidence is a refusal of class [attest.Invalid].
+func (r *Reader) Decide(ctx context.Context, req *policy.Request, at policy.Times, ds ...attest.Disclosure) (*policy.Decision, []byte, error) {
+	return r.ask(ctx, (*verify.Opened).Decide, req, at, ds)
 }
 
 // Explain is like [Reader.Decide], with an explanation in the decision.
-func (r *Reader) Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	return r.ask(ctx, (*verify.Opened).Explain, req, at)
+func (r *Reader) Explain(ctx context.Context, req *policy.Request, at policy.Times, ds ...attest.Disclosure) (*policy.Decision, []byte, error) {
+	return r.ask(ctx, (*verify.Opened).Explain, req, at, ds)
 }
 
 func (r *Reader) ask(
 	ctx context.Context, by func(*verify.Opened, *policy.Question, policy.Times, ...*screening.List) (*policy.Decision, error),
-	req *policy.Request, at policy.Times,
+	req *policy.Request, at policy.Times, ds []attest.Disclosure,
 ) (*policy.Decision, []byte, error) {
 	q, err := policy.Ask(req)
 	if err != nil {
 		return nil, nil, fmt.Errorf("decide: %w", err)
 	}
-	o, err := r.exhibited(ctx, req, q, at)
+	o, err := r.disclosed(ctx, req, q, at, ds)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -152,15 +156,28 @@ func (r *Reader) ask(
 	return d, o.Bytes(), nil
 }
 
+// disclosed is [Reader.exhibited] with what is disclosed in it.
+func (r *Reader) disclosed(ctx context.Context, req *policy.Request, q *policy.Question, at policy.Times, ds []attest.Disclosure) (*verify.Opened, error) {
+	o, err := r.exhibited(ctx, req, q, at, len(ds) > 0)
+	if err != nil || len(ds) == 0 {
+		return o, err
+	}
+	shown, err := o.Disclose(ds)
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", attest.Refuse(attest.Invalid, err))
+	}
+	return shown, nil
+}
+
 // ownEvidence is what the register itself decides on: whole, or, where that would be
 // larger than evidence may be and its trust relies on a mirror, without what the
-// decision at those times does not rest on.
-func (r *Reader) ownEvidence(ctx context.Context, s *snapshot, req *policy.Request, at policy.Times) (evidence []byte, whole bool, err error) {
+// decision at those times does not rest on. With insist, it is whole or none.
+func (r *Reader) ownEvidence(ctx context.Context, s *snapshot, req *policy.Request, at policy.Times, insist bool) (evidence []byte, whole bool, err error) {
 	if r.trust == nil {
 		return nil, false, errors.New("decide: no trust of its own is configured")
 	}
 	evidence, err = r.evidence(ctx, s, req, nil, true)
-	if !errors.Is(err, verify.ErrTooLarge) || !r.trust.ReliesOnMirror() {
+	if !errors.Is(err, verify.ErrTooLarge) || !r.trust.ReliesOnMirror() || insist {
 		return evidence, err == nil, err
 	}
 	pinned, _ := r.trust.Pin()

@@ -56,8 +56,9 @@ func (x *exhibits) put(s *snapshot, cast policy.Cast, o *verify.Opened) {
 
 // exhibited is the evidence that a request and its question are decided on, see
 // [Reader.ownEvidence], opened: what it decides is to the byte what
-// [verify.Decide] does.
-func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Question, at policy.Times) (*verify.Opened, error) {
+// [verify.Decide] does. With whole, nothing is left out for who relies on a mirror:
+// what is disclosed afterwards may make the decision rest on something else.
+func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Question, at policy.Times, whole bool) (*verify.Opened, error) {
 	s, err := r.exhibitable(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make evidence: %w", err)
@@ -71,7 +72,7 @@ func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Q
 	} else if o, ok := r.exhibits.get(s, q.Cast()); ok {
 		return o, nil
 	}
-	evidence, whole, err := r.ownEvidence(ctx, s, req, at)
+	evidence, all, err := r.ownEvidence(ctx, s, req, at, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Q
 		return nil, err
 	}
 	// What is left out depends on the whole question.
-	if kept && whole {
+	if kept && all {
 		r.exhibits.put(s, q.Cast(), o)
 	}
 	return o, nil

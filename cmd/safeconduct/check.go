@@ -57,10 +57,13 @@ func (t *times) request(c *cobra.Command, file string) (*policy.Request, error) 
 type checking struct {
 	url               string
 	evidence, receipt string
-	json, force       bool
-	explain           bool
-	holding           holding
-	times             times
+	// disclosures are files; disclosed is what is in them.
+	disclosures []string
+	disclosed   []attest.Disclosure
+	json, force bool
+	explain     bool
+	holding     holding
+	times       times
 }
 
 func checkCommand() *cobra.Command {
@@ -73,6 +76,9 @@ func checkCommand() *cobra.Command {
 			"--receipt keeps the answer as the register has signed it. With --evidence it also keeps\n" +
 			"the request as it was asked, beside the receipt (OUT.request.json): the three files, and\n" +
 			"the trust file, are what safeconduct receipt verify takes.\n" +
+			"--disclosures decides by what the holder of an approval has disclosed to you. The register is\n" +
+			"sent all that is in these files, unless --trust decides here. A receipt has their digests\n" +
+			"alone; with --evidence they are kept beside it (OUT.disclosures).\n" +
 			"With --trust the answer is taken from evidence by what TRUST says to trust, and not on the\n" +
 			"register's word; with --held, while the register cannot be reached, from the evidence that\n" +
 			"was kept before, and a note says so, and how old it is.\n" +
@@ -83,6 +89,7 @@ func checkCommand() *cobra.Command {
 	registryFlag(c, &k.url)
 	c.Flags().StringVar(&k.evidence, "evidence", "", "file for the evidence")
 	c.Flags().StringVar(&k.receipt, "receipt", "", "file for the signed decision")
+	disclosuresFlag(c, &k.disclosures, "; the register is sent it, unless --trust decides here")
 	k.holding.flags(c)
 	explainFlag(c, &k.explain)
 	k.times.flags(c)
@@ -110,6 +117,9 @@ func (k *checking) run(c *cobra.Command, file string) error {
 	if k.holding.trust != "" && k.receipt != "" {
 		return usage(c, errors.New("check: --receipt keeps the register's answer; --trust decides by itself"))
 	}
+	if k.disclosed, err = readAllDisclosures(k.disclosures); err != nil {
+		return undecided("nothing was asked", fmt.Errorf("check: %w", err))
+	}
 	for _, f := range k.files(doc, new(registry.Signed)) {
 		if err := replaceable(f.name, k.force); err != nil {
 			return undecided("", fmt.Errorf("check: nothing was asked: %w", err))
@@ -124,7 +134,11 @@ func (k *checking) run(c *cobra.Command, file string) error {
 			// Decided offline: there is no new evidence.
 			continue
 		}
-		if err := writeNew(f.name, f.data, k.force); err != nil {
+		write := writeNew
+		if f.secret {
+			write = writeSecret
+		}
+		if err := write(f.name, f.data, k.force); err != nil {
 			return undecided("the register decided, but what it gave could not be kept", err)
 		}
 	}
@@ -138,17 +152,17 @@ func (k *checking) run(c *cobra.Command, file string) error {
 func (k *checking) ask(c *cobra.Command, cl *client.Client, r *policy.Request, doc []byte) (*registry.Signed, error) {
 	ctx := c.Context()
 	if k.holding.trust != "" {
-		d, evidence, err := k.holding.decide(c, cl, r, k.explain)
+		d, evidence, err := k.holding.decide(c, cl, r, k.disclosed, k.explain)
 		return &registry.Signed{Decision: d, Evidence: evidence}, err
 	}
 	if k.receipt != "" {
-		return cl.CheckSigned(ctx, doc, k.explain)
+		return cl.CheckSigned(ctx, doc, k.explain, k.disclosed...)
 	}
 	check := cl.Check
 	if k.explain {
 		check = cl.Explain
 	}
-	d, evidence, err := check(ctx, doc, k.evidence != "")
+	d, evidence, err := check(ctx, doc, k.evidence != "", k.disclosed...)
 	return &registry.Signed{Decision: d, Evidence: evidence}, err
 }
 
@@ -156,19 +170,24 @@ func (k *checking) ask(c *cobra.Command, cl *client.Client, r *policy.Request, d
 type kept struct {
 	name string
 	data []byte
+	// secret says that others on the machine do not read it.
+	secret bool
 }
 
 // files are those that are kept of an answer.
 func (k *checking) files(request []byte, s *registry.Signed) (out []kept) {
 	if k.evidence != "" {
-		out = append(out, kept{k.evidence, s.Evidence})
+		out = append(out, kept{name: k.evidence, data: s.Evidence})
 	}
 	if k.receipt != "" {
-		out = append(out, kept{k.receipt, s.Receipt})
+		out = append(out, kept{name: k.receipt, data: s.Receipt})
 	}
 	if len(out) == 2 {
-		name := strings.TrimSuffix(k.receipt, filepath.Ext(k.receipt)) + ".request.json"
-		out = append(out, kept{name, append(slices.Clone(request), '\n')})
+		stem := strings.TrimSuffix(k.receipt, filepath.Ext(k.receipt))
+		out = append(out, kept{name: stem + ".request.json", data: append(slices.Clone(request), '\n')})
+		if len(k.disclosed) > 0 {
+			out = append(out, kept{name: stem + ".disclosures", data: disclosureText(k.disclosed), secret: true})
+		}
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry/client"
 )
@@ -36,8 +37,8 @@ func (h *holding) check(c *cobra.Command) error {
 
 // decide decides by the trust file. What was decided offline is said to be, and
 // has no new evidence.
-func (h *holding) decide(c *cobra.Command, cl *client.Client, r *policy.Request, explain bool) (*policy.Decision, []byte, error) {
-	held := client.Held{Explain: explain}
+func (h *holding) decide(c *cobra.Command, cl *client.Client, r *policy.Request, ds []attest.Disclosure, explain bool) (*policy.Decision, []byte, error) {
+	held := client.Held{Explain: explain, Disclosures: ds}
 	var err error
 	if held.Trust, err = readTrust(h.trust); err != nil {
 		return nil, nil, fmt.Errorf("read what to trust from %s:\n%w", h.trust, err)

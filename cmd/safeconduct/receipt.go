@@ -31,19 +31,20 @@ func receiptCommand() *cobra.Command {
 // filed is what receipt verify is told.
 type filed struct {
 	request, evidence, trust, newer string
-	lists                           []string
+	lists, disclosures              []string
 	json                            bool
 }
 
 func receiptVerifyCommand() *cobra.Command {
 	var f filed
 	c := &cobra.Command{
-		Use:   "verify RECEIPT --request REQUEST --evidence EVIDENCE --trust TRUST [--screen LIST…] [--newer EVIDENCE]",
+		Use:   "verify RECEIPT --request REQUEST --evidence EVIDENCE --trust TRUST [--screen LIST…] [--disclosures FILE…] [--newer EVIDENCE]",
 		Short: "Check a receipt, and decide again from the files",
 		Long: "Checks the evidence, whose key signed the receipt, every digest, and decides again at the\n" +
 			"receipt's own times: all of it comes out the same, but for words, or the step is named that\n" +
 			"does not. TRUST is the trust file of that time. Lists that the parties were screened\n" +
-			"against are given with --screen. Without --request, what needs it is left unchecked.\n" +
+			"against are given with --screen, and what a holder had disclosed, which check --receipt has\n" +
+			"kept beside the receipt, with --disclosures. Without --request, what needs it is left unchecked.\n" +
 			"--newer, evidence of a later day (history root --out), says whether the key has been left\n" +
 			"out or declared compromised since; that takes nothing away from the receipt.\n" +
 			"Exit status: 0 where every step has passed, whatever was decided, 1 where not, 2 wrong usage.",
@@ -56,6 +57,7 @@ func receiptVerifyCommand() *cobra.Command {
 	c.Flags().StringVar(&f.trust, "trust", "", "trust file of the time of the receipt")
 	c.Flags().StringVar(&f.newer, "newer", "", "newer evidence of the register, to look up the key in")
 	listsFlag(c, &f.lists)
+	disclosuresFlag(c, &f.disclosures, "")
 	jsonFlag(c, &f.json)
 	return c
 }
@@ -84,8 +86,12 @@ func (f *filed) verify(c *cobra.Command, name string) error {
 	if err != nil {
 		return failed("", fmt.Errorf("receipt verify: %w", err))
 	}
+	disclosures, err := readAllDisclosures(f.disclosures)
+	if err != nil {
+		return failed("", fmt.Errorf("receipt verify: %w", err))
+	}
 	// What is refused is in the result.
-	result, refused := receipt.Verify(signed, request, evidence, t, lists...)
+	result, refused := receipt.Verify(signed, request, evidence, disclosures, t, lists...)
 	standing, err := f.standing(result, t)
 	if err != nil {
 		return failed(verifyHint(err), fmt.Errorf("receipt verify: --newer %s: %w", f.newer, err))
@@ -194,6 +200,9 @@ func (p *printer) receipt(r *receipt.Receipt, req *policy.Request) {
 		size, root = fmt.Sprint(c.Tree.N), c.Tree.Hash.String()
 	}
 	p.pairs("signed at", r.IssuedAt.Time().UTC().Format(time.RFC3339), "register", r.Issuer, "checkpoint", "size "+size+", root hash "+root)
+	if n := len(r.Disclosures); n > 0 {
+		p.pairs("goes by", count(n, "disclosure")+", named by digest")
+	}
 	p.line("")
 	p.decision(req, r.Decision)
 }
@@ -219,6 +228,8 @@ func receiptHint(err error) string {
 	switch {
 	case e.Step == receipt.StepLists && e.Unchecked:
 		return "give the lists of that time with --screen"
+	case e.Step == receipt.StepDisclosures && e.Unchecked:
+		return "give what the holder had disclosed with --disclosures; check --receipt keeps it beside the receipt"
 	case e.Step == receipt.StepRequest && e.Unchecked:
 		return "give the request with --request"
 	case e.Step == receipt.StepForm:

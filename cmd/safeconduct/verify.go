@@ -16,7 +16,7 @@ import (
 
 func verifyCommand() *cobra.Command {
 	var request, trust, compact, seen string
-	var lists []string
+	var lists, disclosures []string
 	var asJSON, force, explain bool
 	var ts times
 	var show showing
@@ -26,7 +26,8 @@ func verifyCommand() *cobra.Command {
 		Long: "Checks the evidence step by step against what TRUST says to trust, and decides the\n" +
 			"request on it. Exit status: 0 PERMIT, 1 DENY, 2 wrong usage, 3 REFER, 4 not decided.\n" +
 			"Of a presentation (prove) it checks, too, that its holder made it for you (--audience), for\n" +
-			"this once (--nonce) and lately, and decides with what the holder discloses.\n" +
+			"this once (--nonce) and lately, and decides with what the holder discloses. Of evidence,\n" +
+			"--disclosures gives what a holder has disclosed, as check takes it.\n" +
 			"--compact writes evidence to hand to others who trust the same mirror: it shows no\n" +
 			"approval that this decision does not rest on. Keep the whole evidence yourself.\n" +
 			"--seen keeps the newest of the register that you were shown in a file, and refuses older\n" +
@@ -58,14 +59,16 @@ func verifyCommand() *cobra.Command {
 			if !isPresentation(evidence) && (show.audience != "" || show.nonce != "") {
 				return usage(c, fmt.Errorf("verify: %s is no presentation, which --audience and --nonce are of; evidence, which anybody may copy, is verified without them", args[0]))
 			}
-			if isPresentation(evidence) {
-				if compact != "" {
-					return usage(c, errors.New("verify: --compact is for evidence"))
-				}
+			switch shown := isPresentation(evidence); {
+			case shown && (compact != "" || disclosures != nil):
+				return usage(c, errors.New("verify: --compact and --disclosures are for evidence; a presentation has what its holder discloses"))
+			case shown:
 				// That it was made lately is by the clock, whatever the request says.
 				d, err = show.decide(c, evidence, t, r, r.TimesNow(time.Now()), seen, explain, screened)
-			} else {
-				d, err = decideOn(evidence, t, r, at, seen, explain, screened)
+			case compact != "" && disclosures != nil:
+				return usage(c, errors.New("verify: --compact is for those who are shown nothing of --disclosures; leave one of them out"))
+			default:
+				d, err = decideOn(evidence, disclosures, t, r, at, seen, explain, screened)
 			}
 			if _, told := errors.AsType[*failure](err); told {
 				return err
@@ -91,6 +94,7 @@ func verifyCommand() *cobra.Command {
 	show.flags(c)
 	explainFlag(c, &explain)
 	listsFlag(c, &lists)
+	disclosuresFlag(c, &disclosures, "")
 	forceFlag(c, &force)
 	ts.flags(c)
 	jsonFlag(c, &asJSON)
@@ -98,13 +102,20 @@ func verifyCommand() *cobra.Command {
 }
 
 // decideOn decides on evidence that is not older than what was seen, where that is
-// kept.
-func decideOn(evidence []byte, t *verify.Trust, r *policy.Request, at policy.Times, seen string, explain bool, lists []*screening.List) (*policy.Decision, error) {
+// kept, with what is in files of disclosures.
+func decideOn(evidence []byte, files []string, t *verify.Trust, r *policy.Request, at policy.Times, seen string, explain bool, lists []*screening.List) (*policy.Decision, error) {
+	ds, err := readAllDisclosures(files)
+	if err != nil {
+		return nil, err
+	}
 	e, err := verify.Open(evidence, t, at.CheckedAt)
 	if err != nil {
 		return nil, err
 	}
 	if err := raise(seen, e, at.CheckedAt); err != nil {
+		return nil, err
+	}
+	if e, err = e.Disclose(ds); err != nil {
 		return nil, err
 	}
 	q, err := policy.Ask(r)

@@ -587,7 +587,15 @@ func TestReceipts(t *testing.T) {
 			}
 			lists = append(lists, l)
 		}
-		r, err := receipt.Verify([]byte(v.Receipt), request, []byte(f.Evidence[v.Evidence]), trusts[v.Trust], lists...)
+		var disclosed []attest.Disclosure
+		for _, name := range v.Disclosures {
+			d, err := attest.ParseDisclosure(f.Disclosures[name])
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			disclosed = append(disclosed, d)
+		}
+		r, err := receipt.Verify([]byte(v.Receipt), request, []byte(f.Evidence[v.Evidence]), disclosed, trusts[v.Trust], lists...)
 		var step string
 		var unchecked bool
 		if e, ok := errors.AsType[*receipt.Error](err); ok {
@@ -602,7 +610,7 @@ func TestReceipts(t *testing.T) {
 	}
 	for _, step := range []string{
 		"", receipt.StepForm, receipt.StepEvidence, receipt.StepKey, receipt.StepSignature, receipt.StepCheckpoint, receipt.StepEvidenceDigest,
-		receipt.StepTrust, receipt.StepRequest, receipt.StepTimes, receipt.StepLists, receipt.StepReplay,
+		receipt.StepTrust, receipt.StepRequest, receipt.StepTimes, receipt.StepLists, receipt.StepDisclosures, receipt.StepReplay,
 	} {
 		if steps[step] == 0 {
 			t.Errorf("step %q has no vector", step)

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +29,10 @@ type ReceiptFile struct {
 	// Requests are request documents.
 	Requests map[string]string `json:"requests"`
 	// Lists are lists of restricted parties, in the plain form.
-	Lists   map[string]string `json:"lists"`
-	Vectors []FiledReceipt    `json:"vectors"`
+	Lists map[string]string `json:"lists"`
+	// Disclosures are disclosures as they are handed on.
+	Disclosures map[string]string `json:"disclosures"`
+	Vectors     []FiledReceipt    `json:"vectors"`
 }
 
 // A FiledReceipt is a receipt, and what it was filed with, by name.
@@ -39,7 +43,9 @@ type FiledReceipt struct {
 	// Request is "" where none is given.
 	Request string   `json:"request,omitzero"`
 	Lists   []string `json:"lists,omitzero"`
-	Receipt Text     `json:"receipt"`
+	// Disclosures are those given, by name.
+	Disclosures []string `json:"disclosures,omitzero"`
+	Receipt     Text     `json:"receipt"`
 	// Step is where the receipt is refused, "" where it holds; Unchecked says that
 	// nothing is wrong but that the step has not what it needs.
 	Step      string `json:"step,omitzero"`
@@ -101,6 +107,16 @@ func receiptFile() ReceiptFile {
 	} {
 		f.Evidence[name] = Text(must(e.Marshal()))
 	}
+	confidential := newRegister()
+	confidential.batch(begin.Add(-time.Hour), decidingV1)
+	confidential.batch(begin.Add(-time.Minute), regUS, sign(concealing(), us1))
+	f.Evidence["confidential"] = Text(must(confidential.evidence(touched()...).Marshal()))
+	f.Disclosures = make(map[string]string)
+	for name, d := range disclosures {
+		f.Disclosures[name] = b64url(d)
+	}
+	f.Disclosures["of nothing"] = b64url(`["AAECAwQFBgcICQoLDA0OEQ","legal_name","Mallory"]`)
+	m.request("with amounts", `,"quantity":{"amount":"12","unit":"unit"},"value":{"amount":"1","currency":"USD"}`)
 	compact := must(verify.Compact([]byte(f.Evidence["version 2"]), usual, m.request("plain", ""), policy.Times{EffectiveAt: asked, KnownAt: asked, CheckedAt: asked}))
 	f.Evidence["version 2, compact"] = Text(compact)
 	m.request("past", `,"known_at":"2026-05-04T08:45:00Z"`)
@@ -123,6 +139,7 @@ func receiptFile() ReceiptFile {
 	m.keys(good)
 	m.says(good)
 	m.files(good)
+	m.disclosed()
 	return f
 }
 
@@ -153,11 +170,18 @@ func (m *maker) lists(names []string) (out []*screening.List) {
 	return out
 }
 
+func (m *maker) disclosures(names []string) (out []attest.Disclosure) {
+	for _, n := range names {
+		out = append(out, must(attest.ParseDisclosure(m.f.Disclosures[n])))
+	}
+	return out
+}
+
 // sealed decides and signs.
 func (m *maker) sealed(c FiledReceipt, by officer) string {
 	req := must(policy.ParseRequest([]byte(m.f.Requests[c.Request])))
 	at := req.Times(asked)
-	e := must(verify.Open([]byte(m.f.Evidence[c.Evidence]), m.trusts[c.Trust], at.CheckedAt))
+	e := must(must(verify.Open([]byte(m.f.Evidence[c.Evidence]), m.trusts[c.Trust], at.CheckedAt)).Disclose(m.disclosures(c.Disclosures)))
 	d := must(e.Decide(must(policy.Ask(req)), at, m.lists(c.Lists)...))
 	return string(must(receipt.Sign(context.Background(), e, req, d, asked, by)))
 }
@@ -181,7 +205,7 @@ func (m *maker) add(name string, c FiledReceipt, token, step string) {
 	if c.Request != "" {
 		request = []byte(m.f.Requests[c.Request])
 	}
-	r, err := receipt.Verify([]byte(token), request, []byte(m.f.Evidence[c.Evidence]), m.trusts[c.Trust], m.lists(c.Lists)...)
+	r, err := receipt.Verify([]byte(token), request, []byte(m.f.Evidence[c.Evidence]), m.disclosures(c.Disclosures), m.trusts[c.Trust], m.lists(c.Lists)...)
 	if refused, ok := errors.AsType[*receipt.Error](err); ok {
 		c.Step, c.Unchecked = refused.Step, refused.Unchecked
 	} else {
@@ -322,4 +346,48 @@ func (m *maker) files(good FiledReceipt) {
 	token = m.sealed(screened, notary)
 	with("a list that was used is not given", receipt.StepLists, func(*FiledReceipt) {})
 	with("another list than was used", receipt.StepLists, func(c *FiledReceipt) { c.Lists = []string{"other"} })
+}
+
+// disclosed: receipts that go by disclosures.
+func (m *maker) disclosed() {
+	good := of("confidential", "with amounts")
+	good.Disclosures = []string{"value", "quantity"}
+	token := m.sealed(good, notary)
+	m.add("by disclosures", good, token, "")
+	all := good
+	all.Disclosures = slices.Sorted(maps.Keys(disclosures))
+	m.add("by all disclosures", all, m.sealed(all, notary), "")
+	with := func(name string, names ...string) {
+		c := good
+		c.Disclosures = names
+		m.add("disclosures: "+name, c, token, receipt.StepDisclosures)
+	}
+	with("none is given")
+	with("one is not given", "value")
+	with("one more is given", "value", "quantity", "legal_name")
+	with("another is given", "value", "legal_name")
+	with("one is given twice", "value", "quantity", "value")
+	with("one is of no approval", "value", "quantity", "of nothing")
+	plain := of("version 2", "plain")
+	plain.Disclosures = []string{"value"}
+	m.add("disclosures: of a receipt that goes by none", plain, m.sealed(of("version 2", "plain"), notary), receipt.StepDisclosures)
+	no := func(name, step string, change func(*receipt.Receipt)) {
+		r := new(receipt.Receipt)
+		if err := json.Unmarshal([]byte(said(token)), r); err != nil {
+			panic(err)
+		}
+		change(r)
+		m.add("disclosures: "+name, good, forge(header(receipt.Type), canonical(r), notary), step)
+	}
+	no("it was decided by others", receipt.StepDisclosures, func(r *receipt.Receipt) { r.Decision.Replay.Disclosures = r.Evidence })
+	no("it names one that no approval has", receipt.StepDisclosures, func(r *receipt.Receipt) {
+		r.Disclosures = append(r.Disclosures, digestOf(`["AAECAwQFBgcICQoLDA0OEQ","legal_name","Mallory"]`))
+		slices.Sort(r.Disclosures)
+	})
+	no("it names none", receipt.StepForm, func(r *receipt.Receipt) { r.Disclosures = nil })
+	no("its decision goes by none", receipt.StepForm, func(r *receipt.Receipt) { r.Decision.Replay.Disclosures = "" })
+	no("they do not ascend", receipt.StepForm, func(r *receipt.Receipt) { slices.Reverse(r.Disclosures) })
+	no("one stands twice", receipt.StepForm, func(r *receipt.Receipt) { r.Disclosures[1] = r.Disclosures[0] })
+	no("one is no digest", receipt.StepForm, func(r *receipt.Receipt) { r.Disclosures[1] += "AA" })
+	no("an empty array", receipt.StepForm, func(r *receipt.Receipt) { r.Disclosures, r.Decision.Replay.Disclosures = []string{}, "" })
 }

@@ -2,6 +2,7 @@
 import { Refused, parse, canonical, b64url, decodeUTF8 } from './json.mjs';
 import { H, isAlg, verifyJWK, thumbprint } from './keys.mjs';
 import * as V from './values.mjs';
+import { concealingObjects, disclose } from './statement.mjs';
 import { verifyEvidence, requestDigests } from './verify.mjs';
 
 const SKEW = 5 * 60 * 1000;
@@ -38,15 +39,18 @@ const decision = obj({
   screened: some(obj({ 'name*': str, 'version*': str, 'digest*': str })),
   hindsight: obj({ 'decision*': str, 'codes*': each(str), 'statements*': each(ref) }), as_far_as_shown: yes,
   explanation: obj({
-    'walk*': each(obj({ 'rule*': str, 'passed*': bool, 'message*': str, authority: full, party: full, statement: ref })),
+    'walk*': each(obj({ 'rule*': str, 'passed*': bool, untested: yes, 'message*': str, authority: full, party: full, statement: ref })),
     'changes*': each(obj({ 'code*': str, authority: full, party: full, 'found*': str, 'change*': str })),
   }),
   notes: some(str), warnings: some(str), next_change: time,
   'effective_at*': time, 'known_at*': time, 'checked_at*': time, 'status_evidence_at*': time, 'proven_until*': time, 'recheck_by*': time,
-  'replay*': obj({ 'origin*': str, 'size*': int, 'request*': str, ledger: full, 'trust*': str, 'evidence*': str }), reference: full, requested_by: full,
+  'replay*': obj({ 'origin*': str, 'size*': int, 'request*': str, ledger: full, 'trust*': str, 'evidence*': str, disclosures: digest }), reference: full, requested_by: full,
 });
 const payload = obj({
-  'checkpoint*': str, 'decision*': decision, 'evidence*': digest, 'iat*': (v) => need(V.isDate(v), 'a date'), 'iss*': str, 'request*': digest,
+  'checkpoint*': str, 'decision*': decision, disclosures: (v) => {
+    some(digest)(v);
+    need(v.length <= 512 && v.every((d, i) => i === 0 || v[i - 1] < d), 'ascending');
+  }, 'evidence*': digest, 'iat*': (v) => need(V.isDate(v), 'a date'), 'iss*': str, 'request*': digest,
 });
 
 function form(bytes) {
@@ -57,10 +61,24 @@ function form(bytes) {
   need(m && isAlg(m[1]) && V.isThumbprint(m[2]) && b64url(m[2])?.length === 32, 'header');
   const r = parse(b64url(parts[1]), 'evidence'); // the strict form of evidence: RFC 8785, to the byte
   payload(r);
+  need(!r.disclosures === !r.decision.replay.disclosures, 'disclosures that it was not decided by');
   return { ...r, alg: m[1], kid: m[2], input: Buffer.from(parts[0] + '.' + parts[1]), sig: b64url(parts[2]) };
 }
 
-// verifyReceipt: files are {receipt, request (or null), evidence} as bytes, lists their names, versions and bytes.
+const digestOf = (text) => H(Buffer.from(text)).toString('base64url');
+
+// concealing gives of each digest the objects of approvals in the evidence that have it.
+function concealing(x) {
+  const held = new Map();
+  for (const h of x.histories) for (const e of h.entries) {
+    const { kind, claims } = x.shown.get(e.index).opened;
+    if (kind !== 'entity' || claims.sub !== h.subject) continue;
+    for (const o of concealingObjects(claims)) for (const d of o._sd) held.set(d, [...(held.get(d) ?? []), o]);
+  }
+  return held;
+}
+
+// verifyReceipt: files are {receipt, request (or null), evidence} as bytes, {disclosures} as texts, lists their names, versions and bytes.
 // It gives {step, unchecked}, with step '' where all steps but replay have passed.
 export function verifyReceipt(files, trust, lists) {
   let r, e, root, key, request;
@@ -106,6 +124,18 @@ export function verifyReceipt(files, trust, lists) {
       }
       need(rest.length === 0, 'a list that was not used');
       if (missing) return 'unchecked';
+    },
+    disclosures: () => {
+      const named = r.disclosures ?? [], given = files.disclosures.map(digestOf);
+      need(new Set(given).size === given.length, 'a disclosure twice');
+      for (const d of given) need(named.includes(d), 'a disclosure that it does not go by');
+      const held = concealing(e.x);
+      for (const d of named) need(held.has(d), 'a disclosure of no approval');
+      if (given.length < named.length) return 'unchecked';
+      if (!named.length) return;
+      // Each is what its approval says that it is.
+      for (const text of files.disclosures) for (const o of held.get(digestOf(text))) disclose(text, o);
+      need(r.decision.replay.disclosures === digestOf([...files.disclosures].sort().join('\n')), 'decided by other disclosures');
     },
   };
   let first = '';

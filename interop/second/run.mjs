@@ -225,7 +225,7 @@ file('receipts.json', (d, check, note) => {
   const trusts = Object.fromEntries(Object.entries(d.trusts).map(([k, t]) => [k, parseTrust(Buffer.from(JSON.stringify(t)))]));
   const list = (name) => ({ name, version: /^# version: (.*)$/m.exec(d.lists[name])[1], bytes: d.lists[name] });
   for (const v of d.vectors) {
-    const files = { receipt: bytesOf(v.receipt), request: v.request ? Buffer.from(d.requests[v.request]) : null, evidence: bytesOf(d.evidence[v.evidence]) };
+    const files = { receipt: bytesOf(v.receipt), request: v.request ? Buffer.from(d.requests[v.request]) : null, evidence: bytesOf(d.evidence[v.evidence]), disclosures: (v.disclosures ?? []).map((n) => d.disclosures[n]) };
     const r = verifyReceipt(files, trusts[v.trust], (v.lists ?? []).map(list));
     // What only deciding again finds passes here.
     const step = v.step === 'replay' ? '' : v.step ?? '';

@@ -1,5 +1,5 @@
 // Statements (section 3) and trust roots (section 4).
-import { Refused, malformed, parse, b64, b64url, compareUTF8 } from './json.mjs';
+import { Refused, malformed, parse, canonical, b64, b64url, compareUTF8 } from './json.mjs';
 import * as V from './values.mjs';
 import { isAlg, jwkFault, thumbprint, verifyJWK, parseVkey, nameId, LOG, COSIGNER } from './keys.mjs';
 import { leafHash } from './log.mjs';
@@ -92,6 +92,22 @@ const limits = {
   }),
   value: ceiling({ 'currency*': str((s) => V.CURRENCIES.has(s)) }), quantity: ceiling({ 'unit*': code }), ...conceals,
 };
+// concealingObjects are those of an approval that conceal members; disclose checks a disclosure of one of them (3.5).
+const CONFIDENTIAL = { address: text, case_number: text, contacts: each(text), legal_name: text, name: text, quantity: limits.quantity, value: limits.value };
+export const concealingObjects = (c) => [c, ...(c.approved_sites ?? []), c.caveats ?? {}].filter((o) => o._sd);
+export function disclose(text, o) {
+  const bytes = text.length <= 24576 ? b64url(text) : null;
+  const d = bytes ? parse(bytes, 'evidence') : null;
+  if (!Array.isArray(d) || d.length !== 3 || typeof d[0] !== 'string' || typeof d[1] !== 'string') malformed('no disclosure', '');
+  const salt = b64url(d[0])?.length ?? 0;
+  if (salt < 16 || salt > 64) malformed('salt', '');
+  if (!o.confidential.includes(d[1])) invalid('not declared', '/' + d[1]);
+  parse(Buffer.from(canonical({ [d[1]]: d[2] })), 'payload');
+  CONFIDENTIAL[d[1]](d[2], '/' + d[1]);
+  o.disclosed ??= new Set();
+  if (o.disclosed.has(d[1])) invalid('disclosed twice', '/' + d[1]);
+  o.disclosed.add(d[1]);
+}
 // variants: an object whose kind says what other members it has.
 const variants = (kinds, max) => (v, p) => each((e, q) => {
   if (e === null || typeof e !== 'object' || Array.isArray(e)) malformed('type', q);

@@ -126,22 +126,47 @@ func (c *Client) submit(ctx context.Context, path string, statement []byte) (*Re
 }
 
 // Check has a request document (JSON) decided. The evidence that the decision
-// rests on comes with it where it is asked for, and is nil otherwise.
-func (c *Client) Check(ctx context.Context, request []byte, withEvidence bool) (*policy.Decision, []byte, error) {
-	return c.check(ctx, request, withEvidence, false)
+// rests on comes with it where it is asked for, and is nil otherwise. Disclosures are
+// confidential members to decide by: the register gets to see them.
+func (c *Client) Check(ctx context.Context, request []byte, withEvidence bool, ds ...attest.Disclosure) (*policy.Decision, []byte, error) {
+	return c.check(ctx, request, ds, withEvidence, false)
 }
 
 // Explain is like [Client.Check], with an explanation in the decision.
-func (c *Client) Explain(ctx context.Context, request []byte, withEvidence bool) (*policy.Decision, []byte, error) {
-	return c.check(ctx, request, withEvidence, true)
+func (c *Client) Explain(ctx context.Context, request []byte, withEvidence bool, ds ...attest.Disclosure) (*policy.Decision, []byte, error) {
+	return c.check(ctx, request, ds, withEvidence, true)
+}
+
+// checked is the body of a check.
+func checked(request []byte, ds []attest.Disclosure) ([]byte, error) {
+	if len(ds) == 0 {
+		return request, nil
+	}
+	ask := struct {
+		Disclosures []string       `json:"disclosures"`
+		Request     jsontext.Value `json:"request"`
+	}{Request: request}
+	for _, d := range ds {
+		ask.Disclosures = append(ask.Disclosures, d.String())
+	}
+	body, err := json.Marshal(ask)
+	if err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	return body, nil
 }
 
 // CheckSigned is like [Client.Check] or, where explain asks for that,
 // [Client.Explain], and has the decision signed: what is filed for years is the
-// receipt, with the request and the evidence. The receipt has been compared with
-// the decision; whether its key may sign, package receipt verifies.
-func (c *Client) CheckSigned(ctx context.Context, request []byte, explain bool) (*registry.Signed, error) {
-	body, err := c.post(ctx, fmt.Sprintf("/v1/check?evidence=true&explain=%t&receipt=true", explain), requestType, request, maxDecision+2*verify.MaxEvidence+receipt.MaxBytes)
+// receipt, with the request, the evidence and the disclosures. The receipt has been
+// compared with the decision and with the disclosures; whether its key may sign,
+// package receipt verifies.
+func (c *Client) CheckSigned(ctx context.Context, request []byte, explain bool, ds ...attest.Disclosure) (*registry.Signed, error) {
+	ask, err := checked(request, ds)
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.post(ctx, fmt.Sprintf("/v1/check?evidence=true&explain=%t&receipt=true", explain), requestType, ask, maxDecision+2*verify.MaxEvidence+receipt.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -167,15 +192,22 @@ func (c *Client) CheckSigned(ctx context.Context, request []byte, explain bool) 
 	if same, err := d.Same(u.ReceiptUnsafe().Decision); err != nil || !same {
 		return nil, errors.Join(errors.New("read the decision: the receipt that came with it is of another one"), err)
 	}
+	if !u.ReceiptUnsafe().GoesBy(ds) {
+		return nil, errors.New("read the decision: the receipt that came with it goes by other disclosures")
+	}
 	return &registry.Signed{Decision: d, Evidence: []byte(all.Evidence), Receipt: []byte(all.Receipt)}, nil
 }
 
 var errNoEvidence = errors.New("read the decision: the register sent no evidence with it")
 
-func (c *Client) check(ctx context.Context, request []byte, withEvidence, explain bool) (*policy.Decision, []byte, error) {
+func (c *Client) check(ctx context.Context, request []byte, ds []attest.Disclosure, withEvidence, explain bool) (*policy.Decision, []byte, error) {
+	ask, err := checked(request, ds)
+	if err != nil {
+		return nil, nil, err
+	}
 	path := fmt.Sprintf("/v1/check?evidence=%t&explain=%t", withEvidence, explain)
 	if !withEvidence {
-		body, err := c.post(ctx, path, requestType, request, maxDecision)
+		body, err := c.post(ctx, path, requestType, ask, maxDecision)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -183,7 +215,7 @@ func (c *Client) check(ctx context.Context, request []byte, withEvidence, explai
 		return d, nil, err
 	}
 	// The evidence is text in JSON: some of its characters are two there.
-	body, err := c.post(ctx, path, requestType, request, maxDecision+2*verify.MaxEvidence)
+	body, err := c.post(ctx, path, requestType, ask, maxDecision+2*verify.MaxEvidence)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -339,7 +339,7 @@ func TestASignedDecisionIsThatOfItsReceipt(t *testing.T) {
 	if s.Decision.Explanation == nil {
 		t.Error("it is not explained")
 	}
-	if _, err := receipt.Verify(s.Receipt, []byte(request), s.Evidence, reg.Trust); err != nil {
+	if _, err := receipt.Verify(s.Receipt, []byte(request), s.Evidence, nil, reg.Trust); err != nil {
 		t.Error(err)
 	}
 	plain, err := c.CheckSigned(t.Context(), []byte(request), false)
@@ -350,11 +350,31 @@ func TestASignedDecisionIsThatOfItsReceipt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a := registrytest.Approval("TEA-1", registrytest.US, registrytest.Varuna, "IN")
+	concealed, ds, err := a.Conceal([]string{"/legal_name"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg.MustSubmit(registrytest.Domain("domain-us", registrytest.US))
+	reg.MustSubmit(concealed)
+	reg.Clock.Add(time.Minute)
+	disclosed, err := c.CheckSigned(t.Context(), []byte(request), false, ds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := receipt.Verify(disclosed.Receipt, []byte(request), disclosed.Evidence, ds, reg.Trust); err != nil || disclosed.Decision.Replay.Disclosures == "" {
+		t.Errorf("by disclosures: %v", err)
+	}
+	forgetful, err := disclosed.Decision.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, answer := range map[string]map[string]any{
-		"the receipt of another decision": {"decision": json.RawMessage(d), "evidence": "x", "receipt": string(plain.Receipt)},
-		"no receipt":                      {"decision": json.RawMessage(d), "evidence": "x"},
-		"no evidence":                     {"decision": json.RawMessage(d), "receipt": string(s.Receipt)},
-		"no decision":                     {"evidence": "x", "receipt": string(s.Receipt)},
+		"a receipt that goes by what was not asked": {"decision": json.RawMessage(forgetful), "evidence": "x", "receipt": string(disclosed.Receipt)},
+		"the receipt of another decision":           {"decision": json.RawMessage(d), "evidence": "x", "receipt": string(plain.Receipt)},
+		"no receipt":                                {"decision": json.RawMessage(d), "evidence": "x"},
+		"no evidence":                               {"decision": json.RawMessage(d), "receipt": string(s.Receipt)},
+		"no decision":                               {"evidence": "x", "receipt": string(s.Receipt)},
 	} {
 		liar := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
@@ -21,6 +22,9 @@ type Held struct {
 	Trust *verify.Trust
 	// Screening are the verifier's own lists of restricted parties.
 	Screening []*screening.List
+	// Disclosures are what the holder of an approval has disclosed, which the register
+	// is not told.
+	Disclosures []attest.Disclosure
 	// Evidence is an evidence file for the request, as an earlier [Answer] has it;
 	// nil for none.
 	Evidence []byte
@@ -88,11 +92,7 @@ func (c *Client) CheckOrHeld(ctx context.Context, req *policy.Request, at policy
 		}
 		evidence, offline = held.Evidence, err
 	}
-	decide := verify.Decide
-	if held.Explain {
-		decide = verify.Explain
-	}
-	d, err := decide(evidence, held.Trust, req, at, held.Screening...)
+	d, err := held.decide(evidence, req, at)
 	if err != nil && offline != nil {
 		return nil, fmt.Errorf("decide from held evidence: %w; it was used since %w", err, offline)
 	}
@@ -101,6 +101,25 @@ func (c *Client) CheckOrHeld(ctx context.Context, req *policy.Request, at policy
 	}
 	age := max(d.CheckedAt.Time().Sub(d.StatusEvidenceAt.Time()), 0)
 	return &Answer{Decision: d, Evidence: evidence, Offline: offline, Age: age}, nil
+}
+
+// decide decides on evidence, with what has been disclosed.
+func (h *Held) decide(evidence []byte, req *policy.Request, at policy.Times) (*policy.Decision, error) {
+	e, err := verify.Open(evidence, h.Trust, at.CheckedAt)
+	if err != nil {
+		return nil, err
+	}
+	if e, err = e.Disclose(h.Disclosures); err != nil {
+		return nil, err
+	}
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
+	}
+	if h.Explain {
+		return e.Explain(q, at, h.Screening...)
+	}
+	return e.Decide(q, at, h.Screening...)
 }
 
 // evidenceWithin is Evidence within a time.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -18,8 +19,12 @@ import (
 // maxRequest bounds a request document.
 const maxRequest = 1 << 20
 
+// maxChecked bounds what is checked: a request, with disclosures beside it.
+const maxChecked = maxRequest + attest.MaxDisclosureBytes + 4<<10
+
 // check serves POST /v1/check. With explain=true, the decision says how it came
-// about; with receipt=true, it comes signed, too.
+// about; with receipt=true, it comes signed, too. What is disclosed beside the request
+// is decided by and forgotten: neither answer nor log repeats it.
 func (h *handler) check(r *http.Request, body []byte) (answer, error) {
 	var with struct{ evidence, explain, receipt bool }
 	for name, v := range map[string]*bool{"evidence": &with.evidence, "explain": &with.explain, "receipt": &with.receipt} {
@@ -28,11 +33,19 @@ func (h *handler) check(r *http.Request, body []byte) (answer, error) {
 			return answer{}, err
 		}
 	}
-	req, err := parseRequest(body)
+	req, ds, err := parseChecked(body)
 	if err != nil {
 		return answer{}, err
 	}
-	s, err := h.decide(r.Context(), req, with.explain, with.receipt)
+	if len(ds) > 0 {
+		// What is disclosed has the histories read anew.
+		leave, err := h.openings.take("presentations and disclosures being opened")
+		if err != nil {
+			return answer{}, err
+		}
+		defer leave()
+	}
+	s, err := h.decide(r.Context(), req, ds, with.explain, with.receipt)
 	if err != nil {
 		return answer{}, undecidable(req, err)
 	}
@@ -55,16 +68,16 @@ func (h *handler) check(r *http.Request, body []byte) (answer, error) {
 }
 
 // decide has a request decided, and the decision signed where that is asked for.
-func (h *handler) decide(ctx context.Context, req *policy.Request, explain, sign bool) (*registry.Signed, error) {
+func (h *handler) decide(ctx context.Context, req *policy.Request, ds []attest.Disclosure, explain, sign bool) (*registry.Signed, error) {
 	at := req.Times(h.now())
 	if sign {
-		return h.reg.DecideSigned(ctx, req, at, explain)
+		return h.reg.DecideSigned(ctx, req, at, explain, ds...)
 	}
 	decide := h.reg.Decide
 	if explain {
 		decide = h.reg.Explain
 	}
-	d, evidence, err := decide(ctx, req, at)
+	d, evidence, err := decide(ctx, req, at, ds...)
 	return &registry.Signed{Decision: d, Evidence: evidence}, err
 }
 
@@ -143,6 +156,67 @@ func pinnedVersion(r *http.Request, compact bool) (int64, error) {
 		return 0, malformedQuery("has the parameter root=%q; want the version of the trust root that is pinned, beside compact=true", v.Get("root"))
 	}
 	return n, nil
+}
+
+// parseChecked reads a request, or {disclosures, request}.
+func parseChecked(body []byte) (*policy.Request, []attest.Disclosure, error) {
+	if !hasMember(body, "disclosures") {
+		if len(body) > maxRequest {
+			return nil, nil, unreadable(&http.MaxBytesError{Limit: maxRequest})
+		}
+		req, err := parseRequest(body)
+		return req, nil, err
+	}
+	var ask struct {
+		Disclosures []string       `json:"disclosures"`
+		Request     jsontext.Value `json:"request"`
+	}
+	if err := strictjson.Unmarshal(body, &ask, strictjson.Form{MaxBytes: maxChecked, Nulls: true, Lines: true}); err != nil {
+		return nil, nil, attest.Refuse(attest.Invalid, err)
+	}
+	var p attest.Problems
+	if len(ask.Disclosures) == 0 {
+		p.Add("/disclosures", "is empty; leave it out where nothing is disclosed, and give the request alone")
+	}
+	if len(ask.Request) == 0 {
+		p.Add("/request", "is missing")
+	}
+	if len(ask.Request) > maxRequest {
+		return nil, nil, unreadable(&http.MaxBytesError{Limit: maxRequest})
+	}
+	ds, err := attest.ParseDisclosures(ask.Disclosures)
+	if err != nil {
+		p.Add("/disclosures", "%v", err)
+	}
+	if len(p) > 0 {
+		return nil, nil, attest.Refuse(attest.Invalid, p)
+	}
+	req, err := parseRequest(ask.Request)
+	return req, ds, err
+}
+
+// hasMember reports whether a JSON object has a member that is spelt so.
+func hasMember(body []byte, name string) bool {
+	if !bytes.Contains(body, []byte(`"`+name+`"`)) {
+		return false
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))
+	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
+		return false
+	}
+	for dec.PeekKind() == '"' {
+		t, err := dec.ReadToken()
+		if err != nil {
+			return false
+		}
+		if t.String() == name {
+			return true
+		}
+		if dec.SkipValue() != nil {
+			return false
+		}
+	}
+	return false
 }
 
 // parseRequest tells what is no JSON from what has mistakes.

@@ -42,11 +42,11 @@ func (b broken) Submit(context.Context, []byte) (registry.Receipt, error) {
 	return registry.Receipt{}, b.fail()
 }
 
-func (b broken) Decide(context.Context, *policy.Request, policy.Times) (*policy.Decision, []byte, error) {
+func (b broken) Decide(context.Context, *policy.Request, policy.Times, ...attest.Disclosure) (*policy.Decision, []byte, error) {
 	return nil, nil, b.fail()
 }
 
-func (b broken) Explain(context.Context, *policy.Request, policy.Times) (*policy.Decision, []byte, error) {
+func (b broken) Explain(context.Context, *policy.Request, policy.Times, ...attest.Disclosure) (*policy.Decision, []byte, error) {
 	return nil, nil, b.fail()
 }
 
@@ -54,7 +54,7 @@ func (b broken) Present([]byte, presentation.Expected, *policy.Request, policy.T
 	return nil, nil, b.err
 }
 
-func (b broken) DecideSigned(context.Context, *policy.Request, policy.Times, bool) (*registry.Signed, error) {
+func (b broken) DecideSigned(context.Context, *policy.Request, policy.Times, bool, ...attest.Disclosure) (*registry.Signed, error) {
 	return nil, b.fail()
 }
 

@@ -158,9 +158,9 @@ import (
 // has. Its methods are called concurrently.
 type Reader interface {
 	Origin() string
-	Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
-	Explain(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error)
-	DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool) (*registry.Signed, error)
+	Decide(ctx context.Context, req *policy.Request, at policy.Times, ds ...attest.Disclosure) (*policy.Decision, []byte, error)
+	Explain(ctx context.Context, req *policy.Request, at policy.Times, ds ...attest.Disclosure) (*policy.Decision, []byte, error)
+	DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool, ds ...attest.Disclosure) (*registry.Signed, error)
 	Evidence(ctx context.Context, req *policy.Request) ([]byte, error)
 	CompactEvidence(ctx context.Context, req *policy.Request, at policy.Times, pinned int64) ([]byte, error)
 	EvidenceOf(ctx context.Context, subjects []string) ([]byte, error)
@@ -344,7 +344,7 @@ func (h *handler) routes() []route {
 	return []route{
 		// Pages of other origins log nothing: it is not open.
 		{path: "/v1/statements", method: http.MethodPost, endpoint: endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, cost: costSubmit, serve: h.submit}},
-		ask("/v1/check", []string{"evidence", "explain", "receipt"}, costDecision, h.check),
+		{path: "/v1/check", method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxChecked, params: []string{"evidence", "explain", "receipt"}, cost: costDecision, open: true, serve: h.check}},
 		{path: "/v1/check/batch", method: http.MethodPost, endpoint: endpoint{accepts: jsonLines, streams: true, cost: costBatch, open: true, serve: h.batch}},
 		{path: "/v1/challenges", method: http.MethodPost, endpoint: endpoint{cost: costRead, open: true, serve: h.challenge}},
 		{path: "/v1/presentations", method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxPresented, cost: costPresent, open: true, serve: h.present}},

@@ -57,7 +57,7 @@ func (h *handler) present(_ *http.Request, body []byte) (answer, error) {
 		return answer{}, err
 	}
 	// The largest take a second, and whoever sends one need not have signed it.
-	leave, err := h.openings.take("presentations being opened")
+	leave, err := h.openings.take("presentations and disclosures being opened")
 	if err != nil {
 		return answer{}, err
 	}

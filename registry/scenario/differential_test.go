@@ -335,7 +335,7 @@ type way func(context.Context, question) error
 // The functions that decide, package verify's and a register's own.
 type (
 	offline func([]byte, *verify.Trust, *policy.Request, policy.Times, ...*screening.List) (*policy.Decision, error)
-	online  func(context.Context, *policy.Request, policy.Times) (*policy.Decision, []byte, error)
+	online  func(context.Context, *policy.Request, policy.Times, ...attest.Disclosure) (*policy.Decision, []byte, error)
 )
 
 // same compares two decisions to the byte.
