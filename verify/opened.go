@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -163,7 +164,7 @@ func (e *Opened) Approval(line string, at time.Time) (r policy.Recorded, ok bool
 		entries, _ := e.set.History(subject)
 		for _, x := range entries {
 			a, is := x.Statement.Claims().(*attest.EntityApproval)
-			if !is || a.Sub != subject || !slices.Contains(strings.Split(string(x.Statement.Bytes()), "\n"), line) {
+			if !is || a.Sub != subject || !hasLine(x.Statement.Bytes(), line) {
 				continue
 			}
 			s, err := e.histories.Standing(subject, x.Index, at)
@@ -171,6 +172,15 @@ func (e *Opened) Approval(line string, at time.Time) (r policy.Recorded, ok bool
 		}
 	}
 	return r, false, nil
+}
+
+func hasLine(statement []byte, line string) bool {
+	for l := range bytes.SplitSeq(statement, []byte{'\n'}) {
+		if string(l) == line {
+			return true
+		}
+	}
+	return false
 }
 
 // ErrPartly says that statements of a history are not shown, so that it is none to
