@@ -40,7 +40,7 @@ func readDisclosures(file string) (ds []attest.Disclosure, err error) {
 		return nil, fmt.Errorf("%s is empty", file)
 	}
 	if ds, err = attest.ParseDisclosures(strings.Split(strings.TrimRight(string(data), "\n"), "\n")); err != nil {
-		return nil, fmt.Errorf("%s, which has one a line: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return ds, nil
 }
