@@ -32,7 +32,7 @@ const (
 // batch serves POST /v1/check/batch. All decisions are at one edition of the
 // register, and at one now.
 func (h *handler) batch(r *http.Request, _ []byte) (answer, error) {
-	leave, err := h.batches.take("batches being checked")
+	leave, err := h.batches.take(exchangeOf(r.Context()).client)
 	if err != nil {
 		return answer{}, err
 	}

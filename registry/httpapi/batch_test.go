@@ -172,7 +172,7 @@ type talk struct {
 }
 
 // dial begins a batch over a connection of its own.
-func dial(t *testing.T, at string) *talk {
+func dial(t *testing.T, at string, header ...string) *talk {
 	t.Helper()
 	u, err := url.Parse(at)
 	if err != nil {
@@ -187,7 +187,8 @@ func dial(t *testing.T, at string) *talk {
 		t.Fatal(err)
 	}
 	k := &talk{t, conn, bufio.NewReader(conn)}
-	k.write("POST /v1/check/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonl\r\nTransfer-Encoding: chunked\r\n\r\n")
+	head := append([]string{"POST /v1/check/batch HTTP/1.1", "Host: x", "Content-Type: application/jsonl", "Transfer-Encoding: chunked"}, header...)
+	k.write(strings.Join(head, "\r\n") + "\r\n\r\n")
 	return k
 }
 
@@ -240,14 +241,14 @@ func TestAClientThatVanishesOrDoesNotReadIsCutOff(t *testing.T) {
 	s := newJointSandbox(t)
 	const patience = 2 * time.Second
 	var log logBuffer
-	at := listen(t, s, httpapi.Options{Now: s.Clock.Now, Batches: 2, StreamTimeout: patience, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	at := listen(t, s, httpapi.Options{Now: s.Clock.Now, Batches: 8, StreamTimeout: patience, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	ended := func() int { return strings.Count(log.String(), "route=/v1/check/batch status=200") }
 	free := func() int { return do(t, http.MethodPost, at+"/v1/check/batch", jsonLines, request("")+"\n").status }
 	// Whoever has a place and sends nothing, loses it.
 	silent, vanishing := dial(t, at), dial(t, at)
 	silent.hear(`"checkpoint"`)
 	vanishing.hear(`"checkpoint"`)
-	refused(t, do(t, http.MethodPost, at+"/v1/check/batch", jsonLines, ""), http.StatusServiceUnavailable, "overloaded")
+	refused(t, do(t, http.MethodPost, at+"/v1/check/batch", jsonLines, ""), http.StatusTooManyRequests, "too-many-requests")
 	vanishing.conn.Close()
 	within(t, 20*time.Second, "the places of a silent and a vanished client", func() bool { return ended() == 2 })
 	// So does whoever reads nothing: what fits into the network's buffers is bounded.
@@ -260,7 +261,7 @@ func TestAClientThatVanishesOrDoesNotReadIsCutOff(t *testing.T) {
 		}
 		deafs = append(deafs, deaf)
 	}
-	refused(t, do(t, http.MethodPost, at+"/v1/check/batch", jsonLines, ""), http.StatusServiceUnavailable, "overloaded")
+	refused(t, do(t, http.MethodPost, at+"/v1/check/batch", jsonLines, ""), http.StatusTooManyRequests, "too-many-requests")
 	before := ended()
 	for _, deaf := range deafs {
 		go func() {
@@ -401,7 +402,7 @@ func TestAThousandClientsAtOnceSeeNoWrongAnswer(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if resp.StatusCode == http.StatusServiceUnavailable && batch {
+			if resp.StatusCode == http.StatusTooManyRequests && batch {
 				time.Sleep(10 * time.Millisecond)
 				continue
 			}

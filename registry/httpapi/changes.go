@@ -93,7 +93,7 @@ func (h *handler) stream(r *http.Request, since int64) (answer, error) {
 	if r.Method == http.MethodHead {
 		return a, nil
 	}
-	leave, err := h.streams.take("streams of changes")
+	leave, err := h.streams.take(exchangeOf(r.Context()).client)
 	if err != nil {
 		return answer{}, err
 	}

@@ -198,7 +198,7 @@ func TestWhoWantsEventsSaysSo(t *testing.T) {
 func TestStreamsAreBoundedAndEndWithTheService(t *testing.T) {
 	s := newServer(t)
 	ctx, end := context.WithCancel(t.Context())
-	api := httpapi.NewHandler(s, httpapi.Options{Now: s.Clock.Now, Streams: 2, StreamTimeout: 300 * time.Millisecond, Heartbeat: 10 * time.Millisecond})
+	api := httpapi.NewHandler(s, httpapi.Options{Now: s.Clock.Now, Streams: 32, StreamTimeout: 300 * time.Millisecond, Heartbeat: 10 * time.Millisecond})
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		one, cancel := context.WithCancel(r.Context())
 		defer cancel()
@@ -213,7 +213,7 @@ func TestStreamsAreBoundedAndEndWithTheService(t *testing.T) {
 	a, b := follow(t, at), follow(t, at)
 	a.next()
 	b.next()
-	refused(t, do(t, http.MethodGet, at, "", "", "Accept", eventStream), http.StatusServiceUnavailable, "overloaded")
+	refused(t, do(t, http.MethodGet, at, "", "", "Accept", eventStream), http.StatusTooManyRequests, "too-many-requests")
 	// A page needs no place.
 	if r := do(t, http.MethodGet, at, "", ""); r.status != http.StatusOK {
 		t.Errorf("a page: %d", r.status)
@@ -268,7 +268,7 @@ func (endless) Changes(_ context.Context, since int64, most int) ([]registry.Cha
 }
 
 func TestAStreamThatIsNotReadIsCutOffAndDelaysNobody(t *testing.T) {
-	at := listen(t, endless{}, httpapi.Options{Streams: 2, StreamTimeout: 300 * time.Millisecond}) + "/v1/changes"
+	at := listen(t, endless{}, httpapi.Options{Streams: 32, StreamTimeout: 300 * time.Millisecond}) + "/v1/changes"
 	u, err := url.Parse(at)
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func (h *handler) check(r *http.Request, body []byte) (answer, error) {
 	}
 	if len(ds) > 0 {
 		// What is disclosed has the histories read anew.
-		leave, err := h.openings.take("presentations and disclosures being opened")
+		leave, err := h.openings.take(exchangeOf(r.Context()).client)
 		if err != nil {
 			return answer{}, err
 		}

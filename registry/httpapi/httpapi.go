@@ -104,7 +104,8 @@
 //	422 not-shown               a presentation does not stand; the detail has the step
 //	422 undecided               no decision, since the evidence is not enough,
 //	                            or would be larger than is accepted
-//	429 too-many-requests       with the header Retry-After, see [Limits]
+//	429 too-many-requests       with the header Retry-After, see [Limits]; also where
+//	                            a client has its share of what is done at once
 //	501 unsigned                no decision is signed here, or by a key that the
 //	                            trust root in force does not list
 //	500 internal                a fault of the register, told to its log only
@@ -122,8 +123,10 @@
 //
 // The handler asks nobody who they are: a statement is its own warrant, and
 // whoever wants reads kept apart stands a proxy before it, or asks for client
-// certificates. It tells clients apart only to bound what each asks ([Limits],
-// [Proxies]).
+// certificates. It tells clients apart only to bound what each asks and has at once
+// ([Limits], [Proxies]): a quarter of the batches that are checked, a sixteenth of the
+// streams, half of the presentations that are being opened, and always one. Behind a
+// proxy that is not trusted all are one client.
 //
 // # Log
 //
@@ -237,7 +240,8 @@ type Options struct {
 	// read the log at the first search.
 	Finder *finder.Finder
 	// Batches is how many batches are checked at once, Streams how many streams
-	// of changes there are; zero is 8 and 256.
+	// of changes there are; zero is 8 and 256. A client has at most a quarter of the
+	// batches and a sixteenth of the streams, and always one.
 	Batches, Streams int
 	// StreamTimeout bounds how long a client may take to read the next part of
 	// what is streamed to it, or to send the next part of a batch; zero is 30
@@ -259,7 +263,7 @@ type handler struct {
 	// patience is how long to wait for a quorum, streamPatience for a client.
 	patience, streamPatience   time.Duration
 	heartbeat                  time.Duration
-	batches, streams, openings places
+	batches, streams, openings *places
 	finder                     *finder.Finder
 	// nonces are those of challenges.
 	nonces presentation.Nonces
@@ -271,9 +275,9 @@ func newHandler(reg Reader, o Options) *handler {
 		patience:       cmp.Or(o.QuorumTimeout, 30*time.Second),
 		streamPatience: cmp.Or(o.StreamTimeout, 30*time.Second),
 		heartbeat:      cmp.Or(o.Heartbeat, 15*time.Second),
-		batches:        newPlaces(cmp.Or(o.Batches, 8)),
-		streams:        newPlaces(cmp.Or(o.Streams, 256)),
-		openings:       newPlaces(8),
+		batches:        newPlaces("batches being checked", cmp.Or(o.Batches, 8), batchShare),
+		streams:        newPlaces("streams of changes", cmp.Or(o.Streams, 256), streamShare),
+		openings:       newPlaces("presentations and disclosures being opened", 8, openingShare),
 	}
 	if h.finder = o.Finder; h.finder == nil {
 		h.finder = finder.New(reg)

@@ -26,7 +26,7 @@ func (h *handler) challenge(*http.Request, []byte) (answer, error) {
 
 // present serves POST /v1/presentations: the nonce is one that was given here, and is
 // taken once the presentation stands.
-func (h *handler) present(_ *http.Request, body []byte) (answer, error) {
+func (h *handler) present(r *http.Request, body []byte) (answer, error) {
 	var ask struct {
 		Audience     string         `json:"audience"`
 		Nonce        string         `json:"nonce"`
@@ -57,7 +57,7 @@ func (h *handler) present(_ *http.Request, body []byte) (answer, error) {
 		return answer{}, err
 	}
 	// The largest take a second, and whoever sends one need not have signed it.
-	leave, err := h.openings.take("presentations and disclosures being opened")
+	leave, err := h.openings.take(exchangeOf(r.Context()).client)
 	if err != nil {
 		return answer{}, err
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 )
 
@@ -112,22 +111,4 @@ const lingering = 2 * time.Second
 func unawaited(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingering))
-}
-
-// places bounds how many do something at once.
-type places chan struct{}
-
-func newPlaces(n int) places { return make(places, n) }
-
-// take takes a place, to be given back once by leave; it does not wait for one.
-func (p places) take(what string) (leave func(), err error) {
-	select {
-	case p <- struct{}{}:
-		return func() { <-p }, nil
-	default:
-		return nil, &problem{
-			kind: overloaded, more: map[string]string{"Retry-After": retryAfter},
-			detail: "there are " + strconv.Itoa(cap(p)) + " " + what + " already; try again later",
-		}
-	}
 }
