@@ -108,6 +108,39 @@ func TestAHistoryTellsWhatEachStatementComesTo(t *testing.T) {
 	refused(t, s.get("/v1/history?subject=sandbox:NONE"), http.StatusNotFound, "not-found")
 }
 
+// The trust root stands at index 0, which is a place to go on from like any other.
+func TestAHistoryThatBeginsTheLogIsPagedWithoutLoopOrLoss(t *testing.T) {
+	s := newServer(t)
+	s.MustSubmit(registrytest.Domain("domain-us", us))
+	s.Clock.Add(time.Hour)
+	second, err := s.Root().Successor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.IAT = attest.NumericDate(s.Clock.Now().Unix())
+	s.MustSubmit(second)
+	var got []string
+	for query := "/v1/history?subject=root&limit=1"; query != ""; {
+		page := decode[struct {
+			Statements []trail.Record
+			Next       *int64
+		}](t, s.get(query))
+		for _, r := range page.Statements {
+			got = append(got, fmt.Sprintf("%s at %d", r.JTI, r.Index))
+		}
+		if len(got) > 2 {
+			break
+		}
+		query = ""
+		if page.Next != nil {
+			query = fmt.Sprintf("/v1/history?subject=root&limit=1&after=%d", *page.Next)
+		}
+	}
+	if want := []string{"root-1 at 0", "root-2 at 4"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestEveryBadParameterIsRefused(t *testing.T) {
 	s := newJointSandbox(t)
 	long := strings.Repeat("a", finder.MaxText+1)
