@@ -1,8 +1,6 @@
 package registry
 
 import (
-	"errors"
-
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
 )
@@ -10,11 +8,12 @@ import (
 // Present opens a presentation for somebody who has no trust file of its own, and
 // decides the request on it, by the trust and the lists of the configuration. It is
 // the register's word that it stands; whoever needs more opens it itself
-// ([presentation.Open]). What does not stand gives a *[presentation.Error]. That a
-// nonce is used once is for the caller.
+// ([presentation.Open]). What does not stand gives a *[presentation.Error], and
+// [ErrNoTrust] says that there is no trust to open it by. That a nonce is used once
+// is for the caller.
 func (r *Reader) Present(p []byte, want presentation.Expected, req *policy.Request, at policy.Times) (*presentation.Opened, *policy.Decision, error) {
 	if r.trust == nil {
-		return nil, nil, errors.New("open a presentation: no trust of its own is configured")
+		return nil, nil, ErrNoTrust
 	}
 	o, err := presentation.Open(p, r.trust, want, at.CheckedAt)
 	if err != nil {

@@ -65,6 +65,9 @@ var (
 	// ErrReadOnly: storage has failed, and nothing is logged until the
 	// register is opened again.
 	ErrReadOnly = errors.New("the register only reads, since its storage has failed")
+	// ErrNoTrust: the register, or mirror, has no trust of its own to open
+	// presentations by.
+	ErrNoTrust = errors.New("no presentation is opened here: no trust of its own is configured")
 	// ErrNoDecisionKey: the register, or mirror, has no key to sign decisions with.
 	ErrNoDecisionKey = errors.New("no decision is signed here: there is no decision key")
 	// ErrDecisionSigner: the key that signs decisions could not.

@@ -47,6 +47,9 @@ type Problem struct {
 	Status int `json:"status"`
 	// Detail says what was wrong this time.
 	Detail string `json:"detail,omitzero"`
+	// Step is where evidence or a presentation was refused: one of the Step constants
+	// of packages verify and presentation.
+	Step string `json:"step,omitzero"`
 	// Instance names the request that was refused, for whoever runs the register:
 	// its log has it.
 	Instance string `json:"instance,omitzero"`

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -22,6 +23,8 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/safeconduct/safeconduct/internal/refusal"
+	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -235,6 +238,35 @@ func TestRouterAndDocumentAgree(t *testing.T) {
 }
 
 // The examples are of the register that newJointSandbox makes.
+// Whoever reads a problem finds every word of it in the document, a gate's too.
+func TestTheDocumentHasEveryWordThatProblemsUse(t *testing.T) {
+	listed := func(member string) []string {
+		var out []string
+		for _, v := range document(t).Components.Schemas["Problem"].Value.Properties[member].Value.Enum {
+			out = append(out, fmt.Sprint(v))
+		}
+		return out
+	}
+	var types []string
+	for _, k := range refusal.Kinds() {
+		if k.Title() == "" {
+			t.Errorf("%s has no title", k)
+		}
+		types = append(types, k.Type())
+	}
+	if diff := cmp.Diff(types, listed("type")); diff != "" {
+		t.Errorf("types (-used +document):\n%s", diff)
+	}
+	steps := []string{
+		verify.StepParse, verify.StepRoot, verify.StepCheckpoint, verify.StepQuorum, verify.StepStatusLeaf, verify.StepMap, verify.StepHistory, verify.StepSignatures,
+		presentation.StepForm, presentation.StepApproval, presentation.StepDisclosures, presentation.StepKey, presentation.StepAudience, presentation.StepNonce,
+		presentation.StepTime, presentation.StepHash, presentation.StepEvidence, presentation.StepHolder,
+	}
+	if diff := cmp.Diff(steps, listed("step")); diff != "" {
+		t.Errorf("steps (-used +document):\n%s", diff)
+	}
+}
+
 func TestTheExamplesOfTheDocumentWork(t *testing.T) {
 	s := newJointSandbox(t)
 	doc := document(t)

@@ -225,6 +225,9 @@ func TestARegisterThatCannotServeSaysSo(t *testing.T) {
 			if !strings.Contains(p.Detail, row.says) || strings.Contains(p.Detail, "/var/lib") {
 				t.Errorf("%s: detail is %q, want it to say %q", path, p.Detail, row.says)
 			}
+			if step := map[string]string{"quorum": verify.StepQuorum}[row.says]; p.Step != step {
+				t.Errorf("%s: step is %q, want %q", path, p.Step, step)
+			}
 			if got := r.header.Get("Retry-After"); got != row.retry {
 				t.Errorf("%s: Retry-After is %q, want %q", path, got, row.retry)
 			}

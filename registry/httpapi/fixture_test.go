@@ -118,9 +118,9 @@ type receipt struct {
 }
 
 type problem struct {
-	Type, Title, Detail, Instance string
-	Status                        int
-	Problems                      []struct{ Pointer, Message string }
+	Type, Title, Detail, Step, Instance string
+	Status                              int
+	Problems                            []struct{ Pointer, Message string }
 }
 
 // refused reads a problem and checks what all of them have in common.

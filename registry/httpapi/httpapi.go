@@ -90,7 +90,8 @@
 //
 // What is refused is answered as application/problem+json (RFC 9457) with the
 // members type (urn:safeconduct:problem:<kind>), title, status and detail, and
-// problems, which names every member at fault by its JSON pointer, and instance:
+// problems, which names every member at fault by its JSON pointer, step, which says
+// where evidence or a presentation was refused, and instance:
 //
 //	400 malformed               cannot be read: not the one byte form, not JSON
 //	403 forbidden               the trust root does not let the signers say this
@@ -101,13 +102,15 @@
 //	                            presentations 4 MiB and the rest, batches 16 MiB
 //	415 unsupported-media-type  another Content-Type, or any Content-Encoding
 //	422 invalid                 says what may not be said
-//	422 not-shown               a presentation does not stand; the detail has the step
+//	422 not-shown               a presentation does not stand; step says where
 //	422 undecided               no decision, since the evidence is not enough,
 //	                            or would be larger than is accepted
 //	429 too-many-requests       with the header Retry-After, see [Limits]; also where
 //	                            a client has its share of what is done at once
 //	501 unsigned                no decision is signed here, or by a key that the
 //	                            trust root in force does not list
+//	501 no-trust                no presentation is opened here: there is no trust
+//	                            of its own to open it by
 //	500 internal                a fault of the register, told to its log only
 //	503 overloaded              with the header Retry-After
 //	503 read-only               storage has failed

@@ -10,6 +10,8 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
 )
 
@@ -83,10 +85,21 @@ func TestAPresentationThatAnswersAChallengeIsOpenedOnce(t *testing.T) {
 		"a request that names a time to check as of": {strings.Replace(body(challenge(), shown), `"act":`, `"checked_at":"2026-01-05T09:00:00Z","act":`, 1), "nonce"},
 	} {
 		p := refused(t, s.post("/v1/presentations", jsonDoc, c.body), http.StatusUnprocessableEntity, "not-shown")
-		if !strings.Contains(p.Detail, "refused at "+c.step) {
-			t.Errorf("%s: %s", name, p.Detail)
+		if !strings.Contains(p.Detail, "refused at "+c.step) || p.Step != c.step {
+			t.Errorf("%s: at %q, %s", name, p.Step, p.Detail)
 		}
 	}
 	refused(t, s.post("/v1/presentations", jsonDoc, `{"audience":"a"}`), http.StatusUnprocessableEntity, "invalid")
 	refused(t, s.post("/v1/presentations", jsonDoc, `{`), http.StatusBadRequest, "malformed")
+}
+
+func TestARegisterWithoutATrustOpensNoPresentations(t *testing.T) {
+	reg := registrytest.New(t, func(c *registry.Config) { c.Trust = nil })
+	url := listen(t, reg, httpapi.Options{Now: reg.Clock.Now})
+	challenge := decode[struct{ Nonce string }](t, do(t, http.MethodPost, url+"/v1/challenges", "", ""))
+	body := `{"audience":"https://dataroom.example.com","nonce":"` + challenge.Nonce + `","presentation":{},"request":` + request("") + `}`
+	p := refused(t, do(t, http.MethodPost, url+"/v1/presentations", jsonDoc, body), http.StatusNotImplemented, "no-trust")
+	if !strings.Contains(p.Detail, "no trust of its own is configured; open it by a trust of your own") {
+		t.Errorf("detail is %q", p.Detail)
+	}
 }

@@ -10,38 +10,40 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/refusal"
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/receipt"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// A kind of problem; the name is the end of its type.
+// A kind of problem, and the status that it has here.
 type kind struct {
-	name, title string
-	status      int
+	refusal.Kind
+	status int
 }
 
 // The kinds of problem.
 var (
-	malformed       = kind{"malformed", "Cannot be read", http.StatusBadRequest}
-	forbidden       = kind{"forbidden", "Not permitted by the trust root", http.StatusForbidden}
-	notFound        = kind{"not-found", "Not found", http.StatusNotFound}
-	method          = kind{"method-not-allowed", "Method not allowed", http.StatusMethodNotAllowed}
-	conflict        = kind{"conflict", "Contradicts what is logged", http.StatusConflict}
-	tooLarge        = kind{"too-large", "Too large", http.StatusRequestEntityTooLarge}
-	mediaType       = kind{"unsupported-media-type", "Unsupported media type", http.StatusUnsupportedMediaType}
-	invalid         = kind{"invalid", "Not valid", http.StatusUnprocessableEntity}
-	undecided       = kind{"undecided", "Not decided", http.StatusUnprocessableEntity}
-	notShown        = kind{"not-shown", "Not shown", http.StatusUnprocessableEntity}
-	tooManyRequests = kind{"too-many-requests", "Too many requests", http.StatusTooManyRequests}
-	internal        = kind{"internal", "Internal error", http.StatusInternalServerError}
-	unsigned        = kind{"unsigned", "Not signed", http.StatusNotImplemented}
-	overloaded      = kind{"overloaded", "Overloaded", http.StatusServiceUnavailable}
-	readOnly        = kind{"read-only", "Read-only", http.StatusServiceUnavailable}
-	full            = kind{"full", "No room left", http.StatusServiceUnavailable}
-	noQuorum        = kind{"no-quorum", "Without a quorum", http.StatusServiceUnavailable}
-	unavailable     = kind{"unavailable", "Unavailable", http.StatusServiceUnavailable}
+	malformed       = kind{refusal.Malformed, http.StatusBadRequest}
+	forbidden       = kind{refusal.Forbidden, http.StatusForbidden}
+	notFound        = kind{refusal.NotFound, http.StatusNotFound}
+	method          = kind{refusal.MethodNotAllowed, http.StatusMethodNotAllowed}
+	conflict        = kind{refusal.Conflict, http.StatusConflict}
+	tooLarge        = kind{refusal.TooLarge, http.StatusRequestEntityTooLarge}
+	mediaType       = kind{refusal.MediaType, http.StatusUnsupportedMediaType}
+	invalid         = kind{refusal.Invalid, http.StatusUnprocessableEntity}
+	undecided       = kind{refusal.Undecided, http.StatusUnprocessableEntity}
+	notShown        = kind{refusal.NotShown, http.StatusUnprocessableEntity}
+	tooManyRequests = kind{refusal.TooManyRequests, http.StatusTooManyRequests}
+	internal        = kind{refusal.Internal, http.StatusInternalServerError}
+	unsigned        = kind{refusal.Unsigned, http.StatusNotImplemented}
+	noTrust         = kind{refusal.NoTrust, http.StatusNotImplemented}
+	overloaded      = kind{refusal.Overloaded, http.StatusServiceUnavailable}
+	readOnly        = kind{refusal.ReadOnly, http.StatusServiceUnavailable}
+	full            = kind{refusal.Full, http.StatusServiceUnavailable}
+	noQuorum        = kind{refusal.NoQuorum, http.StatusServiceUnavailable}
+	unavailable     = kind{refusal.Unavailable, http.StatusServiceUnavailable}
 )
 
 // refusals maps the classes of refusal to kinds.
@@ -63,8 +65,10 @@ const retryAfter = "5"
 
 // A problem is an error with its answer.
 type problem struct {
-	kind     kind
-	detail   string
+	kind   kind
+	detail string
+	// step is where evidence or a presentation was refused.
+	step     string
 	problems attest.Problems
 	more     map[string]string
 }
@@ -86,10 +90,10 @@ func problemOf(err error) *problem {
 		return &problem{kind: k, detail: err.Error(), problems: members}
 	}
 	if e, ok := errors.AsType[*presentation.Error](err); ok {
-		return &problem{kind: notShown, detail: e.Error()}
+		return &problem{kind: notShown, detail: e.Error(), step: e.Step}
 	}
 	if e, ok := errors.AsType[*verify.Error](err); ok {
-		return &problem{kind: undecided, detail: e.Error()}
+		return &problem{kind: undecided, detail: e.Error(), step: e.Step}
 	}
 	switch {
 	case errors.Is(err, verify.ErrTooLarge):
@@ -100,6 +104,8 @@ func problemOf(err error) *problem {
 		return &problem{kind: unsigned, detail: registry.ErrNoDecisionKey.Error() + "; ask without receipt=true, or ask who has one"}
 	case errors.Is(err, receipt.ErrUnlisted):
 		return &problem{kind: unsigned, detail: err.Error() + "; the root officers have to list it under decision_keys"}
+	case errors.Is(err, registry.ErrNoTrust):
+		return &problem{kind: noTrust, detail: registry.ErrNoTrust.Error() + "; open it by a trust of your own (safeconduct verify), or ask who has one"}
 	case errors.Is(err, registry.ErrNotFound):
 		return &problem{kind: notFound, detail: registry.ErrNotFound.Error()}
 	case errors.Is(err, registry.ErrOverloaded):
@@ -133,9 +139,10 @@ func (p *problem) answer(x *exchange) answer {
 		Title    string          `json:"title"`
 		Status   int             `json:"status"`
 		Detail   string          `json:"detail"`
+		Step     string          `json:"step,omitzero"`
 		Instance string          `json:"instance,omitzero"`
 		Problems attest.Problems `json:"problems,omitzero"`
-	}{"urn:safeconduct:problem:" + p.kind.name, p.kind.title, p.kind.status, printable(p.detail), x.instance(), nil}
+	}{p.kind.Type(), p.kind.Title(), p.kind.status, printable(p.detail), p.step, x.instance(), nil}
 	for _, m := range p.problems {
 		doc.Problems = append(doc.Problems, attest.Problem{Pointer: printable(m.Pointer), Message: printable(m.Message)})
 	}
