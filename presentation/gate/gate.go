@@ -13,6 +13,15 @@
 // with Authorization: Safeconduct and the presentation, as [Credentials] writes it.
 // Each nonce is good for one request. What does not stand, is for somebody else or is
 // not permitted is answered by name, and never let through: so is every error.
+//
+// Problems are of the kinds that a register answers with, and name the step where a
+// presentation was refused in a member step:
+//
+//	401 not-shown      nothing was shown, or it does not stand; with a challenge
+//	403 undecided      it could not be decided whether it is permitted
+//	403 not-permitted  the rules do not permit it; with decision and codes
+//	503 overloaded     too many presentations are being opened; with Retry-After
+//	503 unavailable    the gate is none that [New] has made
 package gate
 
 import (
@@ -29,6 +38,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/safeconduct/safeconduct/internal/refusal"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/screening"
@@ -58,7 +68,20 @@ type Config struct {
 type Gate struct {
 	c      Config
 	nonces presentation.Nonces
+	// openings has what is being opened.
+	openings chan struct{}
 }
+
+// The bounds of what is opened at once. Opening costs a millisecond or two of a
+// processor, the largest a second and some megabytes, and whoever sends one need
+// not have signed it.
+const (
+	maxOpenings = 8
+	// patience is how long a request waits for a place, if its context lets it.
+	patience = 5 * time.Second
+	// retryAfter, in seconds, is when to come back that had none.
+	retryAfter = "5"
+)
 
 // New returns a gate, an error where nobody could say whom it lets through.
 func New(c Config) (*Gate, error) {
@@ -71,7 +94,7 @@ func New(c Config) (*Gate, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Gate{c: c, nonces: presentation.Nonces{Life: c.MaxAge}}, nil
+	return &Gate{c: c, nonces: presentation.Nonces{Life: c.MaxAge}, openings: make(chan struct{}, maxOpenings)}, nil
 }
 
 // Within asks whether the holder may have what the request template says, as its
@@ -169,31 +192,32 @@ func (g *Gate) Handler(next http.Handler) http.Handler {
 		w.Header().Add("Vary", "Authorization")
 		w.Header().Set("Cache-Control", "no-store")
 		if g.c.Trust == nil {
-			refuse(w, http.StatusForbidden, document{Type: problemType + "gate", Title: "Closed", Detail: "nobody is let through"})
+			refuse(w, document{kind: refusal.Unavailable, Status: http.StatusServiceUnavailable, Detail: "nobody is let through: the gate has no trust to open presentations by"})
 			return
 		}
 		a, d := g.admit(r)
-		if a == nil {
-			status := http.StatusForbidden
-			if d.Step != "" || d.Decision == "" {
-				status = http.StatusUnauthorized
-				d.Audience = g.c.Audience
-				d.Nonce, d.until = g.nonces.New(g.c.Now())
-				d.Until = d.until.UTC().Format(time.RFC3339)
-				w.Header().Set("WWW-Authenticate", fmt.Sprintf(`%s aud="%s", nonce="%s"`, scheme, g.c.Audience, d.Nonce))
-			}
-			refuse(w, status, *d)
+		if a != nil {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, a)))
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, a)))
+		switch d.Status {
+		case http.StatusUnauthorized:
+			var until time.Time
+			d.Audience = g.c.Audience
+			d.Nonce, until = g.nonces.New(g.c.Now())
+			d.Until = until.UTC().Format(time.RFC3339)
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`%s aud="%s", nonce="%s"`, scheme, g.c.Audience, d.Nonce))
+		case http.StatusServiceUnavailable:
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		refuse(w, *d)
 	})
 }
 
-// problemType is what types of problems begin with.
-const problemType = "urn:safeconduct:problem:"
-
 // A document says why somebody was not let through (RFC 9457).
 type document struct {
+	kind refusal.Kind
+
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -207,22 +231,26 @@ type document struct {
 	// Decision and Codes are the answer to what was asked for.
 	Decision policy.Result `json:"decision,omitempty"`
 	Codes    []policy.Code `json:"codes,omitempty"`
-
-	until time.Time
 }
 
-func refuse(w http.ResponseWriter, status int, d document) {
-	d.Status = status
+func refuse(w http.ResponseWriter, d document) {
+	d.Type, d.Title = d.kind.Type(), d.kind.Title()
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
+	w.WriteHeader(d.Status)
 	_ = json.NewEncoder(w).Encode(d) //nolint:errchkjson // of strings; who has gone away is not told
+}
+
+// The ways to refuse.
+func unshown(step string, err error) *document {
+	return &document{kind: refusal.NotShown, Status: http.StatusUnauthorized, Detail: err.Error(), Step: step}
+}
+
+func undecided(err error) *document {
+	return &document{kind: refusal.Undecided, Status: http.StatusForbidden, Detail: err.Error(), Decision: policy.REFER}
 }
 
 // admit says who is let through, or why nobody is.
 func (g *Gate) admit(r *http.Request) (*Admitted, *document) {
-	unshown := func(step string, err error) *document {
-		return &document{Type: problemType + "not-shown", Title: "Not shown", Detail: err.Error(), Step: step}
-	}
 	header := r.Header.Values("Authorization")
 	if len(header) == 0 {
 		return nil, unshown("", errors.New("show that you are approved: make a presentation for this audience and nonce (safeconduct prove)"))
@@ -230,11 +258,62 @@ func (g *Gate) admit(r *http.Request) (*Admitted, *document) {
 	if len(header) > 1 {
 		return nil, unshown(presentation.StepForm, errors.New("there are several Authorization headers"))
 	}
-	p, err := presented(header[0])
-	if err != nil {
-		return nil, unshown(presentation.StepForm, err)
+	if !g.enter(r.Context()) {
+		return nil, &document{kind: refusal.Overloaded, Status: http.StatusServiceUnavailable, Detail: fmt.Sprintf("%d presentations are being opened already; try again later, with the same one", maxOpenings)}
 	}
+	o, now, refused := g.open(header[0])
+	if refused != nil {
+		return nil, refused
+	}
+	req, err := g.c.Request(r, o.Holder, now)
+	if err != nil {
+		return nil, undecided(err)
+	}
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, undecided(err)
+	}
+	d, err := o.Decide(q, req.TimesNow(now), g.c.Screening...)
+	if e, ok := errors.AsType[*presentation.Error](err); ok {
+		return nil, unshown(e.Step, err)
+	}
+	if err != nil {
+		return nil, undecided(err)
+	}
+	if !d.Permitted() {
+		return nil, &document{kind: refusal.NotPermitted, Status: http.StatusForbidden, Detail: "the rules do not permit it; see the codes", Decision: d.Decision, Codes: d.Codes()}
+	}
+	return &Admitted{o, d}, nil
+}
+
+// enter waits for a place among those whose presentations are being opened, as long
+// as the request and the gate's patience last.
+func (g *Gate) enter(ctx context.Context) bool {
+	select {
+	case g.openings <- struct{}{}:
+		return true
+	default:
+	}
+	tired := time.NewTimer(patience)
+	defer tired.Stop()
+	select {
+	case g.openings <- struct{}{}:
+		return true
+	case <-ctx.Done():
+	case <-tired.C:
+	}
+	return false
+}
+
+// open opens what a header shows, takes its nonce, and gives back the place that enter
+// took. It returns the time that it was opened at.
+func (g *Gate) open(header string) (*presentation.Opened, time.Time, *document) {
+	defer func() { <-g.openings }()
 	now := g.c.Now()
+	p, err := presented(header)
+	if err != nil {
+		return nil, now, unshown(presentation.StepForm, err)
+	}
 	nonce, err := presentation.Nonce(p)
 	if err == nil {
 		err = g.nonces.Check(nonce, now)
@@ -247,33 +326,12 @@ func (g *Gate) admit(r *http.Request) (*Admitted, *document) {
 		// No two requests at once are let through by one.
 		err = g.nonces.Take(nonce, now)
 	}
-	if err != nil {
-		step := presentation.StepForm
-		if e, ok := errors.AsType[*presentation.Error](err); ok {
-			step = e.Step
-		}
-		return nil, unshown(step, err)
+	if err == nil {
+		return o, now, nil
 	}
-	refused := func(err error) *document {
-		return &document{Type: problemType + "undecided", Title: "Not decided", Detail: err.Error(), Decision: policy.REFER}
-	}
-	req, err := g.c.Request(r, o.Holder, now)
-	if err != nil {
-		return nil, refused(err)
-	}
-	q, err := policy.Ask(req)
-	if err != nil {
-		return nil, refused(err)
-	}
-	d, err := o.Decide(q, req.TimesNow(now), g.c.Screening...)
+	step := presentation.StepForm
 	if e, ok := errors.AsType[*presentation.Error](err); ok {
-		return nil, unshown(e.Step, err)
+		step = e.Step
 	}
-	if err != nil {
-		return nil, refused(err)
-	}
-	if !d.Permitted() {
-		return nil, &document{Type: problemType + "not-permitted", Title: "Not permitted", Detail: "the rules do not permit it; see the codes", Decision: d.Decision, Codes: d.Codes()}
-	}
-	return &Admitted{o, d}, nil
+	return nil, now, unshown(step, err)
 }

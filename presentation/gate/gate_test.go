@@ -2,15 +2,18 @@ package gate_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +25,7 @@ import (
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/presentation/gate"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/screening"
 )
 
 const audience = "https://dataroom.example.com"
@@ -139,11 +143,12 @@ func TestAChallengeIsAnsweredOnlyForTheAudienceThatIsMeant(t *testing.T) {
 }
 
 type answer struct {
-	status                        int
-	text                          string
-	Step, Audience, Nonce, Detail string
-	Decision                      policy.Result
-	Codes                         []policy.Code
+	status                              int
+	header                              http.Header
+	text                                string
+	Type, Step, Audience, Nonce, Detail string
+	Decision                            policy.Result
+	Codes                               []policy.Code
 }
 
 func (m *room) get(authorization ...string) answer {
@@ -164,7 +169,11 @@ func (m *room) get(authorization ...string) answer {
 	if err != nil {
 		m.Fatal(err)
 	}
-	a := answer{status: resp.StatusCode, text: string(data)}
+	// What one is let through to, another is not to have from a cache.
+	if resp.Header.Get("Vary") != "Authorization" || resp.Header.Get("Cache-Control") != "no-store" {
+		m.Errorf("status %d: Vary %q, Cache-Control %q", resp.StatusCode, resp.Header.Get("Vary"), resp.Header.Get("Cache-Control"))
+	}
+	a := answer{status: resp.StatusCode, header: resp.Header, text: string(data)}
 	if resp.Header.Get("Content-Type") == "application/problem+json" {
 		if err := json.Unmarshal(data, &a); err != nil {
 			m.Fatalf("%s: %v", data, err)
@@ -179,13 +188,19 @@ func (m *room) get(authorization ...string) answer {
 // show answers a challenge.
 func (m *room) show(nonce string) string {
 	m.Helper()
+	return m.showTo(presentation.Binding{Audience: audience, Nonce: nonce, IssuedAt: m.r.Clock.Now()})
+}
+
+// showTo shows what is bound so.
+func (m *room) showTo(b presentation.Binding) string {
+	m.Helper()
 	req := release()
 	req.Sandbox, req.Transferee, req.EffectiveAt = rt.Sandbox, rt.Varuna, policy.InstantOf(m.r.Clock.Now())
 	evidence, err := m.r.Evidence(m.Context(), &req)
 	if err != nil {
 		m.Fatal(err)
 	}
-	p, err := presentation.Make(m.Context(), evidence, m.approval, nil, rt.SignerNamed("varuna"), presentation.Binding{Audience: audience, Nonce: nonce, IssuedAt: m.r.Clock.Now()})
+	p, err := presentation.Make(m.Context(), evidence, m.approval, nil, rt.SignerNamed("varuna"), b)
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -251,36 +266,42 @@ func TestNobodyElseIsLetThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	elsewhere := m.showTo(presentation.Binding{Audience: "https://other.example.com", Nonce: m.get().Nonce, IssuedAt: m.r.Clock.Now()})
 	for name, c := range map[string]struct {
-		header []string
-		step   string
+		header       []string
+		step, detail string
 	}{
-		"17 padding":                      {[]string{good + "="}, presentation.StepForm},
-		"17 white space behind":           {[]string{good + "\t ."}, presentation.StepForm},
-		"17 the other alphabet":           {[]string{"Safeconduct +/AA"}, presentation.StepForm},
-		"32 a nonce that was not given":   {[]string{m.show("made-up")}, presentation.StepNonce},
-		"54 a bomb":                       {[]string{bomb}, presentation.StepForm},
-		"54 as many empty members as fit": {[]string{unpacked(bytes.Repeat(nothing, 20_000))}, presentation.StepForm},
-		"54 cut short":                    {[]string{unpacked(packed[:len(packed)/2])}, presentation.StepForm},
-		"54 cut before its checksum":      {[]string{unpacked(packed[:len(packed)-8])}, presentation.StepForm},
-		"54 something behind":             {[]string{unpacked(append(bytes.Clone(packed), "more"...))}, presentation.StepForm},
-		"54 a wrong checksum":             {[]string{unpacked(checksum)}, presentation.StepForm},
-		"54 a wrong length":               {[]string{unpacked(length)}, presentation.StepForm},
-		"54 zlib":                         {[]string{"Safeconduct eNpjAAAAAQAB"}, presentation.StepForm},
-		"54 no gzip":                      {[]string{"Safeconduct AAAA"}, presentation.StepForm},
-		"55 more than a header may have":  {[]string{"Safeconduct " + strings.Repeat("A", 800<<10)}, presentation.StepForm},
-		"60 two headers":                  {[]string{good, good}, presentation.StepForm},
-		"60 two of them in one":           {[]string{good + ", " + good}, presentation.StepForm},
-		"60 another scheme":               {[]string{"Bearer x"}, presentation.StepForm},
-		"60 an empty header":              {[]string{""}, presentation.StepForm},
+		"nothing":                         {nil, "", "make a presentation for this audience and nonce"},
+		"17 padding":                      {[]string{good + "="}, presentation.StepForm, "not base64url"},
+		"17 white space behind":           {[]string{good + "\t ."}, presentation.StepForm, "not base64url"},
+		"17 the other alphabet":           {[]string{"Safeconduct +/AA"}, presentation.StepForm, "not base64url"},
+		"17 no base64":                    {[]string{"Safeconduct %%"}, presentation.StepForm, "not base64url"},
+		"32 a nonce that was not given":   {[]string{m.show("made-up")}, presentation.StepNonce, "it was not given here"},
+		"32 made for somebody else":       {[]string{elsewhere}, presentation.StepAudience, "https://other.example.com"},
+		"54 a bomb":                       {[]string{bomb}, presentation.StepForm, fmt.Sprintf("the presentation is larger than %d bytes", presentation.MaxBytes)},
+		"54 as many empty members as fit": {[]string{unpacked(bytes.Repeat(nothing, 20_000))}, presentation.StepForm, "white space"},
+		"54 cut short":                    {[]string{unpacked(packed[:len(packed)/2])}, presentation.StepForm, "not packed with gzip to their end"},
+		"54 cut before its checksum":      {[]string{unpacked(packed[:len(packed)-8])}, presentation.StepForm, "not packed with gzip to their end"},
+		"54 something behind":             {[]string{unpacked(append(bytes.Clone(packed), "more"...))}, presentation.StepForm, "not packed with gzip"},
+		"54 a wrong checksum":             {[]string{unpacked(checksum)}, presentation.StepForm, "not packed with gzip"},
+		"54 a wrong length":               {[]string{unpacked(length)}, presentation.StepForm, "not packed with gzip"},
+		"54 zlib":                         {[]string{"Safeconduct eNpjAAAAAQAB"}, presentation.StepForm, "not packed with gzip"},
+		"54 no gzip":                      {[]string{"Safeconduct AAAA"}, presentation.StepForm, "not packed with gzip"},
+		"55 more than a header may have":  {[]string{"Safeconduct " + strings.Repeat("A", gate.MaxHeader+1)}, presentation.StepForm, fmt.Sprintf("at most %d are accepted", gate.MaxHeader)},
+		"55 as many as may be":            {[]string{"Safeconduct " + strings.Repeat("A", gate.MaxHeader)}, presentation.StepForm, "not packed with gzip"},
+		"60 two headers":                  {[]string{good, good}, presentation.StepForm, "several Authorization headers"},
+		"60 two of them in one":           {[]string{good + ", " + good}, presentation.StepForm, "not base64url"},
+		"60 another scheme":               {[]string{"Bearer x"}, presentation.StepForm, "not of the scheme Safeconduct"},
+		"60 an empty header":              {[]string{""}, presentation.StepForm, "not of the scheme Safeconduct"},
 	} {
-		if a := m.get(c.header...); a.status != http.StatusUnauthorized || a.Step != c.step || a.Nonce == "" {
+		a := m.get(c.header...)
+		if a.status != http.StatusUnauthorized || a.Step != c.step || a.Nonce == "" || a.Type != "urn:safeconduct:problem:not-shown" || !strings.Contains(a.Detail, c.detail) {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
 	m.r.MustSubmit(rt.Event("REV-1", rt.IN, attest.SandboxSubject(rt.Sandbox), "PDA-1", attest.Revoke, rt.Start))
 	m.r.Clock.Add(time.Minute)
-	if a := m.get(m.show(m.get().Nonce)); a.status != http.StatusForbidden || a.Decision != policy.DENY || len(a.Codes) == 0 {
+	if a := m.get(m.show(m.get().Nonce)); a.status != http.StatusForbidden || a.Type != "urn:safeconduct:problem:not-permitted" || a.Decision != policy.DENY || len(a.Codes) == 0 || a.Nonce != "" {
 		t.Errorf("a sandbox that was revoked: %+v", a)
 	}
 	if m.entered.Load() != 0 {
@@ -294,18 +315,147 @@ func TestWhatCannotBeAskedLetsNobodyThrough(t *testing.T) {
 			return nil, errors.New("no such drawing")
 		}
 	})
-	if a := m.get(m.show(m.get().Nonce)); a.status != http.StatusForbidden || !strings.Contains(a.Detail, "no such drawing") || m.entered.Load() != 0 {
+	if a := m.get(m.show(m.get().Nonce)); a.status != http.StatusForbidden || a.Type != "urn:safeconduct:problem:undecided" || !strings.Contains(a.Detail, "no such drawing") || m.entered.Load() != 0 {
 		t.Errorf("%+v", a)
 	}
 	var zero gate.Gate
 	w := httptest.NewRecorder()
 	zero.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("entered") })).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	if w.Code != http.StatusForbidden {
-		t.Errorf("the zero gate answers %d", w.Code)
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "urn:safeconduct:problem:unavailable") {
+		t.Errorf("the zero gate answers %d %s", w.Code, w.Body)
 	}
 	for _, c := range []gate.Config{{}, {Trust: m.r.Trust, Audience: audience}, {Trust: m.r.Trust, Request: gate.Within("X", release())}, {Trust: m.r.Trust, Audience: "a\"b", Request: gate.Within("X", release())}} {
 		if g, err := gate.New(c); err == nil {
 			t.Errorf("%+v makes %v", c, g)
 		}
+	}
+}
+
+func TestPartiesAreScreenedByTheGatesLists(t *testing.T) {
+	for name, c := range map[string]struct {
+		line   string
+		result policy.Result
+		code   policy.Code
+	}{
+		"an equal identifier": {"Somebody\tid=" + rt.Varuna, policy.DENY, "RESTRICTED_PARTY"},
+		"an equal name":       {"Entity " + rt.Varuna, policy.REFER, "POSSIBLE_PARTY_MATCH"},
+	} {
+		list, err := screening.Parse("l.txt", strings.NewReader("# list: L\n# version: 1\n"+c.line+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := open(t, func(g *gate.Config) { g.Screening = []*screening.List{list} })
+		if a := m.get(m.show(m.get().Nonce)); a.status != http.StatusForbidden || a.Decision != c.result || !slices.Contains(a.Codes, c.code) || m.entered.Load() != 0 {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
+
+func TestAPresentationAndAChallengeAreAsOldAsTheGateLets(t *testing.T) {
+	m := open(t, func(c *gate.Config) { c.MaxAge = time.Minute })
+	now := m.r.Clock.Now()
+	made := func(before time.Duration) string {
+		return m.showTo(presentation.Binding{Audience: audience, Nonce: m.get().Nonce, IssuedAt: now.Add(-before)})
+	}
+	if a := m.get(made(61 * time.Second)); a.status != http.StatusUnauthorized || a.Step != presentation.StepTime {
+		t.Errorf("made too long ago: %+v", a)
+	}
+	if a := m.get(made(time.Minute)); a.status != http.StatusOK {
+		t.Errorf("made a minute ago: %+v", a)
+	}
+	old, good := m.get().Nonce, m.get().Nonce
+	m.r.Clock.Add(59 * time.Second)
+	if a := m.get(m.show(good)); a.status != http.StatusOK {
+		t.Errorf("a challenge of 59 seconds ago: %+v", a)
+	}
+	m.r.Clock.Add(time.Second)
+	if a := m.get(m.show(old)); a.status != http.StatusUnauthorized || a.Step != presentation.StepNonce {
+		t.Errorf("a challenge of a minute ago: %+v", a)
+	}
+}
+
+func TestWhatIsOpenedAtOnceIsBounded(t *testing.T) {
+	var within, most atomic.Int64
+	var held atomic.Pointer[chan struct{}]
+	m := open(t, nil)
+	g, err := gate.New(gate.Config{
+		Trust: m.r.Trust, Audience: audience, Request: gate.Within(rt.Sandbox, release()),
+		// The clock is asked while a presentation is being opened.
+		Now: func() time.Time {
+			if hold := held.Load(); hold != nil {
+				for n := within.Add(1); ; {
+					if old := most.Load(); n <= old || most.CompareAndSwap(old, n) {
+						break
+					}
+				}
+				<-*hold
+				within.Add(-1)
+			}
+			return m.r.Clock.Now()
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := g.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { m.entered.Add(1) }))
+	ask := func(ctx context.Context, authorization ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+		r.Header["Authorization"] = authorization
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		return w
+	}
+	challenged := func() string {
+		var a answer
+		if err := json.Unmarshal(ask(t.Context()).Body.Bytes(), &a); err != nil {
+			t.Fatal(err)
+		}
+		return m.show(a.Nonce)
+	}
+	const all = 3 * gate.MaxOpenings
+	var shown []string
+	for range all + 1 {
+		shown = append(shown, challenged())
+	}
+	hold := make(chan struct{})
+	held.Store(&hold)
+	var group sync.WaitGroup
+	for _, s := range shown[:all] {
+		group.Go(func() {
+			if w := ask(t.Context(), s); w.Code != http.StatusOK {
+				t.Errorf("who had waited is answered %d %s", w.Code, w.Body)
+			}
+		})
+	}
+	for within.Load() < gate.MaxOpenings {
+		time.Sleep(time.Millisecond)
+	}
+	// Whoever cannot wait so long is told to come back, and what it has is still good.
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	refused := make(chan *httptest.ResponseRecorder, 1)
+	go func() { refused <- ask(short, shown[all]) }()
+	var w *httptest.ResponseRecorder
+	select {
+	case w = <-refused:
+	case <-time.After(4 * time.Second):
+		close(hold)
+		t.Fatal("one more is let in while all places are taken")
+	}
+	var a answer
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != http.StatusServiceUnavailable || a.Type != "urn:safeconduct:problem:overloaded" || w.Header().Get("Retry-After") == "" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("while all are taken: %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	held.Store(nil)
+	close(hold)
+	group.Wait()
+	if w := ask(t.Context(), shown[all]); w.Code != http.StatusOK {
+		t.Errorf("once there is room: %d %s", w.Code, w.Body)
+	}
+	if most.Load() != gate.MaxOpenings || m.entered.Load() != all+1 {
+		t.Errorf("%d at once, %d let through", most.Load(), m.entered.Load())
 	}
 }

@@ -1,0 +1,7 @@
+package gate
+
+// The bounds that tests go up to.
+const (
+	MaxHeader   = maxHeader
+	MaxOpenings = maxOpenings
+)
