@@ -54,7 +54,11 @@ func (c *Client) checkBatch(ctx context.Context, requests [][]byte, yield func(C
 	}
 	patient := *c.http
 	patient.Timeout = max(patient.Timeout, batchTimeout)
-	resp, err := c.begin(ctx, &patient, http.MethodPost, "/v1/check/batch", linesType, lines.Bytes())
+	req, err := c.request(ctx, http.MethodPost, "/v1/check/batch", linesType, lines.Bytes())
+	if err != nil {
+		return err
+	}
+	resp, err := c.begin(&patient, req)
 	if err != nil {
 		return err
 	}

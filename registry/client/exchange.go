@@ -13,9 +13,8 @@ func (c *Client) post(ctx context.Context, path, contentType string, body []byte
 	return c.do(ctx, http.MethodPost, path, contentType, body, limit)
 }
 
-// begin begins one exchange through hc and returns the answer where it is a 200,
-// with a body to be closed.
-func (c *Client) begin(ctx context.Context, hc *http.Client, method, path, contentType string, body []byte) (*http.Response, error) {
+// request makes a request of the register.
+func (c *Client) request(ctx context.Context, method, path, contentType string, body []byte) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("ask the register: %w", err)
@@ -23,9 +22,15 @@ func (c *Client) begin(ctx context.Context, hc *http.Client, method, path, conte
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	return req, nil
+}
+
+// begin begins one exchange through hc and returns the answer where it is a 200,
+// with a body to be closed.
+func (c *Client) begin(hc *http.Client, req *http.Request) (*http.Response, error) {
 	resp, err := hc.Do(req)
 	if err != nil {
-		return nil, c.unreached(ctx, err)
+		return nil, c.unreached(req.Context(), err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
@@ -36,7 +41,11 @@ func (c *Client) begin(ctx context.Context, hc *http.Client, method, path, conte
 
 // once makes one exchange and returns the body of a 200, of at most limit bytes.
 func (c *Client) once(ctx context.Context, method, path, contentType string, body []byte, limit int64) ([]byte, error) {
-	resp, err := c.begin(ctx, c.http, method, path, contentType, body)
+	req, err := c.request(ctx, method, path, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.begin(c.http, req)
 	if err != nil {
 		return nil, err
 	}

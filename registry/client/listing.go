@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // maxListing is the largest page of ids that is read, in bytes.
@@ -72,6 +73,18 @@ type Change struct {
 	Subjects []string    `json:"subjects"`
 }
 
+// follows returns which index is due behind a change, an error where it stands before
+// the one that is due, or not before most.
+func (ch *Change) follows(due, most int64) (next int64, err error) {
+	switch {
+	case ch.Index < due:
+		return 0, fmt.Errorf("the register went back: the statement at index %d comes where one at %d or later is due", ch.Index, due)
+	case ch.Index >= most:
+		return 0, fmt.Errorf("the statement at index %d comes before %d", ch.Index, most)
+	}
+	return ch.Index + 1, nil
+}
+
 // Changes lists statements from a log index on, a page of them; next is the index
 // to go on from, and the log's size once there is nothing more for now. That nothing
 // is left out is the register's word: a decision is checked again by its evidence.
@@ -87,8 +100,14 @@ func (c *Client) Changes(ctx context.Context, since int64) (changes []Change, ne
 	if err := json.Unmarshal(body, &page); err != nil {
 		return nil, 0, fmt.Errorf("read the changes: %w", err)
 	}
-	if page.Next < since || len(page.Changes) > 0 && page.Next == since {
+	if page.Next < since || page.Next > verify.MaxSize {
 		return nil, 0, fmt.Errorf("read the changes: the page from %d on ends at %d", since, page.Next)
+	}
+	due := since
+	for _, ch := range page.Changes {
+		if due, err = ch.follows(due, page.Next); err != nil {
+			return nil, 0, fmt.Errorf("read the changes: %w", err)
+		}
 	}
 	return page.Changes, page.Next, nil
 }

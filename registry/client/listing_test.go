@@ -52,7 +52,7 @@ func TestChangesAreListedFromWhereTheyWereLastRead(t *testing.T) {
 	if none, end, err := c.Changes(t.Context(), after); err != nil || len(none) != 0 || end != after {
 		t.Errorf("%+v, next %d, %v", none, end, err)
 	}
-	for _, page := range []string{`{"next":3}`, `{"next":4,"changes":[{"index":4}]}`, `{`} {
+	for _, page := range []string{`{"next":3}`, `{"next":4,"changes":[{"index":4}]}`, `{"next":9,"changes":[{"index":3}]}`, `{"next":9,"changes":[{"index":6},{"index":5}]}`, `{"next":9,"changes":[{"index":6},{"index":6}]}`, `{"next":9,"changes":[{"index":9}]}`, `{"next":9007199254740992}`, `{`} {
 		c := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })
 		if all, next, err := c.Changes(t.Context(), 4); err == nil {
 			t.Errorf("%s: %+v, %d", page, all, next)

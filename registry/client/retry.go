@@ -14,8 +14,9 @@ import (
 // proxy before it) is busy or not there for now, with the status 429, 502, 503 or
 // 504, or it was not reached. What is refused is never asked again.
 //
-// Asking again is harmless, whatever was asked: a statement that is submitted
-// twice has the first receipt, and nothing else changes anything.
+// Asking again is harmless: a statement that is submitted twice has the first
+// receipt, and nothing else changes anything, but for presentations, whose nonce is
+// good once ([Client.Present]).
 //
 // The zero value asks once.
 type Retry struct {
@@ -54,20 +55,29 @@ func (c *Client) Retrying(r Retry) *Client {
 func (c *Client) do(ctx context.Context, method, path, contentType string, body []byte, limit int64) ([]byte, error) {
 	for n := 1; ; n++ {
 		answer, err := c.once(ctx, method, path, contentType, body, limit)
-		wait, again := c.retry.after(err, n)
-		if !again {
-			return answer, err
+		if err == nil {
+			return answer, nil
 		}
-		if until, ends := ctx.Deadline(); ends && time.Until(until) <= wait {
+		if err := c.pause(ctx, err, n); err != nil {
 			return nil, err
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, c.unreached(ctx, err)
-		}
+	}
+}
+
+// pause waits before asking again after the n-th attempt has ended with err, and
+// returns nil; or the error to end with, where it is not asked again.
+func (c *Client) pause(ctx context.Context, err error, n int) error {
+	wait, again := c.retry.after(err, n)
+	if until, ends := ctx.Deadline(); !again || ends && time.Until(until) <= wait {
+		return err
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return c.unreached(ctx, err)
 	}
 }
 

@@ -24,6 +24,11 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// newAnswer is a 200 with a body.
+func newAnswer(body string) *http.Response {
+	return &http.Response{StatusCode: http.StatusOK, Header: make(http.Header), Body: io.NopCloser(strings.NewReader(body))}
+}
+
 // scripted is a client of a register that answers one after the other what the
 // script says, and the last for good: a status, with the seconds of Retry-After
 // behind a slash, or "drop" for a connection that ends. asked are the times

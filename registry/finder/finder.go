@@ -341,3 +341,17 @@ func parseCursor(q Query) (cursor, error) {
 	}
 	return c, nil
 }
+
+// Behind reports whether next is a cursor of this search that lies behind After: a
+// page that ends elsewhere begins anew, or is another search's.
+func (q Query) Behind(next string) bool {
+	from, err := parseCursor(q)
+	if err != nil || next == "" {
+		return false
+	}
+	to, err := parseCursor(Query{Text: q.Text, After: next})
+	if q.Text == "" {
+		return err == nil && from.id < to.id
+	}
+	return err == nil && (q.After == "" || from.before(to))
+}
