@@ -19,6 +19,10 @@
 //	c = c.Retrying(client.Retry{Attempts: 4})
 //	answer, err := c.CheckOrHeld(ctx, request, request.TimesNow(now), client.Held{Trust: trust, Evidence: held})
 //
+// What is logged is listed, searched and followed by iterators ([Client.FindEntities],
+// [Client.Follow]), and a holder's presentation is opened for whoever has no trust file
+// ([Client.Challenge], [Client.Present]).
+//
 // The names and certificates of TLS are the [http.Client]'s.
 package client
 
