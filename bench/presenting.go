@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -25,17 +24,9 @@ func present(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	beside := func(what string, cold, bare []float64, g *goal) {
-		r, value, beside := ratios(cold, bare), statOf(cold...), statOf(bare...)
-		// One each of hundreds are no use to anybody.
-		value.Each, beside.Each, r.Each = nil, nil, nil
-		b.report.add(Row{
-			Section: "present", What: fmt.Sprintf("a presentation with %d disclosures, trust just read%s", out.Disclosures, what), Unit: Millis, Value: value,
-			Beside: fmt.Sprintf("its %d bare signatures", out.Signatures), BesideOf: &beside, BesideIn: Millis, Ratio: &r,
-		}, g)
-	}
-	beside("", out.Cold, out.Bare, &goalPresent)
-	beside(", in memory that the process has not used before", out.Fresh, out.BareFresh, nil)
+	what := fmt.Sprintf("a presentation with %d disclosures, trust just read", out.Disclosures)
+	b.report.besideSignatures("present", what, out.Cold, out.Bare, out.Signatures, &goalPresent)
+	b.report.besideSignatures("present", what+", in memory that the process has not used before", out.Fresh, out.BareFresh, out.Signatures, nil)
 	b.report.add(Row{Section: "present", What: "the presentation", Unit: Bytes, Value: statOf(out.Bytes)}, nil)
 	return nil
 }
@@ -123,14 +114,9 @@ func presentStage(ctx context.Context, in presentInput) (out presentOutput, err 
 			return out, err
 		}
 	}
-	// The system gives a process its memory page by page as it first uses it, which
-	// takes longer than all else here. A verifier that goes on has what its
-	// collector gives back.
-	var warm []float64
-	for until := collections() + 2; collections() < until; {
-		if err := measure(&warm, &warm); err != nil {
-			return out, err
-		}
+	var passed []float64
+	if err := settled(func() error { return measure(&passed, &passed) }); err != nil {
+		return out, err
 	}
 	for range in.Verifications {
 		if err := measure(&out.Cold, &out.Bare); err != nil {
@@ -138,13 +124,6 @@ func presentStage(ctx context.Context, in presentInput) (out presentOutput, err 
 		}
 	}
 	return out, nil
-}
-
-// collections is how often the collector has run.
-func collections() uint32 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.NumGC
 }
 
 // confidential has the approval of Varuna name its key, and some of its members
