@@ -313,7 +313,7 @@ func (s *showing) decide(c *cobra.Command, data []byte, t *verify.Trust, r *poli
 	if err != nil {
 		return nil, err
 	}
-	if err := raise(seen, o.Evidence(), at.CheckedAt); err != nil {
+	if err := raise(seen, o.Evidence()); err != nil {
 		return nil, err
 	}
 	q, err := policy.Ask(r)

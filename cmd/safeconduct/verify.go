@@ -112,7 +112,7 @@ func decideOn(evidence []byte, files []string, t *verify.Trust, r *policy.Reques
 	if err != nil {
 		return nil, err
 	}
-	if err := raise(seen, e, at.CheckedAt); err != nil {
+	if err := raise(seen, e); err != nil {
 		return nil, err
 	}
 	if e, err = e.Disclose(ds); err != nil {
@@ -128,12 +128,12 @@ func decideOn(evidence []byte, files []string, t *verify.Trust, r *policy.Reques
 	return e.Decide(q, at, lists...)
 }
 
-// raise is --seen, where it is given.
-func raise(seen string, e *verify.Opened, checkedAt time.Time) error {
+// raise is --seen, where it is given. It goes by the clock, whatever the request says.
+func raise(seen string, e *verify.Opened) error {
 	if seen == "" {
 		return nil
 	}
-	return highwater.At(seen).Raise(e, checkedAt)
+	return highwater.At(seen).Raise(e, time.Now())
 }
 
 // writeCompact is verify --compact.
@@ -161,9 +161,9 @@ func verifyHint(err error) string {
 	case errors.Is(err, highwater.ErrSmaller):
 		return "ask for evidence of today; leave --seen out to look into old evidence"
 	case errors.Is(err, highwater.ErrForked):
-		return "rely on neither: somebody was shown another log than you"
+		return "rely on neither; keep both files, and tell those who run witnesses and mirrors of this register"
 	case errors.Is(err, highwater.ErrClock):
-		return "set the clock; leave --seen out to decide as of the past"
+		return "set the clock; leave --seen out to decide as of another time"
 	case !ok:
 		return ""
 	}

@@ -49,14 +49,15 @@ const ahead = 5 * time.Minute
 const maxFile = 1 << 20
 
 // A Mark is a file with the newest that was seen of one register. It may be used
-// concurrently, by several processes too; a file beside it, with .lock behind its
-// name, tells them apart. The zero Mark keeps nothing, and refuses.
+// concurrently, by several processes too, of which one at a time is let to the file by
+// another beside it, with .lock behind its name. The zero Mark keeps nothing, and refuses.
 type Mark struct{ name string }
 
 // At returns the mark in a file, which need not be there yet.
 func At(name string) *Mark { return &Mark{name} }
 
-// document is the file. Who trusts it is who has written it.
+// document is the file. It is checked no further than for its form: whoever may write
+// it may set the mark.
 type document struct {
 	Checkpoint  string    `json:"checkpoint"`
 	ProvenUntil time.Time `json:"proven_until"`
@@ -65,17 +66,18 @@ type document struct {
 
 const typeOf = "safeconduct/highwater/v1"
 
-// Raise compares evidence that stands, as of checkedAt, with what was seen, and keeps
-// what is newer. It returns [ErrSmaller], [ErrForked] or [ErrClock], wrapped, where the
+// Raise compares evidence that stands with what was seen, and keeps what is newer. now
+// is what the verifier's clock says, and never what a request does: whoever may choose
+// it puts the mark where no clock gets to for years. It returns [ErrSmaller], [ErrForked] or [ErrClock], wrapped, where the
 // evidence is not to be relied on, and another error where the file cannot be read or
 // written, is no such file, or is of another register: without it nothing was
 // compared.
-func (m *Mark) Raise(e *verify.Opened, checkedAt time.Time) (err error) {
+func (m *Mark) Raise(e *verify.Opened, now time.Time) (err error) {
 	if m == nil || m.name == "" {
 		return errors.New("compare with what was seen: no file is named")
 	}
-	if e == nil || e.Tree().N == 0 || checkedAt.IsZero() {
-		return fmt.Errorf("compare with what %s has seen: evidence that was opened is needed, and as of when", m.name)
+	if e == nil || e.Tree().N == 0 || now.IsZero() {
+		return fmt.Errorf("compare with what %s has seen: evidence that was opened is needed, and the clock", m.name)
 	}
 	unlock, err := lockedfile.MutexAt(m.name + ".lock").Lock()
 	if err != nil {
@@ -86,7 +88,7 @@ func (m *Mark) Raise(e *verify.Opened, checkedAt time.Time) (err error) {
 	if err != nil {
 		return fmt.Errorf("compare with what was seen, in %s: %w", m.name, err)
 	}
-	next, err := raised(seen, e, checkedAt)
+	next, err := raised(seen, e, now)
 	if err != nil {
 		return fmt.Errorf("compare with what was seen, in %s: %w", m.name, err)
 	}
@@ -106,7 +108,8 @@ func (m *Mark) Raise(e *verify.Opened, checkedAt time.Time) (err error) {
 
 // read returns what the file says, nil where there is none yet.
 func (m *Mark) read() (*document, error) {
-	info, err := os.Stat(m.name)
+	// A link would be replaced where it stands, and leave what it leads to behind.
+	info, err := os.Lstat(m.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -131,10 +134,14 @@ func (m *Mark) read() (*document, error) {
 }
 
 // raised is what was seen, with the evidence.
-func raised(seen *document, e *verify.Opened, checkedAt time.Time) (*document, error) {
-	now := &document{string(e.SignedCheckpoint()), e.ProvenUntil().UTC(), typeOf}
+func raised(seen *document, e *verify.Opened, now time.Time) (*document, error) {
+	next := &document{string(e.SignedCheckpoint()), e.ProvenUntil().UTC(), typeOf}
+	// Evidence that was opened as of later than now may have a cosignature of then.
+	if next.ProvenUntil.After(now.Add(ahead)) {
+		return nil, tooEarly(now, next.ProvenUntil)
+	}
 	if seen == nil {
-		return now, nil
+		return next, nil
 	}
 	before, err := verify.ParseCheckpoint([]byte(seen.Checkpoint))
 	if err != nil {
@@ -146,17 +153,21 @@ func raised(seen *document, e *verify.Opened, checkedAt time.Time) (*document, e
 	case after.Origin != before.Origin:
 		return nil, fmt.Errorf("it is of the register %q, and the evidence of %q; keep a file for each", before.Origin, after.Origin)
 	case smaller:
-		return nil, fmt.Errorf("the evidence %w: %d entries, %d then; ask for fresh evidence", ErrSmaller, after.Tree.N, tree.N)
+		return nil, fmt.Errorf("the evidence %w: %d entries, and %d then", ErrSmaller, after.Tree.N, tree.N)
 	case other:
-		return nil, fmt.Errorf("the evidence %w: at %d entries, one has the root %v and the other %v; keep both files, which prove it, and tell who runs witnesses and mirrors of it", ErrForked, tree.N, after.Tree.Hash, tree.Hash)
-	case checkedAt.Add(ahead).Before(seen.ProvenUntil):
-		return nil, fmt.Errorf("%w: it is %s by it, and cosigners have dated what was seen %s; set it", ErrClock, checkedAt.UTC().Format(time.RFC3339), seen.ProvenUntil.Format(time.RFC3339))
+		return nil, fmt.Errorf("the evidence %w: at %d entries, one has the root %v and the other %v; both files together prove it", ErrForked, tree.N, after.Tree.Hash, tree.Hash)
+	case seen.ProvenUntil.After(now.Add(ahead)):
+		return nil, tooEarly(now, seen.ProvenUntil)
 	}
-	if now.ProvenUntil.Before(seen.ProvenUntil) {
-		now.ProvenUntil = seen.ProvenUntil
+	if next.ProvenUntil.Before(seen.ProvenUntil) {
+		next.ProvenUntil = seen.ProvenUntil
 	}
 	if after.Tree.N == tree.N {
-		now.Checkpoint = seen.Checkpoint
+		next.Checkpoint = seen.Checkpoint
 	}
-	return now, nil
+	return next, nil
+}
+
+func tooEarly(now, attested time.Time) error {
+	return fmt.Errorf("%w: it says %s, and cosigners have attested %s already", ErrClock, now.UTC().Format(time.RFC3339), attested.UTC().Format(time.RFC3339))
 }

@@ -88,6 +88,24 @@ func TestAClockThatWasSetBackIsNoticed(t *testing.T) {
 	}
 }
 
+// Who asks as of a time to come has cosignatures of then count, and would be refused
+// until it has come.
+func TestAMarkIsNotSetAheadOfTheClock(t *testing.T) {
+	r := register(t)
+	now, mark := r.Clock.Now(), highwater.At(file(t))
+	r.Clock.Add(10 * 365 * 24 * time.Hour)
+	if err := r.Cosign(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ahead := shown(t, r)
+	if err := mark.Raise(ahead, now); !errors.Is(err, highwater.ErrClock) {
+		t.Errorf("cosigned ten years ahead: %v", err)
+	}
+	if err := mark.Raise(ahead, r.Clock.Now()); err != nil {
+		t.Errorf("ten years later: %v", err)
+	}
+}
+
 func TestAnotherLogOfTheSameSizeIsAFork(t *testing.T) {
 	one, two := register(t), register(t)
 	one.MustSubmit(rt.Registration("reg-h", rt.US, rt.Halcyon, "US"))
@@ -142,8 +160,13 @@ func TestNothingIsComparedWithoutTheFile(t *testing.T) {
 			t.Errorf("%s: the file was changed: %v", what, err)
 		}
 	}
+	link := file(t)
+	if err := os.Symlink(name, link); err != nil {
+		t.Fatal(err)
+	}
 	for what, m := range map[string]*highwater.Mark{
-		"none": nil, "no name": highwater.At(""), "a directory": highwater.At(t.TempDir()),
+		"a link": highwater.At(link),
+		"none":   nil, "no name": highwater.At(""), "a directory": highwater.At(t.TempDir()),
 		"in no directory": highwater.At(filepath.Join(t.TempDir(), "none", "seen.json")),
 	} {
 		if err := m.Raise(e, now); err == nil {
