@@ -195,8 +195,8 @@ func (n *Number) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return n.UnmarshalText(v)
 }
 
-// maxRequest bounds a request document, its ledger included.
-const maxRequest = 1 << 20
+// MaxRequest bounds a request document, its ledger included, in bytes.
+const MaxRequest = 1 << 20
 
 // maxMistakes is how many of a request's mistakes are looked for.
 const maxMistakes = strictjson.MaxProblems + 1
@@ -205,7 +205,7 @@ const maxMistakes = strictjson.MaxProblems + 1
 // them where they are not dozens, as [attest.Problems].
 func ParseRequest(data []byte) (*Request, error) {
 	r := new(Request)
-	form := strictjson.Form{MaxBytes: maxRequest, Nulls: true, Lines: true}
+	form := strictjson.Form{MaxBytes: MaxRequest, Nulls: true, Lines: true}
 	if err := strictjson.UnmarshalAll(data, r, form); err != nil {
 		return nil, withChecks(err, data, form, r)
 	}

@@ -86,6 +86,11 @@ const (
 	StepHolder = "holder"
 )
 
+// Steps lists the steps beside those of evidence, in order.
+func Steps() []string {
+	return []string{StepForm, StepApproval, StepDisclosures, StepKey, StepAudience, StepNonce, StepTime, StepHash, StepEvidence, StepOthers, StepHolder}
+}
+
 // An Error names the step that refused a presentation.
 type Error struct {
 	Step string

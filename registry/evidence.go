@@ -174,7 +174,7 @@ func (r *Reader) disclosed(ctx context.Context, req *policy.Request, q *policy.Q
 // decision at those times does not rest on. With insist, it is whole or none.
 func (r *Reader) ownEvidence(ctx context.Context, s *snapshot, req *policy.Request, at policy.Times, insist bool) (evidence []byte, whole bool, err error) {
 	if r.trust == nil {
-		return nil, false, errors.New("decide: no trust of its own is configured")
+		return nil, false, fmt.Errorf("decide: %w", ErrNoTrust)
 	}
 	evidence, err = r.evidence(ctx, s, req, nil, true)
 	if !errors.Is(err, verify.ErrTooLarge) || !r.trust.ReliesOnMirror() || insist {

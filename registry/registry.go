@@ -65,9 +65,9 @@ var (
 	// ErrReadOnly: storage has failed, and nothing is logged until the
 	// register is opened again.
 	ErrReadOnly = errors.New("the register only reads, since its storage has failed")
-	// ErrNoTrust: the register, or mirror, has no trust of its own to open
-	// presentations by.
-	ErrNoTrust = errors.New("no presentation is opened here: no trust of its own is configured")
+	// ErrNoTrust: the register, or mirror, has no trust of its own to decide and to
+	// open presentations by.
+	ErrNoTrust = errors.New("nothing is decided here: no trust of its own is configured")
 	// ErrNoDecisionKey: the register, or mirror, has no key to sign decisions with.
 	ErrNoDecisionKey = errors.New("no decision is signed here: there is no decision key")
 	// ErrDecisionSigner: the key that signs decisions could not.
@@ -104,7 +104,8 @@ type Config struct {
 	Cosigner *Cosigner
 	// Cosigning says who else cosigns, and when a checkpoint is published.
 	Cosigning Cosigning
-	// Trust is what [Reader.Decide] trusts; nil makes it fail.
+	// Trust is what [Reader.Decide] and [Reader.Present] trust; nil makes them fail
+	// with [ErrNoTrust].
 	Trust *verify.Trust
 	// Screening are the lists that [Reader.Decide] screens parties against.
 	Screening []*screening.List

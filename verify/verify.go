@@ -172,6 +172,15 @@ var steps = []struct {
 	{StepSignatures, (*inspection).signatures},
 }
 
+// Steps lists the steps of a check, in order.
+func Steps() []string {
+	out := make([]string, len(steps))
+	for i, s := range steps {
+		out[i] = s.name
+	}
+	return out
+}
+
 // inspect runs the steps. With an error, the inspection tells only which steps
 // passed.
 func inspect(evidence []byte, t *Trust, checkedAt time.Time) (*inspection, error) {

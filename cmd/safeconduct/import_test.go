@@ -201,7 +201,7 @@ func TestAServerThatGoesDownIsAskedAgainLater(t *testing.T) {
 	if code != 1 {
 		t.Errorf("ended with %d", code)
 	}
-	has(t, errs, "19 of 60 statements logged", "was not reached", "it goes on where it stopped")
+	has(t, errs, "19 of 60 statements logged", "no answer from the register", "it goes on where it stopped")
 	o.before.Store(nil)
 	// What was under way when the first gave up may still be logged.
 	o.must(o.command()...)

@@ -202,7 +202,7 @@ func TestARegisterThatIsNotReachedIsToldApart(t *testing.T) {
 			if !ok {
 				t.Fatalf("%T: %v", err, err)
 			}
-			if n := strings.Count(err.Error(), u.URL); n != 1 || !strings.Contains(err.Error(), "was not reached") {
+			if n := strings.Count(err.Error(), u.URL); n != 1 || !strings.Contains(err.Error(), "no answer from") {
 				t.Errorf("message is %q", err)
 			}
 		})

@@ -34,8 +34,8 @@ const (
 const Silence = 45 * time.Second
 
 var (
-	errSilent = fmt.Errorf("nothing came for %s", Silence)
-	errEnded  = errors.New("it has ended the stream")
+	errSilent = fmt.Errorf("nothing has come for %s", Silence)
+	errEnded  = errors.New("the stream has ended")
 )
 
 // Follow yields the statements from a log index on, and then each that is published,

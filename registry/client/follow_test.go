@@ -179,7 +179,7 @@ func TestAStreamThatIsNoRegistersIsRefusedByName(t *testing.T) {
 		"the same again":                    {[]string{event(7) + event(7)}, 1, "the register went back"},
 		"before it was asked for":           {[]string{event(4)}, 0, "the register went back: the statement at index 4 comes where one at 5"},
 		"goes back when it is taken up":     {[]string{event(7), event(7)}, 1, "the register went back"},
-		"a size that no log has":            {[]string{event(1 << 53)}, 0, "index 9007199254740992 comes before"},
+		"a size that no log has":            {[]string{event(1 << 53)}, 0, "index 9007199254740992 is not below"},
 		"a negative size":                   {[]string{event(-1)}, 0, "the register went back"},
 		"an id of another":                  {[]string{strings.Replace(event(7), "id: 7", "id: 8", 1)}, 0, `the event "8" is of the statement at index 7`},
 		"no id":                             {[]string{strings.Replace(event(7), "id: 7\n", "", 1)}, 0, `the event "" is of the statement at index 7`},

@@ -74,13 +74,13 @@ type Change struct {
 }
 
 // follows returns which index is due behind a change, an error where it stands before
-// the one that is due, or not before most.
+// the one that is due, or is not below most.
 func (ch *Change) follows(due, most int64) (next int64, err error) {
 	switch {
 	case ch.Index < due:
 		return 0, fmt.Errorf("the register went back: the statement at index %d comes where one at %d or later is due", ch.Index, due)
 	case ch.Index >= most:
-		return 0, fmt.Errorf("the statement at index %d comes before %d", ch.Index, most)
+		return 0, fmt.Errorf("the statement at index %d is not below %d, where this page, or any log, ends", ch.Index, most)
 	}
 	return ch.Index + 1, nil
 }

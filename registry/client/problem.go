@@ -16,8 +16,9 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 )
 
-// An UnreachableError says that no answer came from the register. Whether it
-// has taken what was sent is not known; sending it again is harmless.
+// An UnreachableError says that no answer came from the register, or that a stream
+// broke off. Whether it has taken what was sent is not known; sending it again is
+// harmless, but for a presentation ([Client.Present]).
 type UnreachableError struct {
 	// URL is the register's address.
 	URL string
@@ -31,7 +32,7 @@ func (e *UnreachableError) Error() string {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
-	return fmt.Sprintf("the register at %s was not reached: %v", e.URL, err)
+	return fmt.Sprintf("no answer from the register at %s: %v", e.URL, err)
 }
 
 // Unwrap returns what happened.

@@ -36,12 +36,19 @@ func (h *handler) batch(r *http.Request, _ []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	begun := false
+	// Whatever goes wrong before the stream has the place, a panic too.
+	defer func() {
+		if !begun {
+			leave()
+		}
+	}()
 	e, err := h.reg.Edition(r.Context())
 	if err != nil {
-		leave()
 		return answer{}, err
 	}
 	b := &batchOfChecks{h: h, edition: e, now: h.now()}
+	begun = true
 	return answer{contentType: jsonLines, stream: func(p *paced) error {
 		defer leave()
 		ctx, cancel := context.WithTimeout(r.Context(), maxBatchTime)

@@ -237,7 +237,6 @@ func TestRouterAndDocumentAgree(t *testing.T) {
 	}
 }
 
-// The examples are of the register that newJointSandbox makes.
 // Whoever reads a problem finds every word of it in the document, a gate's too.
 func TestTheDocumentHasEveryWordThatProblemsUse(t *testing.T) {
 	listed := func(member string) []string {
@@ -257,16 +256,12 @@ func TestTheDocumentHasEveryWordThatProblemsUse(t *testing.T) {
 	if diff := cmp.Diff(types, listed("type")); diff != "" {
 		t.Errorf("types (-used +document):\n%s", diff)
 	}
-	steps := []string{
-		verify.StepParse, verify.StepRoot, verify.StepCheckpoint, verify.StepQuorum, verify.StepStatusLeaf, verify.StepMap, verify.StepHistory, verify.StepSignatures,
-		presentation.StepForm, presentation.StepApproval, presentation.StepDisclosures, presentation.StepKey, presentation.StepAudience, presentation.StepNonce,
-		presentation.StepTime, presentation.StepHash, presentation.StepEvidence, presentation.StepHolder,
-	}
-	if diff := cmp.Diff(steps, listed("step")); diff != "" {
+	if diff := cmp.Diff(slices.Concat(verify.Steps(), presentation.Steps()), listed("step")); diff != "" {
 		t.Errorf("steps (-used +document):\n%s", diff)
 	}
 }
 
+// The examples are of the register that newJointSandbox makes.
 func TestTheExamplesOfTheDocumentWork(t *testing.T) {
 	s := newJointSandbox(t)
 	doc := document(t)

@@ -16,11 +16,8 @@ import (
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// maxRequest bounds a request document.
-const maxRequest = 1 << 20
-
 // maxChecked bounds what is checked: a request, with disclosures beside it.
-const maxChecked = maxRequest + attest.MaxDisclosureBytes + 4<<10
+const maxChecked = policy.MaxRequest + attest.MaxDisclosureBytes + 4<<10
 
 // check serves POST /v1/check. With explain=true, the decision says how it came
 // about; with receipt=true, it comes signed, too. What is disclosed beside the request
@@ -115,12 +112,8 @@ func (h *handler) histories(r *http.Request, body []byte) (answer, error) {
 	var of struct {
 		Subjects []string `json:"subjects"`
 	}
-	if err := strictjson.Unmarshal(body, &of, strictjson.Form{MaxBytes: maxRequest}); err != nil {
-		class := attest.Invalid
-		if !jsontext.Value(body).IsValid() {
-			class = attest.Malformed
-		}
-		return answer{}, attest.Refuse(class, err)
+	if err := strictjson.Unmarshal(body, &of, strictjson.Form{MaxBytes: policy.MaxRequest}); err != nil {
+		return answer{}, mistaken(body, err)
 	}
 	evidence, err := h.reg.EvidenceOf(r.Context(), of.Subjects)
 	if errors.Is(err, verify.ErrTooLarge) {
@@ -161,8 +154,8 @@ func pinnedVersion(r *http.Request, compact bool) (int64, error) {
 // parseChecked reads a request, or {disclosures, request}.
 func parseChecked(body []byte) (*policy.Request, []attest.Disclosure, error) {
 	if !hasMember(body, "disclosures") {
-		if len(body) > maxRequest {
-			return nil, nil, unreadable(&http.MaxBytesError{Limit: maxRequest})
+		if len(body) > policy.MaxRequest {
+			return nil, nil, unreadable(&http.MaxBytesError{Limit: policy.MaxRequest})
 		}
 		req, err := parseRequest(body)
 		return req, nil, err
@@ -172,7 +165,7 @@ func parseChecked(body []byte) (*policy.Request, []attest.Disclosure, error) {
 		Request     jsontext.Value `json:"request"`
 	}
 	if err := strictjson.Unmarshal(body, &ask, strictjson.Form{MaxBytes: maxChecked, Nulls: true, Lines: true}); err != nil {
-		return nil, nil, attest.Refuse(attest.Invalid, err)
+		return nil, nil, mistaken(body, err)
 	}
 	var p attest.Problems
 	if len(ask.Disclosures) == 0 {
@@ -181,8 +174,8 @@ func parseChecked(body []byte) (*policy.Request, []attest.Disclosure, error) {
 	if len(ask.Request) == 0 {
 		p.Add("/request", "is missing")
 	}
-	if len(ask.Request) > maxRequest {
-		return nil, nil, unreadable(&http.MaxBytesError{Limit: maxRequest})
+	if len(ask.Request) > policy.MaxRequest {
+		return nil, nil, unreadable(&http.MaxBytesError{Limit: policy.MaxRequest})
 	}
 	ds, err := attest.ParseDisclosures(ask.Disclosures)
 	if err != nil {
@@ -219,17 +212,20 @@ func hasMember(body []byte, name string) bool {
 	return false
 }
 
-// parseRequest tells what is no JSON from what has mistakes.
 func parseRequest(body []byte) (*policy.Request, error) {
 	req, err := policy.ParseRequest(body)
-	if err == nil {
-		return req, nil
+	if err != nil {
+		return nil, mistaken(body, err)
 	}
-	class := attest.Invalid
+	return req, nil
+}
+
+// mistaken tells what is no JSON from what has mistakes.
+func mistaken(body []byte, err error) error {
 	if !jsontext.Value(body).IsValid() {
-		class = attest.Malformed
+		return attest.Refuse(attest.Malformed, err)
 	}
-	return nil, attest.Refuse(class, err)
+	return attest.Refuse(attest.Invalid, err)
 }
 
 // undecidable says which member may be at fault where the register's own
@@ -243,7 +239,7 @@ func undecidable(req *policy.Request, err error) error {
 	if !req.CheckedAt.IsZero() {
 		p := attest.Problems{}
 		p.Add("/checked_at", "the register cannot decide as of then: %v", e)
-		return &problem{kind: undecided, detail: p.Error(), problems: p}
+		return &problem{kind: undecided, detail: p.Error(), step: e.Step, problems: p}
 	}
 	return err
 }

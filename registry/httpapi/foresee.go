@@ -20,8 +20,8 @@ func (h *handler) foresee(r *http.Request, body []byte) (answer, error) {
 		Root     jsontext.Value   `json:"root"`
 		Requests []jsontext.Value `json:"requests,omitzero"`
 	}
-	if err := strictjson.Unmarshal(body, &ask, strictjson.Form{MaxBytes: maxRequest, Nulls: true}); err != nil {
-		return answer{}, attest.Refuse(attest.Malformed, err)
+	if err := strictjson.Unmarshal(body, &ask, strictjson.Form{MaxBytes: policy.MaxRequest, Nulls: true}); err != nil {
+		return answer{}, mistaken(body, err)
 	}
 	if len(ask.Requests) > maxForeseen {
 		return answer{}, attest.Refuse(attest.Invalid, attest.Problems{{Pointer: "/requests", Message: fmt.Sprintf("has %d elements; at most %d are accepted", len(ask.Requests), maxForeseen)}})

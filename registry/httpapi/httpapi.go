@@ -4,7 +4,8 @@
 //	POST /v1/statements       a statement (application/jose) -> its receipt;
 //	                          with ?wait=quorum the receipt is for a checkpoint
 //	                          that has a quorum of cosignatures
-//	POST /v1/check            a request document -> the decision;
+//	POST /v1/check            a request document, or {"disclosures":[…],"request":…}
+//	                          with what a holder has disclosed -> the decision;
 //	                          with ?evidence=true {"decision":…,"evidence":"…"},
 //	                          with ?receipt=true {"decision":…,"receipt":"…"}, and
 //	                          with both all three
@@ -98,8 +99,9 @@
 //	404 not-found               no such route, target, entity, sandbox or tile
 //	405 method-not-allowed      with the header Allow
 //	409 conflict                contradicts what is logged
-//	413 too-large               statements have 60 KiB, requests 1 MiB,
-//	                            presentations 4 MiB and the rest, batches 16 MiB
+//	413 too-large               statements have 60 KiB, requests 1 MiB, with
+//	                            disclosures 256 KiB more, presentations 4 MiB and
+//	                            the rest, batches 16 MiB
 //	415 unsupported-media-type  another Content-Type, or any Content-Encoding
 //	422 invalid                 says what may not be said
 //	422 not-shown               a presentation does not stand; step says where
@@ -109,8 +111,8 @@
 //	                            a client has its share of what is done at once
 //	501 unsigned                no decision is signed here, or by a key that the
 //	                            trust root in force does not list
-//	501 no-trust                no presentation is opened here: there is no trust
-//	                            of its own to open it by
+//	501 no-trust                nothing is decided here, nor a presentation opened:
+//	                            there is no trust of its own to do it by
 //	500 internal                a fault of the register, told to its log only
 //	503 overloaded              with the header Retry-After
 //	503 read-only               storage has failed
@@ -128,7 +130,8 @@
 // whoever wants reads kept apart stands a proxy before it, or asks for client
 // certificates. It tells clients apart only to bound what each asks and has at once
 // ([Limits], [Proxies]): a quarter of the batches that are checked, a sixteenth of the
-// streams, half of the presentations that are being opened, and always one. Behind a
+// streams, half of the presentations and disclosures that are being opened,
+// and always one. Behind a
 // proxy that is not trusted all are one client.
 //
 // # Log
@@ -343,7 +346,7 @@ func get(path string, params []string, cost int, serve func(*http.Request, []byt
 
 // ask is a route that answers a question, which is a JSON document.
 func ask(path string, params []string, cost int, serve func(*http.Request, []byte) (answer, error)) route {
-	return route{path: path, method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxRequest, params: params, cost: cost, open: true, serve: serve}}
+	return route{path: path, method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: policy.MaxRequest, params: params, cost: cost, open: true, serve: serve}}
 }
 
 // routes lists what is served.

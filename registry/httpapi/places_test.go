@@ -1,13 +1,19 @@
 package httpapi_test
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
+	"github.com/safeconduct/safeconduct/registry/registrytest"
 )
 
 // behindProxies has the loopback believed whom it asks for, so that a test is many
@@ -96,4 +102,52 @@ func TestAllPlacesTogetherAreBounded(t *testing.T) {
 	k := dial(t, strings.TrimSuffix(at, "/v1"), forwardedFor+": "+oneClient)
 	k.hear(`"checkpoint"`)
 	refused(t, do(t, http.MethodPost, at+"/check/batch", jsonLines, "", forwardedFor, anotherClient), http.StatusServiceUnavailable, "overloaded")
+}
+
+// A patient register decides when it is let.
+type patient struct {
+	httpapi.Reader
+	let   chan struct{}
+	asked *atomic.Int32
+}
+
+func (p patient) Decide(ctx context.Context, req *policy.Request, at policy.Times, ds ...attest.Disclosure) (*policy.Decision, []byte, error) {
+	p.asked.Add(1)
+	select {
+	case <-p.let:
+		return p.Reader.Decide(ctx, req, at, ds...)
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+}
+
+func TestAClientThatHoldsAllItsOpeningsKeepsNobodyElseOut(t *testing.T) {
+	s := newJointSandbox(t)
+	approval := registrytest.Approval("TEA-1", us, registrytest.Varuna, "IN")
+	approval.CaseNumber = "C-1"
+	_, ds, err := approval.Conceal([]string{"/case_number"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := checkBody(t, request(""), ds[0].String())
+	slow := patient{s, make(chan struct{}), new(atomic.Int32)}
+	at := listen(t, slow, behindProxies(httpapi.Options{Now: s.Clock.Now}))
+	asks := func(client string) reply {
+		return do(t, http.MethodPost, at+"/v1/check", jsonDoc, body, forwardedFor, client)
+	}
+	// Two clients hold four each, and a third has none.
+	var held sync.WaitGroup
+	for i := range 8 {
+		held.Go(func() { asks([]string{oneClient, anotherClient}[i/4]) })
+	}
+	within(t, 10*time.Second, "all places", func() bool { return slow.asked.Load() == 8 })
+	refused(t, asks(aThirdClient), http.StatusServiceUnavailable, "overloaded")
+	r := asks(oneClient)
+	if p := refused(t, r, http.StatusTooManyRequests, "too-many-requests"); !strings.Contains(p.Detail, "this client has 4 presentations and disclosures") || r.header.Get("Retry-After") == "" {
+		t.Errorf("refused with %q, Retry-After %q", p.Detail, r.header.Get("Retry-After"))
+	}
+	close(slow.let)
+	held.Wait()
+	// The disclosure is of no approval that is logged, which is found out in a place.
+	refused(t, asks(oneClient), http.StatusUnprocessableEntity, "invalid")
 }

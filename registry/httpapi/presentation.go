@@ -13,7 +13,7 @@ import (
 )
 
 // maxPresented bounds a presentation with its request.
-const maxPresented = presentation.MaxBytes + maxRequest
+const maxPresented = presentation.MaxBytes + policy.MaxRequest
 
 // challenge serves POST /v1/challenges.
 func (h *handler) challenge(*http.Request, []byte) (answer, error) {
@@ -34,7 +34,7 @@ func (h *handler) present(r *http.Request, body []byte) (answer, error) {
 		Request      jsontext.Value `json:"request"`
 	}
 	if err := strictjson.Unmarshal(body, &ask, strictjson.Form{MaxBytes: maxPresented, Nulls: true, Lines: true}); err != nil {
-		return answer{}, attest.Refuse(attest.Malformed, err)
+		return answer{}, mistaken(body, err)
 	}
 	var p attest.Problems
 	for _, m := range []struct {

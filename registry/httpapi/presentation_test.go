@@ -93,13 +93,15 @@ func TestAPresentationThatAnswersAChallengeIsOpenedOnce(t *testing.T) {
 	refused(t, s.post("/v1/presentations", jsonDoc, `{`), http.StatusBadRequest, "malformed")
 }
 
-func TestARegisterWithoutATrustOpensNoPresentations(t *testing.T) {
+func TestARegisterWithoutATrustDecidesNothing(t *testing.T) {
 	reg := registrytest.New(t, func(c *registry.Config) { c.Trust = nil })
 	url := listen(t, reg, httpapi.Options{Now: reg.Clock.Now})
 	challenge := decode[struct{ Nonce string }](t, do(t, http.MethodPost, url+"/v1/challenges", "", ""))
 	body := `{"audience":"https://dataroom.example.com","nonce":"` + challenge.Nonce + `","presentation":{},"request":` + request("") + `}`
-	p := refused(t, do(t, http.MethodPost, url+"/v1/presentations", jsonDoc, body), http.StatusNotImplemented, "no-trust")
-	if !strings.Contains(p.Detail, "no trust of its own is configured; open it by a trust of your own") {
-		t.Errorf("detail is %q", p.Detail)
+	for path, body := range map[string]string{"/v1/presentations": body, "/v1/check": request(""), "/v1/check?explain=true": request("")} {
+		p := refused(t, do(t, http.MethodPost, url+path, jsonDoc, body), http.StatusNotImplemented, "no-trust")
+		if !strings.Contains(p.Detail, "no trust of its own is configured; ask for the evidence, and decide by a trust of your own") {
+			t.Errorf("%s: detail is %q", path, p.Detail)
+		}
 	}
 }

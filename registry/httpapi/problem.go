@@ -105,7 +105,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, receipt.ErrUnlisted):
 		return &problem{kind: unsigned, detail: err.Error() + "; the root officers have to list it under decision_keys"}
 	case errors.Is(err, registry.ErrNoTrust):
-		return &problem{kind: noTrust, detail: registry.ErrNoTrust.Error() + "; open it by a trust of your own (safeconduct verify), or ask who has one"}
+		return &problem{kind: noTrust, detail: registry.ErrNoTrust.Error() + "; ask for the evidence, and decide by a trust of your own (safeconduct verify)"}
 	case errors.Is(err, registry.ErrNotFound):
 		return &problem{kind: notFound, detail: registry.ErrNotFound.Error()}
 	case errors.Is(err, registry.ErrOverloaded):

@@ -160,7 +160,7 @@ func TestACheckIsDecidedAndSignedByWhatIsDisclosed(t *testing.T) {
 			t.Errorf("%s; want it to say %q", p.Detail, says)
 		}
 	}
-	refused(t, s.post("/v1/check", jsonDoc, `{"disclosures":[`), http.StatusUnprocessableEntity, "invalid")
+	refused(t, s.post("/v1/check", jsonDoc, `{"disclosures":[`), http.StatusBadRequest, "malformed")
 	refused(t, s.post("/v1/check", jsonDoc, strings.Replace(veu, `{`, `{"reference":"`+strings.Repeat("x", 1<<20)+`",`, 1)), http.StatusRequestEntityTooLarge, "too-large")
 	many := make([]string, 513)
 	for i := range many {
