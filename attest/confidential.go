@@ -216,8 +216,16 @@ const maxDisclosure = 24 << 10
 // ParseDisclosure reads a disclosure. That it is of any approval, its digest
 // tells: [EntityApproval.Disclose].
 func ParseDisclosure(text string) (Disclosure, error) {
+	d, err := readDisclosure(text)
+	if err != nil {
+		return Disclosure{}, fmt.Errorf("the disclosure %w", err)
+	}
+	return d, nil
+}
+
+func readDisclosure(text string) (Disclosure, error) {
 	fail := func(format string, args ...any) (Disclosure, error) {
-		return Disclosure{}, fmt.Errorf("disclosure: "+format, args...)
+		return Disclosure{}, fmt.Errorf(format, args...)
 	}
 	if len(text) > maxDisclosure {
 		return fail("has %d bytes; at most %d are accepted", len(text), maxDisclosure)
@@ -228,7 +236,7 @@ func ParseDisclosure(text string) (Disclosure, error) {
 		return fail("is not base64url without padding")
 	}
 	if err := strictjson.Check(data, strictjson.Form{MaxBytes: maxDisclosure, Canonical: true}); err != nil {
-		return fail("%w", err)
+		return fail("is not canonical JSON: %w", err)
 	}
 	var parts []jsontext.Value
 	if err := json.Unmarshal(data, &parts); err != nil || len(parts) != 3 {
@@ -241,7 +249,7 @@ func ParseDisclosure(text string) (Disclosure, error) {
 		return fail("is not [salt, name, value]")
 	}
 	if b, err := base64.RawURLEncoding.Strict().DecodeString(salt); err != nil || len(b) < 16 || len(b) > 64 {
-		return fail("its salt is not 16 to 64 bytes in base64url")
+		return fail("has a salt that is not 16 to 64 bytes in base64url")
 	}
 	return d, nil
 }
@@ -258,20 +266,20 @@ const (
 // the first that is wrong by its number, from 1.
 func ParseDisclosures(texts []string) ([]Disclosure, error) {
 	if len(texts) > MaxDisclosures {
-		return nil, fmt.Errorf("disclosures: there are %d; at most %d are accepted", len(texts), MaxDisclosures)
+		return nil, fmt.Errorf("there are %d disclosures; at most %d are accepted", len(texts), MaxDisclosures)
 	}
 	var ds []Disclosure
 	first, size := make(map[string]int, len(texts)), 0
 	for i, text := range texts {
 		if size += len(text); size > MaxDisclosureBytes {
-			return nil, fmt.Errorf("disclosures: they have more than %d bytes; no more are accepted", MaxDisclosureBytes)
+			return nil, fmt.Errorf("the disclosures have more than %d bytes; no more are accepted", MaxDisclosureBytes)
 		}
 		if n, twice := first[text]; twice {
-			return nil, fmt.Errorf("disclosures: number %d is number %d again; give each once", i+1, n)
+			return nil, fmt.Errorf("disclosure %d of %d is disclosure %d again; give each once", i+1, len(texts), n)
 		}
-		d, err := ParseDisclosure(text)
+		d, err := readDisclosure(text)
 		if err != nil {
-			return nil, fmt.Errorf("disclosures: number %d: %w", i+1, err)
+			return nil, fmt.Errorf("disclosure %d of %d %w", i+1, len(texts), err)
 		}
 		first[text] = i + 1
 		ds = append(ds, d)

@@ -48,9 +48,9 @@ type binding struct {
 // Make makes a presentation of an approval, for its holder: statement is the
 // approval as it is logged, disclosures what the holder likes to show of it and of
 // other approvals in the evidence that name it, such as older versions, and key that
-// of its cnf. The evidence has to show the approval, which is checked; whether it is enough for a
-// decision is for whoever asks. The fresh signature is verified before it is
-// returned. Nothing is checked of the evidence beyond its form: [Open] does that.
+// of its cnf. The evidence has to show the approval, which is checked; whether it is
+// enough for a decision is for whoever asks. The fresh signature is verified before it
+// is returned. Nothing is checked of the evidence beyond its form: [Open] does that.
 func Make(ctx context.Context, evidence, statement []byte, disclosures []attest.Disclosure, key attest.Signer, b Binding) ([]byte, error) {
 	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("make a presentation: %w", err) }
 	for _, word := range [][2]string{{"an audience", b.Audience}, {"a nonce", b.Nonce}} {

@@ -174,7 +174,7 @@ func TestDisclosuresOfOtherApprovalsAreTheHoldersAndBound(t *testing.T) {
 		"of another entity's, in the SD-JWT":  {recut(t, bare, func(sd string) string { return strings.Replace(sd, "~", "~"+foreign+"~", 1) }), presentation.StepDisclosures, "is of no member of approval TEA-1"},
 		"of the older version, in the SD-JWT": {recut(t, bare, func(sd string) string { return strings.Replace(sd, "~", "~"+old+"~", 1) }), presentation.StepDisclosures, "is of no member of approval TEA-1"},
 		"of the approval that is shown":       {s.beside(bare, old, own), presentation.StepDisclosures, "is of approval TEA-1 of " + rt.US + ", which is shown"},
-		"twice":                               {s.beside(bare, old, old), presentation.StepForm, "is number 1 again"},
+		"twice":                               {s.beside(bare, old, old), presentation.StepForm, "is disclosure 1 again"},
 		"of no approval":                      {s.beside(bare, nowhere[0].String()), presentation.StepDisclosures, nowhere[0].Digest() + ", is of no approval"},
 		"not ascending":                       {s.besideAs(bare, strings.Join(both, "~")), presentation.StepForm, "do not ascend"},
 		"none":                                {s.besideAs(bare, ""), presentation.StepForm, "beside the evidence"},

@@ -226,7 +226,7 @@ func parseSDJWT(d *document) (*sdJWT, error) {
 	return s, nil
 }
 
-// hash is how sd_hash and evd are written.
+// hash is how sd_hash, evd and others_hash are written.
 func hash(data []byte) string {
 	sum := sha256.Sum256(data)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -328,8 +328,9 @@ func (o *Opened) Claims() *attest.EntityApproval {
 
 // Open checks a presentation as of checkedAt, which is the verifier's clock: first
 // its evidence, as [verify.Open] does, then that its approval is shown and in force,
-// its disclosures and those of other approvals of the holder, and the key binding. What does not stand gives an *[Error]. What
-// the holder may do is then for [Opened.Decide].
+// its disclosures and those of other approvals of the holder, and the key binding.
+// What does not stand gives an *[Error]. What the holder may do is then for
+// [Opened.Decide].
 func Open(presentation []byte, t *verify.Trust, want Expected, checkedAt time.Time) (*Opened, error) {
 	fail := func(step string, err error) (*Opened, error) { return nil, &Error{step, err} }
 	if want.Audience == "" || want.Nonce == "" {

@@ -144,8 +144,8 @@ func TestACheckIsDecidedAndSignedByWhatIsDisclosed(t *testing.T) {
 	for body, says := range map[string]string{
 		checkBody(t, veu, foreign[0].String()):             foreign[0].Digest() + ", is of no approval",
 		checkBody(t, veu, value, foreign[0].String()):      "disclosure 2 of 2",
-		checkBody(t, veu, value, value):                    "number 2 is number 1 again",
-		checkBody(t, veu, "x"):                             "number 1",
+		checkBody(t, veu, value, value):                    "disclosure 2 of 2 is disclosure 1 again",
+		checkBody(t, veu, "x"):                             "disclosure 1 of 1",
 		checkBody(t, veu):                                  "/disclosures",
 		`{"disclosures":["` + value + `"]}`:                "/request: is missing",
 		`{"disclosures":"` + value + `","request":{}}`:     "disclosures",

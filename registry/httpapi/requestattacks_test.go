@@ -262,7 +262,6 @@ func TestWhatIsConfidentialIsNotToBeHadFromTheRegister(t *testing.T) {
 				t.Fatalf("status %d: %s", r.status, r.body)
 			}
 			for _, secret := range []string{"Secretive", "CASE-4711", "Visakhapatnam"} {
-				// What was asked for may stand in the answer, and nothing that was found.
 				if bytes.Contains(r.body, []byte(secret)) {
 					t.Errorf("it has %q: %s", secret, r.body)
 				}
