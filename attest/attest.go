@@ -116,7 +116,7 @@ func (s *Statement) TermsDigest() [sha256.Size]byte {
 	if p := s.terms.Load(); p != nil {
 		return *p
 	}
-	digest := d.Terms.Digest()
+	digest := d.Terms.signed()
 	s.terms.Store(&digest)
 	return digest
 }

@@ -348,6 +348,17 @@ func TestTermsConcurExactlyWhereTheyAreEqual(t *testing.T) {
 	if a.Terms.Digest() != b.Terms.Digest() {
 		t.Error("the order of a set changes the digest")
 	}
+	// Signed, the terms are in order, and the digest is taken as they are.
+	b.Terms.Excluded = attest.Scope{"US_CCL": {"6A001.b", "6A001.a.2"}, "IN_SCOMET": {"8A501.b.1"}}
+	w := newWorld(t)
+	st, err := attest.Open(sign(t, b, w.alice, w.bob), w.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.TermsDigest() != b.Terms.Digest() {
+		t.Error("the digest of signed terms is another")
+	}
+	b = domainApproval()
 	b.Terms.Concurrence = 1
 	if a.Terms.Digest() == b.Terms.Digest() {
 		t.Error("other terms have the same digest")

@@ -191,10 +191,10 @@ func TestDisclosuresAreReadTogether(t *testing.T) {
 	}
 	for want, texts := range map[string][]string{
 		"disclosure 3 of 3 is disclosure 1 again": {texts[0], texts[1], texts[0]},
-		"disclosure 2 of 2 ":                 {texts[0], "x"},
-		"there are 513":              make([]string, 513),
-		"the disclosures have more than 262144": slices.Concat(long, texts),
-		"disclosure 1 of 1 ":                 {""},
+		"disclosure 2 of 2 ":                      {texts[0], "x"},
+		"there are 513":                           make([]string, 513),
+		"the disclosures have more than 262144":   slices.Concat(long, texts),
+		"disclosure 1 of 1 ":                      {""},
 	} {
 		if ds, err := attest.ParseDisclosures(texts); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want a refusal that says %q: %d, %v", want, len(ds), err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/safeconduct/safeconduct/attest/controllist"
 	"github.com/safeconduct/safeconduct/attest/identifier"
@@ -120,10 +121,21 @@ func (*DomainApproval) Kind() Kind { return KindDomainApproval }
 func (d *DomainApproval) Sandbox() string { return strings.TrimPrefix(d.Sub, "sandbox:") }
 
 // Digest returns the SHA-256 of the RFC 8785 form of the terms.
-func (t *Terms) Digest() [sha256.Size]byte {
+func (t *Terms) Digest() [sha256.Size]byte { return t.digest(Canonical) }
+
+// signed is Digest of terms that were signed, whose sets are sorted: to sort them
+// again takes as long as to read the statement.
+func (t *Terms) signed() [sha256.Size]byte {
+	return t.digest(func(data []byte) ([]byte, error) {
+		err := (*jsontext.Value)(&data).Canonicalize()
+		return data, err
+	})
+}
+
+func (t *Terms) digest(canonical func([]byte) ([]byte, error)) [sha256.Size]byte {
 	data, err := json.Marshal(t, json.Deterministic(true))
 	if err == nil {
-		data, err = Canonical(data)
+		data, err = canonical(data)
 	}
 	if err != nil {
 		// A digest that equals no other: such terms concur with nothing. They

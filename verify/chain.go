@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -85,7 +86,9 @@ func EvidenceDigest(checkpointText string, values map[string]MapValue) string {
 	b := []byte(checkpointText + "\n")
 	for _, subject := range slices.Sorted(maps.Keys(values)) {
 		v := values[subject]
-		b = fmt.Appendf(b, "%s %d %s\n", subject, v.Count, base64.StdEncoding.EncodeToString(v.Chain[:]))
+		b = append(append(b, subject...), ' ')
+		b = append(strconv.AppendInt(b, v.Count, 10), ' ')
+		b = append(base64.StdEncoding.AppendEncode(b, v.Chain[:]), '\n')
 	}
 	sum := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
