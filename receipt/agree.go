@@ -9,9 +9,6 @@ import (
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// skew is how far clocks may differ.
-const skew = 5 * time.Minute
-
 // at is the checkpoint of the evidence: the receipt has its text, and the
 // decision its origin and size.
 func (r *Receipt) at(e *verify.Opened) error {
@@ -85,7 +82,7 @@ func (r *Receipt) timely(req *policy.Request) error {
 	}{{"known_at", d.KnownAt, req.KnownAt}, {"checked_at", d.CheckedAt, req.CheckedAt}} {
 		switch {
 		case t.request.IsZero():
-			if gap := made.Sub(t.decided.Time()); gap > skew || gap < -skew {
+			if gap := made.Sub(t.decided.Time()); gap.Abs() > verify.MaxSkew {
 				return fmt.Errorf("it was decided as of %s %s, and signed at %s; the request leaves %s out, which says now", t.name, utc(t.decided.Time()), utc(made), t.name)
 			}
 		case !t.request.Time().Equal(t.decided.Time()):
@@ -97,7 +94,7 @@ func (r *Receipt) timely(req *policy.Request) error {
 
 // later: the receipt was signed after what its evidence has.
 func (r *Receipt) later() error {
-	if made, e := r.IssuedAt.Time(), r.Decision.StatusEvidenceAt.Time(); made.Add(skew).Before(e) {
+	if made, e := r.IssuedAt.Time(), r.Decision.StatusEvidenceAt.Time(); made.Add(verify.MaxSkew).Before(e) {
 		return fmt.Errorf("it was signed at %s, before the cosignatures of its evidence, %s", utc(made), utc(e))
 	}
 	return nil

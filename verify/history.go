@@ -31,7 +31,7 @@ func (in *inspection) statusLeaf() error {
 	if err := s.Proof.check(in.tree, s.Index, tlog.RecordHash([]byte(s.Leaf))); err != nil {
 		return err
 	}
-	if in.status.Time.After(in.fresh.Add(skew)) {
+	if in.status.Time.After(in.fresh.Add(MaxSkew)) {
 		return fmt.Errorf("it is dated %s, more than five minutes after what the cosigners attest, %s", utc(in.status.Time), utc(in.fresh))
 	}
 	return nil

@@ -10,8 +10,9 @@ import (
 	"github.com/safeconduct/safeconduct/internal/tlogpolicy"
 )
 
-// skew is how far clocks may differ.
-const skew = 5 * time.Minute
+// MaxSkew is how far clocks may differ: a cosignature that is dated further ahead of
+// the verifier's does not count (docs/format.md, step quorum).
+const MaxSkew = 5 * time.Minute
 
 // quorum: the cosignatures satisfy the trust policy. E is the latest T such
 // that those dated T or later do, where those later than checked_at and five
@@ -57,7 +58,7 @@ func (in *inspection) counted(c *tlogpolicy.Witness) (t time.Time, why string) {
 	for _, s := range in.cosigned {
 		switch {
 		case s.public != c.Public:
-		case s.Time.After(in.checkedAt.Add(skew)):
+		case s.Time.After(in.checkedAt.Add(MaxSkew)):
 			if why != "" {
 				why = "its cosignature is later than checked_at"
 			}

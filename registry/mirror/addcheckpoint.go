@@ -21,13 +21,12 @@ import (
 
 // How far behind its last look at the register a mirror dates a cosignature.
 // Every batch that it does not hold has to be dated later, by a register that
-// knows nothing of it: the register's clock may be five minutes behind the
-// mirror's, as docs/format.md promises, and the batch may have waited for a
+// knows nothing of it: the register's clock may be [verify.MaxSkew] behind
+// the mirror's, as docs/format.md promises, and the batch may have waited for a
 // minute to be published.
 const (
-	skew        = 5 * time.Minute
 	unpublished = time.Minute
-	behind      = skew + unpublished
+	behind      = verify.MaxSkew + unpublished
 )
 
 // sizeType is the media type of the size that a 409 answer tells.

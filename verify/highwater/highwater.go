@@ -41,10 +41,6 @@ var (
 	ErrClock = errors.New("the clock was set back")
 )
 
-// ahead is how far ahead of a verifier's clock a cosignature may be dated
-// (docs/format.md, step quorum).
-const ahead = 5 * time.Minute
-
 // maxFile bounds the file: a checkpoint with all its cosignatures, and a few words.
 const maxFile = 1 << 20
 
@@ -137,7 +133,7 @@ func (m *Mark) read() (*document, error) {
 func raised(seen *document, e *verify.Opened, now time.Time) (*document, error) {
 	next := &document{string(e.SignedCheckpoint()), e.ProvenUntil().UTC(), typeOf}
 	// Evidence that was opened as of later than now may have a cosignature of then.
-	if next.ProvenUntil.After(now.Add(ahead)) {
+	if next.ProvenUntil.After(now.Add(verify.MaxSkew)) {
 		return nil, tooEarly(now, next.ProvenUntil)
 	}
 	if seen == nil {
@@ -156,7 +152,7 @@ func raised(seen *document, e *verify.Opened, now time.Time) (*document, error) 
 		return nil, fmt.Errorf("the evidence %w: %d entries, and %d then", ErrSmaller, after.Tree.N, tree.N)
 	case other:
 		return nil, fmt.Errorf("the evidence %w: at %d entries, one has the root %v and the other %v; both files together prove it", ErrForked, tree.N, after.Tree.Hash, tree.Hash)
-	case seen.ProvenUntil.After(now.Add(ahead)):
+	case seen.ProvenUntil.After(now.Add(verify.MaxSkew)):
 		return nil, tooEarly(now, seen.ProvenUntil)
 	}
 	if next.ProvenUntil.Before(seen.ProvenUntil) {
