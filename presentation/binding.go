@@ -103,50 +103,58 @@ func Make(ctx context.Context, evidence, statement []byte, disclosures []attest.
 	return out, nil
 }
 
+// Approvals returns the approvals that a holder may disclose something of: the one that
+// it shows, and then, in log order, those in the evidence that name the same entity,
+// older versions and other authorities' alike. Nothing is verified. It returns an error
+// where a statement of the evidence cannot be read.
+func Approvals(e *verify.Evidence, shown *attest.EntityApproval) ([]*attest.EntityApproval, error) {
+	own := []*attest.EntityApproval{shown}
+	for _, s := range e.Statements {
+		u, err := attest.Parse([]byte(s.Statement))
+		if err != nil {
+			return nil, fmt.Errorf("read the statement at log index %d of the evidence: %w", s.Index, err)
+		}
+		if a, ok := u.ClaimsUnsafe().(*attest.EntityApproval); ok && a.Names(shown.Entity()) && (a.Iss != shown.Iss || a.JTI != shown.JTI) {
+			own = append(own, a)
+		}
+	}
+	return own, nil
+}
+
 // choose parts the disclosures: those of the approval that is shown, as they are given,
 // and those of others that name its entity.
 func (s *sdJWT) choose(e *verify.Evidence, shown *attest.EntityApproval, ds []attest.Disclosure) error {
-	of := make(map[*attest.EntityApproval][]attest.Disclosure)
+	if len(ds) == 0 {
+		return nil
+	}
+	own, err := Approvals(e, shown)
+	if err != nil {
+		return err
+	}
 	rest := slices.Clone(ds)
-	take := func(a *attest.EntityApproval) {
+	of := make([][]attest.Disclosure, len(own))
+	for i, a := range own {
 		concealed := a.Concealed()
 		rest = slices.DeleteFunc(rest, func(d attest.Disclosure) bool {
 			is := slices.Contains(concealed, d.Digest())
 			if is {
-				of[a] = append(of[a], d)
+				of[i] = append(of[i], d)
 			}
 			return is
 		})
 	}
-	take(shown)
-	for _, l := range e.Statements {
-		if len(rest) == 0 {
-			break
-		}
-		u, err := attest.Parse([]byte(l.Statement))
-		if err != nil {
-			return err
-		}
-		if a, ok := u.ClaimsUnsafe().(*attest.EntityApproval); ok && a.Names(shown.Entity()) {
-			take(a)
-		}
-	}
 	if len(rest) > 0 {
 		return fmt.Errorf("a disclosure of %q is of no member of approval %s of %s, nor of another approval in the evidence that names %s", rest[0].Name(), shown.JTI, shown.Iss, shown.Entity())
 	}
-	var others []string
-	for a, ds := range of {
-		if _, err := a.Disclose(ds); err != nil {
+	for i, a := range own {
+		if _, err := a.Disclose(of[i]); err != nil {
 			return err
 		}
-		if a == shown {
-			s.disclosures = ds
-			continue
-		}
-		s.ofOthers = append(s.ofOthers, ds...)
-		for _, d := range ds {
-			others = append(others, d.String())
-		}
+	}
+	s.disclosures = of[0]
+	var others []string
+	for _, d := range slices.Concat(of[1:]...) {
+		others = append(others, d.String())
 	}
 	slices.Sort(others)
 	s.others = strings.Join(others, "~")
@@ -190,10 +198,7 @@ func holderKey(a *attest.EntityApproval) (attest.Key, error) {
 // alg and typ in whatever order, and of the two values of s of an ECDSA signature
 // either is good.
 func openBinding(compact string, key attest.Key) (*binding, error) {
-	if len(compact) > maxBinding {
-		return nil, fmt.Errorf("has %d bytes; at most %d are accepted", len(compact), maxBinding)
-	}
-	t, err := jws.Cut([]byte(compact), jws.Token{})
+	t, err := cutBinding(compact)
 	if err != nil {
 		return nil, err
 	}
@@ -213,24 +218,33 @@ func openBinding(compact string, key attest.Key) (*binding, error) {
 	if err := key.CheckEither(t); err != nil {
 		return nil, err
 	}
+	return readBinding(t)
+}
+
+// unverified reads the claims of a key binding JWT on nobody's word.
+func unverified(compact string) (*binding, error) {
+	t, err := cutBinding(compact)
+	if err != nil {
+		return nil, err
+	}
+	return readBinding(t)
+}
+
+// cutBinding cuts a key binding JWT, and verifies nothing of it.
+func cutBinding(compact string) (jws.Token, error) {
+	if len(compact) > maxBinding {
+		return jws.Token{}, fmt.Errorf("has %d bytes; at most %d are accepted", len(compact), maxBinding)
+	}
+	return jws.Cut([]byte(compact), jws.Token{})
+}
+
+// readBinding reads the claims of a key binding JWT.
+func readBinding(t jws.Token) (*binding, error) {
 	b := new(binding)
 	if err := strictjson.Unmarshal(t.Payload, b, strictjson.Form{MaxBytes: maxBinding}); err != nil {
 		return nil, err
 	}
 	return b, nil
-}
-
-// unverified reads the claims of a key binding JWT on nobody's word.
-func unverified(compact string) (*binding, error) {
-	if len(compact) > maxBinding {
-		return nil, fmt.Errorf("has %d bytes; at most %d are accepted", len(compact), maxBinding)
-	}
-	t, err := jws.Cut([]byte(compact), jws.Token{})
-	if err != nil {
-		return nil, err
-	}
-	b := new(binding)
-	return b, strictjson.Unmarshal(t.Payload, b, strictjson.Form{MaxBytes: maxBinding})
 }
 
 // check checks the key binding, and says at which step it is refused.
@@ -244,7 +258,7 @@ func (s *sdJWT) check(a *attest.EntityApproval, want Expected, evidence []byte, 
 	}
 	age := want.MaxAge
 	if age == 0 {
-		age = defaultAge
+		age = DefaultAge
 	}
 	at := time.Unix(b.IAT, 0)
 	switch {

@@ -17,7 +17,7 @@ import (
 // taken until they are too old. The MAC's key is in memory alone: a verifier that is
 // started again refuses what answers it before.
 type Nonces struct {
-	// Life is how long a nonce is good; zero is five minutes.
+	// Life is how long a nonce is good; zero is [DefaultAge].
 	Life time.Duration
 
 	key   [sha256.Size]byte
@@ -27,8 +27,6 @@ type Nonces struct {
 	taken map[string]time.Time
 	swept time.Time
 }
-
-const defaultLife = 5 * time.Minute
 
 // A nonce is 16 random bytes, the end of its life (Unix, nanoseconds), and a MAC.
 const (
@@ -48,7 +46,7 @@ func (n *Nonces) life() time.Duration {
 	if n.Life > 0 {
 		return n.Life
 	}
-	return defaultLife
+	return DefaultAge
 }
 
 // New gives a nonce, and until when it is good.

@@ -277,3 +277,23 @@ func TestAnApprovalThatNamesTheHolderByAnIdentifierIsItsToDisclose(t *testing.T)
 		t.Errorf("of a stranger: %v", err)
 	}
 }
+
+// With several that are wrong, the first is told, in the order of the approvals and not
+// by chance: what was shown, then the others as they were logged.
+func TestTheFirstWrongDisclosureIsTold(t *testing.T) {
+	s, of := known(t)
+	var twice []attest.Disclosure
+	for _, jti := range []string{"IN-1", "TEA-0", "TEA-1"} {
+		twice = append(twice, of[jti], of[jti])
+	}
+	for range 20 {
+		_, err := presentation.Make(t.Context(), s.evidence, s.approval, twice, s.holder, s.bound())
+		if err == nil || !strings.Contains(err.Error(), "of approval TEA-1 of") {
+			t.Fatalf("each of three is given twice: %v; want the one that is shown told", err)
+		}
+		_, err = presentation.Make(t.Context(), s.evidence, s.approval, twice[:4], s.holder, s.bound())
+		if err == nil || !strings.Contains(err.Error(), "of approval IN-1 of") {
+			t.Fatalf("two of others are given twice: %v; want the first logged told", err)
+		}
+	}
+}

@@ -54,8 +54,9 @@ const MediaType = "application/vnd.safeconduct.presentation+json"
 const MaxBytes = verify.MaxEvidence + maxSDJWT + 1024
 
 // maxSDJWT bounds the SD-JWT: a statement, all its disclosures, the key binding; and
-// with it the disclosures of other approvals.
-const maxSDJWT = 256 << 10
+// with it the disclosures of other approvals. What is disclosed in a presentation can so
+// always be handed on together.
+const maxSDJWT = attest.MaxDisclosureBytes
 
 // The steps at which a presentation is refused, beside those of evidence (see
 // package verify), in the order in which they are checked.
@@ -241,15 +242,16 @@ type Expected struct {
 	// given. Whoever opens presentations takes care that none is accepted twice:
 	// see [Nonces].
 	Nonce string
-	// MaxAge is how long ago the holder may have made it; zero is five minutes.
+	// MaxAge is how long ago the holder may have made it; zero is [DefaultAge].
 	MaxAge time.Duration
 }
 
-const (
-	defaultAge = 5 * time.Minute
-	// skew is how far ahead the holder's clock may be.
-	skew = time.Minute
-)
+// DefaultAge is how long ago the holder may have made a presentation, and how long a
+// nonce is good, where the verifier says nothing else.
+const DefaultAge = 5 * time.Minute
+
+// skew is how far ahead the holder's clock may be.
+const skew = time.Minute
 
 // Opened is a presentation that stands: its evidence does, its approval is in force,
 // and its holder has made it for this verifier. The zero Opened decides nothing.

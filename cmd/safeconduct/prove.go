@@ -220,7 +220,7 @@ func (p *proving) choose(e *verify.Evidence, shown *attest.EntityApproval) (out 
 	if err != nil {
 		return nil, err
 	}
-	own, err := approvalsOf(e, shown)
+	own, err := presentation.Approvals(e, shown)
 	if err != nil {
 		return nil, err
 	}
@@ -241,22 +241,6 @@ func (p *proving) choose(e *verify.Evidence, shown *attest.EntityApproval) (out 
 		}
 	}
 	return out, nil
-}
-
-// approvalsOf are the approvals in the evidence that name the entity of one, which
-// comes first.
-func approvalsOf(e *verify.Evidence, shown *attest.EntityApproval) ([]*attest.EntityApproval, error) {
-	own := []*attest.EntityApproval{shown}
-	for _, s := range e.Statements {
-		u, err := attest.Parse([]byte(s.Statement))
-		if err != nil {
-			return nil, err
-		}
-		if a, ok := u.ClaimsUnsafe().(*attest.EntityApproval); ok && a.Names(shown.Entity()) && (a.Iss != shown.Iss || a.JTI != shown.JTI) {
-			own = append(own, a)
-		}
-	}
-	return own, nil
 }
 
 // memberNames are how people name what is disclosed: of the first approval, which is
@@ -298,7 +282,7 @@ type showing struct {
 func (s *showing) flags(c *cobra.Command) {
 	c.Flags().StringVar(&s.audience, "audience", "", "of a presentation: you, as you have called yourself to its holder")
 	c.Flags().StringVar(&s.nonce, "nonce", "", "of a presentation: what you have given to its holder")
-	c.Flags().DurationVar(&s.age, "max-age", 5*time.Minute, "of a presentation: how long ago it may have been made")
+	c.Flags().DurationVar(&s.age, "max-age", presentation.DefaultAge, "of a presentation: how long ago it may have been made")
 }
 
 // decide opens a presentation and decides on it.

@@ -57,7 +57,7 @@ type Config struct {
 	// Screening are the lists that parties are screened against.
 	Screening []*screening.List
 	// MaxAge is how long a challenge may be answered, and how long ago a presentation
-	// may have been made; zero is five minutes.
+	// may have been made; zero is [presentation.DefaultAge].
 	MaxAge time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
