@@ -48,7 +48,7 @@ type Confirmation struct {
 func (a *EntityApproval) Hides(pointer string) bool {
 	for _, o := range a.objects() {
 		for _, name := range o.hidden() {
-			if o.pointer+"/"+name == pointer {
+			if o.pointer(name) == pointer {
 				return true
 			}
 		}
@@ -61,7 +61,7 @@ func (a *EntityApproval) Hides(pointer string) bool {
 func (a *EntityApproval) Hidden() (pointers []string) {
 	for _, o := range a.objects() {
 		for _, name := range o.hidden() {
-			pointers = append(pointers, o.pointer+"/"+name)
+			pointers = append(pointers, o.pointer(name))
 		}
 	}
 	slices.Sort(pointers)
@@ -79,14 +79,11 @@ func (l *Limits) Hidden() []string {
 }
 
 // Concealed returns the digests of all members that the approval conceals, disclosed
-// or not.
+// or not: for whoever has digests, or many disclosures, to find what is of which
+// approval. It does not tell whether the member's name fits; [Disclosure.Of] does.
 func (a *EntityApproval) Concealed() (digests []string) {
-	digests = slices.Clone(a.Digests)
-	for i := range a.ApprovedSites {
-		digests = append(digests, a.ApprovedSites[i].Digests...)
-	}
-	if a.Caveats != nil {
-		digests = append(digests, a.Caveats.Digests...)
+	for _, o := range a.objects() {
+		digests = append(digests, o.Digests...)
 	}
 	return digests
 }
@@ -94,8 +91,10 @@ func (a *EntityApproval) Concealed() (digests []string) {
 // A concealing is one object of an approval that may have confidential members.
 type concealing struct {
 	*Concealment
-	pointer string
-	closed  []string
+	// within is its JSON pointer, but for the index that a site, the nth, has behind it.
+	within string
+	nth    int
+	closed []string
 	// at are where the members are kept, in the order of their names in closed.
 	at [3]any
 }
@@ -103,18 +102,27 @@ type concealing struct {
 // objects are those of an approval that may have confidential members.
 func (a *EntityApproval) objects() []concealing {
 	out := append(make([]concealing, 0, 2+len(a.ApprovedSites)), concealing{
-		&a.Concealment, "", confidentialInApproval, [3]any{&a.CaseNumber, &a.Contacts, &a.LegalName},
+		&a.Concealment, "", -1, confidentialInApproval, [3]any{&a.CaseNumber, &a.Contacts, &a.LegalName},
 	})
 	for i := range a.ApprovedSites {
 		s := &a.ApprovedSites[i]
 		out = append(out, concealing{
-			&s.Concealment, "/approved_sites/" + strconv.Itoa(i), confidentialInSite, [3]any{&s.Address, &s.Name},
+			&s.Concealment, "/approved_sites/", i, confidentialInSite, [3]any{&s.Address, &s.Name},
 		})
 	}
 	if l := a.Caveats; l != nil {
-		out = append(out, concealing{&l.Concealment, "/caveats", confidentialInCaveats, [3]any{&l.Quantity, &l.Value}})
+		out = append(out, concealing{&l.Concealment, "/caveats", -1, confidentialInCaveats, [3]any{&l.Quantity, &l.Value}})
 	}
 	return out
+}
+
+// pointer is the JSON pointer of a member. It is made when it is asked for: objects are
+// walked for every decision, and mostly nothing of them is confidential.
+func (o *concealing) pointer(member string) string {
+	if o.nth < 0 {
+		return o.within + "/" + member
+	}
+	return o.within + strconv.Itoa(o.nth) + "/" + member
 }
 
 // member returns where a member is kept, nil where it may not be confidential.
@@ -156,19 +164,19 @@ func (a *EntityApproval) checkConfidential(p *checker) {
 	seen := make(map[string]bool)
 	for _, o := range a.objects() {
 		for i, name := range o.Confidential {
-			at := fmt.Sprintf("%s/confidential/%d", o.pointer, i)
+			at := o.pointer("confidential/" + strconv.Itoa(i))
 			switch {
 			case !slices.Contains(o.closed, name):
 				p.Add(at, "%q may not be confidential here: want one of %q", name, o.closed)
 			case o.has(name):
-				p.Add(o.pointer+"/"+name, "is confidential, and stands in clear")
+				p.Add(o.pointer(name), "is confidential, and stands in clear")
 			}
 		}
 		if n, want := len(o.Digests), len(o.Confidential); n != want {
-			p.Add(o.pointer+"/_sd", "has %d digests for the %d names in confidential", n, want)
+			p.Add(o.pointer("_sd"), "has %d digests for the %d names in confidential", n, want)
 		}
 		for i, d := range o.Digests {
-			at := fmt.Sprintf("%s/_sd/%d", o.pointer, i)
+			at := o.pointer("_sd/" + strconv.Itoa(i))
 			if !isThumbprint(d) {
 				p.Add(at, "is %q; want a SHA-256, base64url", d)
 			} else if seen[d] {
@@ -348,7 +356,7 @@ func (a *EntityApproval) Conceal(pointers []string) (*EntityApproval, []Disclosu
 func find(objects []concealing, pointer string) (o *concealing, name string, ok bool) {
 	for i := range objects {
 		for _, name := range objects[i].closed {
-			if objects[i].pointer+"/"+name == pointer {
+			if objects[i].pointer(name) == pointer {
 				return &objects[i], name, true
 			}
 		}
@@ -437,10 +445,10 @@ func (a *EntityApproval) Disclose(ds []Disclosure) (*EntityApproval, error) {
 		}
 		o := &objects[i]
 		if !slices.Contains(o.Confidential, d.name) {
-			return nil, fmt.Errorf("a disclosure of approval %s of %s is of %s, which %s does not name as confidential", a.JTI, a.Iss, d.name, o.pointer+"/confidential")
+			return nil, fmt.Errorf("a disclosure of approval %s of %s is of %s, which %s does not name as confidential", a.JTI, a.Iss, d.name, o.pointer("confidential"))
 		}
 		if o.has(d.name) {
-			return nil, fmt.Errorf("%s/%s of approval %s of %s is disclosed twice", o.pointer, d.name, a.JTI, a.Iss)
+			return nil, fmt.Errorf("%s of approval %s of %s is disclosed twice", o.pointer(d.name), a.JTI, a.Iss)
 		}
 		m, err := d.read()
 		if err != nil {
@@ -451,12 +459,13 @@ func (a *EntityApproval) Disclose(ds []Disclosure) (*EntityApproval, error) {
 	return out, nil
 }
 
-// Of reports whether the approval conceals what the disclosure discloses, and at
-// which pointer in the claims.
+// Of reports whether the approval conceals what the disclosure discloses, under its very
+// name, and at which pointer in the claims: for whoever wants to name the member. Who has
+// the digest alone looks for it in [EntityApproval.Concealed].
 func (d Disclosure) Of(a *EntityApproval) (pointer string, ok bool) {
 	for _, o := range a.objects() {
 		if slices.Contains(o.Digests, d.digest) && slices.Contains(o.Confidential, d.name) {
-			return o.pointer + "/" + d.name, true
+			return o.pointer(d.name), true
 		}
 	}
 	return "", false
