@@ -279,6 +279,19 @@ func (o *Opened) Explain(q *policy.Question, at policy.Times, lists ...*screenin
 	return o.ask((*verify.Opened).Explain, q, at, lists)
 }
 
+// Answer decides a request as [Opened.Decide] does, or explains it, for whoever asks it
+// once; see [verify.Opened.Answer].
+func (o *Opened) Answer(req *policy.Request, at policy.Times, explain bool, lists ...*screening.List) (*policy.Decision, error) {
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
+	}
+	if explain {
+		return o.Explain(q, at, lists...)
+	}
+	return o.Decide(q, at, lists...)
+}
+
 func (o *Opened) ask(
 	by func(*verify.Opened, *policy.Question, policy.Times, ...*screening.List) (*policy.Decision, error),
 	q *policy.Question, at policy.Times, lists []*screening.List,

@@ -43,9 +43,8 @@ func (r *Receipt) trusts(e *verify.Opened) error {
 	return nil
 }
 
-// goesBy is what was disclosed: what evidence the decision was made on has of that is
-// what it says that it goes by.
-func (r *Receipt) goesBy(e *verify.Opened) error {
+// agreesWith: the disclosures in the evidence given are those of the decision.
+func (r *Receipt) agreesWith(e *verify.Opened) error {
 	if _, got := e.Disclosed(); got != r.Decision.Replay.Disclosures {
 		return fmt.Errorf("it was decided by other disclosures: their digest is %q, that of those in the evidence given %q", r.Decision.Replay.Disclosures, got)
 	}

@@ -61,7 +61,7 @@ func receiptOf(e *verify.Opened, req *policy.Request, d *policy.Decision, now ti
 		IssuedAt: attest.NumericDate(now.Unix()), Issuer: e.Checkpoint().Origin, Request: req.AskedDigest(),
 	}
 	for _, check := range []func() error{
-		func() error { return r.goesBy(e) },
+		func() error { return r.agreesWith(e) },
 		r.check,
 		func() error { return r.madeOn(e) },
 		func() error { return r.of(req) },

@@ -269,10 +269,10 @@ func (v *verification) discloses() error {
 		return nil
 	}
 	var missing []string
-	concealing := v.opened.Concealing()
 	for _, d := range named {
-		switch a := concealing[d]; {
-		case a == nil:
+		a, ok := v.opened.ConcealedBy(d)
+		switch {
+		case !ok:
 			return fmt.Errorf("it goes by the disclosure with the digest %s, which no approval of the evidence has", d)
 		case !slices.Contains(given, d):
 			missing = append(missing, fmt.Sprintf("%s, of approval %s of %s", d, a.JTI, a.Iss))
@@ -285,7 +285,7 @@ func (v *verification) discloses() error {
 	if err != nil {
 		return err
 	}
-	if err := v.r.goesBy(shown); err != nil {
+	if err := v.r.agreesWith(shown); err != nil {
 		return err
 	}
 	v.shown = shown

@@ -19,11 +19,7 @@ func (r *Reader) Present(p []byte, want presentation.Expected, req *policy.Reque
 	if err != nil {
 		return nil, nil, err
 	}
-	q, err := policy.Ask(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	d, err := o.Decide(q, at, r.screening...)
+	d, err := o.Answer(req, at, false, r.screening...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -54,6 +54,20 @@ func (e *Opened) Explain(q *policy.Question, at policy.Times, lists ...*screenin
 	return e.ask((*policy.Histories).Explain, q, at, lists)
 }
 
+// Answer decides a request as [Opened.Decide] does, or explains it, for whoever asks it
+// once. Who asks the same request again reads it once, with [policy.Ask]; what is wrong
+// with it is returned as that function does.
+func (e *Opened) Answer(req *policy.Request, at policy.Times, explain bool, lists ...*screening.List) (*policy.Decision, error) {
+	q, err := policy.Ask(req)
+	if err != nil {
+		return nil, fmt.Errorf("decide: %w", err)
+	}
+	if explain {
+		return e.Explain(q, at, lists...)
+	}
+	return e.Decide(q, at, lists...)
+}
+
 func (e *Opened) ask(
 	by func(*policy.Histories, *policy.Question, policy.Times, ...*screening.List) (*policy.Decision, error),
 	q *policy.Question, at policy.Times, lists []*screening.List,
@@ -129,28 +143,19 @@ func (e *Opened) Disclosed() (ds []attest.Disclosure, digest string) {
 	return slices.Clone(e.disclosed), e.set.DisclosuresDigest
 }
 
-// Concealing finds, by the digest of a disclosure, the first approval that is shown and
-// has it, for all that there are.
-func (e *Opened) Concealing() map[string]*attest.EntityApproval {
+// ConcealedBy finds the first approval that is shown and conceals a member with the
+// digest of a disclosure ([attest.Disclosure.Digest]). ok is false where none does, and
+// for the zero Opened.
+func (e *Opened) ConcealedBy(digest string) (a *attest.EntityApproval, ok bool) {
 	if e == nil || e.in == nil {
-		return nil
+		return nil, false
 	}
-	out := make(map[string]*attest.EntityApproval)
-	for _, subject := range e.set.Subjects() {
-		entries, _ := e.set.History(subject)
-		for _, x := range entries {
-			a, ok := x.Statement.Claims().(*attest.EntityApproval)
-			if !ok || a.Sub != subject {
-				continue
-			}
-			for _, digest := range a.Concealed() {
-				if out[digest] == nil {
-					out[digest] = a
-				}
-			}
+	for _, a := range e.set.Approvals() {
+		if slices.Contains(a.Concealed(), digest) {
+			return a, true
 		}
 	}
-	return out
+	return nil, false
 }
 
 // Approval finds an approval of an entity by a line of the statement (one compact
@@ -160,14 +165,9 @@ func (e *Opened) Approval(line string, at time.Time) (r policy.Recorded, ok bool
 	if e == nil || e.in == nil {
 		return r, false, errors.New("find an approval: there is no opened evidence")
 	}
-	for _, subject := range e.set.Subjects() {
-		entries, _ := e.set.History(subject)
-		for _, x := range entries {
-			a, is := x.Statement.Claims().(*attest.EntityApproval)
-			if !is || a.Sub != subject || !hasLine(x.Statement.Bytes(), line) {
-				continue
-			}
-			s, err := e.histories.Standing(subject, x.Index, at)
+	for x, a := range e.set.Approvals() {
+		if hasLine(x.Statement.Bytes(), line) {
+			s, err := e.histories.Standing(a.Sub, x.Index, at)
 			return policy.Recorded{Index: x.Index, Time: x.Time, Statement: x.Statement, Void: s.State == "", Standing: &s}, true, err
 		}
 	}

@@ -85,26 +85,20 @@ func (e *Error) Unwrap() error { return e.Err }
 // Lists are what the parties are screened against (R15). Whoever has many
 // questions to the same evidence checks it once ([Open]).
 func Decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
-	return decide((*Opened).Decide, evidence, t, req, at, lists)
+	return decide(evidence, t, req, at, false, lists)
 }
 
 // Explain is like [Decide], with an explanation in the decision.
 func Explain(evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists ...*screening.List) (*policy.Decision, error) {
-	return decide((*Opened).Explain, evidence, t, req, at, lists)
+	return decide(evidence, t, req, at, true, lists)
 }
 
-type decider func(*Opened, *policy.Question, policy.Times, ...*screening.List) (*policy.Decision, error)
-
-func decide(by decider, evidence []byte, t *Trust, req *policy.Request, at policy.Times, lists []*screening.List) (*policy.Decision, error) {
+func decide(evidence []byte, t *Trust, req *policy.Request, at policy.Times, explain bool, lists []*screening.List) (*policy.Decision, error) {
 	e, err := Open(evidence, t, at.CheckedAt)
 	if err != nil {
 		return nil, err
 	}
-	q, err := policy.Ask(req)
-	if err != nil {
-		return nil, fmt.Errorf("decide: %w", err)
-	}
-	return by(e, q, at, lists...)
+	return e.Answer(req, at, explain, lists...)
 }
 
 // What a caller may want to tell apart of the step history: all else there is a

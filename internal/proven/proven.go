@@ -5,6 +5,7 @@ package proven
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -97,35 +98,30 @@ func (s *Set) Disclose(ds []attest.Disclosure, entity, digest string) (*Set, err
 	used := make([]bool, len(ds))
 	// others are approvals of others that have the digest.
 	others := make(map[int]*attest.EntityApproval)
-	for _, subject := range s.Subjects() {
-		for i, e := range s.histories[subject] {
-			a, ok := e.Statement.Claims().(*attest.EntityApproval)
-			if !ok || a.Sub != subject {
-				continue
+	for e, a := range s.Approvals() {
+		var of []attest.Disclosure
+		for _, concealed := range a.Concealed() {
+			k, ok := at[concealed]
+			switch {
+			case !ok:
+			case entity != "" && !a.Names(entity):
+				others[k] = a
+			default:
+				// Versions of one approval may have the same digest.
+				used[k], of = true, append(of, ds[k])
 			}
-			var of []attest.Disclosure
-			for _, concealed := range a.Concealed() {
-				k, ok := at[concealed]
-				switch {
-				case !ok:
-				case entity != "" && !a.Names(entity):
-					others[k] = a
-				default:
-					// Versions of one approval may have the same digest.
-					used[k], of = true, append(of, ds[k])
-				}
-			}
-			if len(of) == 0 {
-				continue
-			}
-			st, err := e.Statement.Disclose(of)
-			if err != nil {
-				return nil, err
-			}
-			changed := slices.Clone(out.histories[subject])
-			changed[i].Statement = st
-			out.histories[subject] = changed
 		}
+		if len(of) == 0 {
+			continue
+		}
+		st, err := e.Statement.Disclose(of)
+		if err != nil {
+			return nil, err
+		}
+		changed := slices.Clone(out.histories[a.Sub])
+		i := slices.IndexFunc(changed, func(x Entry) bool { return x.Index == e.Index })
+		changed[i].Statement = st
+		out.histories[a.Sub] = changed
 	}
 	for k := range used {
 		switch a := others[k]; {
@@ -137,6 +133,22 @@ func (s *Set) Disclose(ds []attest.Disclosure, entity, digest string) (*Set, err
 		}
 	}
 	return &out, nil
+}
+
+// Approvals are the approvals of entities that are proven, each once, in the history of
+// its own subject, and with the entry that it stands in: in the order of subjects and
+// then of the log.
+func (s *Set) Approvals() iter.Seq2[Entry, *attest.EntityApproval] {
+	return func(yield func(Entry, *attest.EntityApproval) bool) {
+		for _, subject := range s.Subjects() {
+			for _, e := range s.histories[subject] {
+				a, ok := e.Statement.Claims().(*attest.EntityApproval)
+				if ok && a.Sub == subject && !yield(e, a) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Subjects lists the proven subjects, sorted.

@@ -269,11 +269,7 @@ func (g *Gate) admit(r *http.Request) (*Admitted, *document) {
 	if err != nil {
 		return nil, undecided(err)
 	}
-	q, err := policy.Ask(req)
-	if err != nil {
-		return nil, undecided(err)
-	}
-	d, err := o.Decide(q, req.TimesNow(now), g.c.Screening...)
+	d, err := o.Answer(req, req.TimesNow(now), false, g.c.Screening...)
 	if e, ok := errors.AsType[*presentation.Error](err); ok {
 		return nil, unshown(e.Step, err)
 	}

@@ -112,14 +112,7 @@ func (h *Held) decide(evidence []byte, req *policy.Request, at policy.Times) (*p
 	if e, err = e.Disclose(h.Disclosures); err != nil {
 		return nil, err
 	}
-	q, err := policy.Ask(req)
-	if err != nil {
-		return nil, fmt.Errorf("decide: %w", err)
-	}
-	if h.Explain {
-		return e.Explain(q, at, h.Screening...)
-	}
-	return e.Decide(q, at, h.Screening...)
+	return e.Answer(req, at, h.Explain, h.Screening...)
 }
 
 // evidenceWithin is Evidence within a time.
