@@ -171,13 +171,14 @@ func (r *Reader) disclosed(ctx context.Context, req *policy.Request, q *policy.Q
 
 // ownEvidence is what the register itself decides on: whole, or, where that would be
 // larger than evidence may be and its trust relies on a mirror, without what the
-// decision at those times does not rest on. With insist, it is whole or none.
-func (r *Reader) ownEvidence(ctx context.Context, s *snapshot, req *policy.Request, at policy.Times, insist bool) (evidence []byte, whole bool, err error) {
+// decision at those times does not rest on. With whole, it is
+// that or none. It says whether it is.
+func (r *Reader) ownEvidence(ctx context.Context, s *snapshot, req *policy.Request, at policy.Times, whole bool) (evidence []byte, isWhole bool, err error) {
 	if r.trust == nil {
 		return nil, false, fmt.Errorf("decide: %w", ErrNoTrust)
 	}
 	evidence, err = r.evidence(ctx, s, req, nil, true)
-	if !errors.Is(err, verify.ErrTooLarge) || !r.trust.ReliesOnMirror() || insist {
+	if !errors.Is(err, verify.ErrTooLarge) || !r.trust.ReliesOnMirror() || whole {
 		return evidence, err == nil, err
 	}
 	pinned, _ := r.trust.Pin()

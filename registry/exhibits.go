@@ -72,7 +72,7 @@ func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Q
 	} else if o, ok := r.exhibits.get(s, q.Cast()); ok {
 		return o, nil
 	}
-	evidence, all, err := r.ownEvidence(ctx, s, req, at, whole)
+	evidence, whole, err := r.ownEvidence(ctx, s, req, at, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Q
 		return nil, err
 	}
 	// What is left out depends on the whole question.
-	if kept && all {
+	if kept && whole {
 		r.exhibits.put(s, q.Cast(), o)
 	}
 	return o, nil
