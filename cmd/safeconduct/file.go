@@ -49,6 +49,17 @@ func writeNew(name string, data []byte, force bool) error {
 	return writeFile(name, data)
 }
 
+// writeSecret writes a file that others on the machine do not read.
+func writeSecret(name string, data []byte, force bool) error {
+	if err := replaceable(name, force); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(name, data, 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
 // replaceable returns an error where a file may not be written under that name,
 // see writeNew.
 func replaceable(name string, force bool) error {

@@ -13,65 +13,10 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/signer/keyref"
-	"github.com/safeconduct/safeconduct/internal/durable"
-	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/presentation/gate"
-	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 )
-
-// A file of disclosures has one a line, as the issuer hands it to the holder.
-
-func disclosureText(ds []attest.Disclosure) []byte {
-	var b bytes.Buffer
-	for _, d := range ds {
-		b.WriteString(d.String() + "\n")
-	}
-	return b.Bytes()
-}
-
-func readDisclosures(file string) (ds []attest.Disclosure, err error) {
-	data, err := readFile(file)
-	if err != nil {
-		return nil, err
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, fmt.Errorf("%s is empty", file)
-	}
-	if ds, err = attest.ParseDisclosures(strings.Split(strings.TrimRight(string(data), "\n"), "\n")); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return ds, nil
-}
-
-// readAllDisclosures reads several files.
-func readAllDisclosures(files []string) (all []attest.Disclosure, err error) {
-	for _, file := range files {
-		ds, err := readDisclosures(file)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, ds...)
-	}
-	return all, nil
-}
-
-// disclosuresFlag is that of a command that decides.
-func disclosuresFlag(c *cobra.Command, files *[]string, more string) {
-	c.Flags().StringArrayVar(files, "disclosures", nil, "file of confidential members that a holder has disclosed, to decide by, once for each"+more)
-}
-
-// writeSecret writes a file that others on the machine do not read.
-func writeSecret(name string, data []byte, force bool) error {
-	if err := replaceable(name, force); err != nil {
-		return err
-	}
-	if err := durable.WriteFile(name, data, 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
-}
 
 // proving is what prove is told.
 type proving struct {
@@ -268,54 +213,4 @@ func memberName(a *attest.EntityApproval, pointer string) string {
 		}
 	}
 	return pointer
-}
-
-// isPresentation tells a presentation from evidence.
-func isPresentation(data []byte) bool { return bytes.HasPrefix(data, []byte(`{"evidence":`)) }
-
-// showing is what verify asks of a presentation.
-type showing struct {
-	audience, nonce string
-	age             time.Duration
-}
-
-func (s *showing) flags(c *cobra.Command) {
-	c.Flags().StringVar(&s.audience, "audience", "", "of a presentation: you, as you have called yourself to its holder")
-	c.Flags().StringVar(&s.nonce, "nonce", "", "of a presentation: what you have given to its holder")
-	c.Flags().DurationVar(&s.age, "max-age", presentation.DefaultAge, "of a presentation: how long ago it may have been made")
-}
-
-// decide opens a presentation and decides on it.
-func (s *showing) decide(c *cobra.Command, data []byte, t *verify.Trust, r *policy.Request, at policy.Times, seen string, explain bool, lists []*screening.List) (*policy.Decision, error) {
-	if s.age <= 0 {
-		return nil, usage(c, fmt.Errorf("verify: --max-age %v: want some time", s.age))
-	}
-	if s.audience == "" || s.nonce == "" {
-		return nil, usage(c, errors.New("verify: this is a presentation: --audience and --nonce say what you expect of it"))
-	}
-	o, err := presentation.Open(data, t, presentation.Expected{Audience: s.audience, Nonce: s.nonce, MaxAge: s.age}, at.CheckedAt)
-	if err != nil {
-		return nil, err
-	}
-	if err := raise(seen, o.Evidence()); err != nil {
-		return nil, err
-	}
-	q, err := policy.Ask(r)
-	if err != nil {
-		return nil, err
-	}
-	decide := o.Decide
-	if explain {
-		decide = o.Explain
-	}
-	d, err := decide(q, at, lists...)
-	if err != nil {
-		return nil, err
-	}
-	a := o.Claims()
-	fmt.Fprintf(c.ErrOrStderr(), "safeconduct: note: shown by %s, who holds the key of approval %s of %s, at %s\n", o.Holder, a.JTI, a.Iss, o.IssuedAt.Format(time.RFC3339))
-	if hidden := a.Hidden(); len(hidden) > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "safeconduct: note: it does not disclose %s\n", strings.Join(hidden, ", "))
-	}
-	return d, nil
 }

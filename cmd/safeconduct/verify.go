@@ -14,12 +14,21 @@ import (
 	"github.com/safeconduct/safeconduct/verify/highwater"
 )
 
+// verifying is what verify is told.
+type verifying struct {
+	request, trust, compact, seen string
+	// lists and disclosures are files; trusted and screened are what is in trust and
+	// lists.
+	lists, disclosures   []string
+	trusted              *verify.Trust
+	screened             []*screening.List
+	json, force, explain bool
+	times                times
+	show                 showing
+}
+
 func verifyCommand() *cobra.Command {
-	var request, trust, compact, seen string
-	var lists, disclosures []string
-	var asJSON, force, explain bool
-	var ts times
-	var show showing
+	var v verifying
 	c := &cobra.Command{
 		Use:   "verify EVIDENCE|PRESENTATION --request REQUEST.yaml --trust TRUST [--audience A --nonce N]",
 		Short: "Decide offline from evidence, with no network at all",
@@ -34,98 +43,90 @@ func verifyCommand() *cobra.Command {
 			"evidence from then on, such as that of before a revocation, and a clock that was set back.\n" +
 			"Leave it out to look into old evidence.",
 		Args: exactly("EVIDENCE"),
-		RunE: func(c *cobra.Command, args []string) error {
-			if request == "" || trust == "" {
-				return usage(c, errors.New("verify: --request and --trust are both needed: what is asked, and what is trusted"))
-			}
-			t, err := readTrust(trust)
-			if err != nil {
-				return undecided("a trust file says which register and whose cosignatures are trusted; safeconduct root show --trust prints one", fmt.Errorf("read what to trust from %s:\n%w", trust, err))
-			}
-			r, err := ts.request(c, request)
-			if err != nil {
-				return err
-			}
-			evidence, err := readFile(args[0])
-			if err != nil {
-				return undecided("", fmt.Errorf("verify: %w", err))
-			}
-			at := r.Times(time.Now())
-			screened, err := readLists(lists)
-			if err != nil {
-				return undecided("", fmt.Errorf("verify: %w", err))
-			}
-			var d *policy.Decision
-			if !isPresentation(evidence) && (show.audience != "" || show.nonce != "") {
-				return usage(c, fmt.Errorf("verify: %s is no presentation, which --audience and --nonce are of; evidence, which anybody may copy, is verified without them", args[0]))
-			}
-			switch shown := isPresentation(evidence); {
-			case shown && (compact != "" || disclosures != nil):
-				return usage(c, errors.New("verify: --compact and --disclosures are for evidence; a presentation has what its holder discloses"))
-			case shown:
-				// That it was made lately is by the clock, whatever the request says.
-				d, err = show.decide(c, evidence, t, r, r.TimesNow(time.Now()), seen, explain, screened)
-			case compact != "" && disclosures != nil:
-				return usage(c, errors.New("verify: --compact is for those who are shown nothing of --disclosures; leave one of them out"))
-			default:
-				d, err = decideOn(evidence, disclosures, t, r, at, seen, explain, screened)
-			}
-			if _, told := errors.AsType[*failure](err); told {
-				return err
-			}
-			if err != nil {
-				return undecided(verifyHint(err), fmt.Errorf("verify %s: %w", args[0], err))
-			}
-			if compact != "" {
-				if err := writeCompact(compact, evidence, t, r, at, force); err != nil {
-					return err
-				}
-			}
-			if err := printDecision(c, asJSON, r, d); err != nil {
-				return undecided("", err)
-			}
-			return outcome(d)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return v.run(c, args[0]) },
 	}
-	c.Flags().StringVar(&request, "request", "", "request file")
-	c.Flags().StringVar(&trust, "trust", "", "trust file")
-	c.Flags().StringVar(&compact, "compact", "", "file for compact evidence")
-	c.Flags().StringVar(&seen, "seen", "", "file with the newest that was seen of the register; it need not be there yet")
-	show.flags(c)
-	explainFlag(c, &explain)
-	listsFlag(c, &lists)
-	disclosuresFlag(c, &disclosures, "")
-	forceFlag(c, &force)
-	ts.flags(c)
-	jsonFlag(c, &asJSON)
+	c.Flags().StringVar(&v.request, "request", "", "request file")
+	c.Flags().StringVar(&v.trust, "trust", "", "trust file")
+	c.Flags().StringVar(&v.compact, "compact", "", "file for compact evidence")
+	c.Flags().StringVar(&v.seen, "seen", "", "file with the newest that was seen of the register; it need not be there yet")
+	v.show.flags(c)
+	explainFlag(c, &v.explain)
+	listsFlag(c, &v.lists)
+	disclosuresFlag(c, &v.disclosures, "")
+	forceFlag(c, &v.force)
+	v.times.flags(c)
+	jsonFlag(c, &v.json)
 	return c
 }
 
-// decideOn decides on evidence that is not older than what was seen, where that is
+func (v *verifying) run(c *cobra.Command, file string) error {
+	if v.request == "" || v.trust == "" {
+		return usage(c, errors.New("verify: --request and --trust are both needed: what is asked, and what is trusted"))
+	}
+	var err error
+	if v.trusted, err = readTrust(v.trust); err != nil {
+		return undecided("a trust file says which register and whose cosignatures are trusted; safeconduct root show --trust prints one", fmt.Errorf("read what to trust from %s:\n%w", v.trust, err))
+	}
+	r, err := v.times.request(c, v.request)
+	if err != nil {
+		return err
+	}
+	evidence, err := readFile(file)
+	if err != nil {
+		return undecided("", fmt.Errorf("verify: %w", err))
+	}
+	at := r.Times(time.Now())
+	if v.screened, err = readLists(v.lists); err != nil {
+		return undecided("", fmt.Errorf("verify: %w", err))
+	}
+	var d *policy.Decision
+	switch shown := isPresentation(evidence); {
+	case !shown && (v.show.audience != "" || v.show.nonce != ""):
+		return usage(c, fmt.Errorf("verify: %s is no presentation, which --audience and --nonce are of; evidence, which anybody may copy, is verified without them", file))
+	case shown && (v.compact != "" || v.disclosures != nil):
+		return usage(c, errors.New("verify: --compact and --disclosures are for evidence; a presentation has what its holder discloses"))
+	case shown:
+		d, err = v.show.decide(c, v, evidence, r)
+	case v.compact != "" && v.disclosures != nil:
+		return usage(c, errors.New("verify: --compact is for those who are shown nothing of --disclosures; leave one of them out"))
+	default:
+		d, err = v.decide(evidence, r, at)
+	}
+	if _, told := errors.AsType[*failure](err); told {
+		return err
+	}
+	if err != nil {
+		return undecided(verifyHint(err), fmt.Errorf("verify %s: %w", file, err))
+	}
+	if v.compact != "" {
+		if err := v.writeCompact(evidence, r, at); err != nil {
+			return err
+		}
+	}
+	if err := printDecision(c, v.json, r, d); err != nil {
+		return undecided("", err)
+	}
+	return outcome(d)
+}
+
+// decide decides on evidence that is not older than what was seen, where that is
 // kept, with what is in files of disclosures.
-func decideOn(evidence []byte, files []string, t *verify.Trust, r *policy.Request, at policy.Times, seen string, explain bool, lists []*screening.List) (*policy.Decision, error) {
-	ds, err := readAllDisclosures(files)
+func (v *verifying) decide(evidence []byte, r *policy.Request, at policy.Times) (*policy.Decision, error) {
+	ds, err := readAllDisclosures(v.disclosures)
 	if err != nil {
 		return nil, err
 	}
-	e, err := verify.Open(evidence, t, at.CheckedAt)
+	e, err := verify.Open(evidence, v.trusted, at.CheckedAt)
 	if err != nil {
 		return nil, err
 	}
-	if err := raise(seen, e); err != nil {
+	if err := raise(v.seen, e); err != nil {
 		return nil, err
 	}
 	if e, err = e.Disclose(ds); err != nil {
 		return nil, err
 	}
-	q, err := policy.Ask(r)
-	if err != nil {
-		return nil, err
-	}
-	if explain {
-		return e.Explain(q, at, lists...)
-	}
-	return e.Decide(q, at, lists...)
+	return e.Answer(r, at, v.explain, v.screened...)
 }
 
 // raise is --seen, where it is given. It goes by the clock, whatever the request says.
@@ -136,14 +137,14 @@ func raise(seen string, e *verify.Opened) error {
 	return highwater.At(seen).Raise(e, time.Now())
 }
 
-// writeCompact is verify --compact.
-func writeCompact(name string, evidence []byte, t *verify.Trust, r *policy.Request, at policy.Times, force bool) error {
-	if !t.ReliesOnMirror() {
+// writeCompact is --compact.
+func (v *verifying) writeCompact(evidence []byte, r *policy.Request, at policy.Times) error {
+	if !v.trusted.ReliesOnMirror() {
 		return undecided("compact evidence is for those who trust a mirror; hand over the whole evidence", errors.New("verify --compact: the trust file says insecure_unmirrored"))
 	}
-	small, err := verify.Compact(evidence, t, r, at)
+	small, err := verify.Compact(evidence, v.trusted, r, at)
 	if err == nil {
-		err = writeNew(name, small, force)
+		err = writeNew(v.compact, small, v.force)
 	}
 	if err != nil {
 		return undecided("", fmt.Errorf("verify --compact: %w", err))
