@@ -103,7 +103,7 @@ func (b *bounds) under(c *ceiling, req *Request) (rs []Reason) {
 		total = decimal.Zero
 	}
 	if c.once != "" && total.GreaterThan(c.mostOnce) {
-		over = b.over(c, "/per_transaction", total, c.once)
+		over = b.over(c, true, total)
 	}
 	switch {
 	case c.sum == "" || !b.engaged:
@@ -116,7 +116,7 @@ func (b *bounds) under(c *ceiling, req *Request) (rs []Reason) {
 		}
 		total = decimal.Sum(total, before.total)
 		if over.Code == "" && total.GreaterThan(c.mostSum) {
-			over = b.over(c, "/cumulative", total, c.sum)
+			over = b.over(c, false, total)
 		}
 	}
 	if over.Code != "" {
@@ -125,19 +125,22 @@ func (b *bounds) under(c *ceiling, req *Request) (rs []Reason) {
 	return rs
 }
 
-// over is the reason for a total that is more than the most at a place below the
-// ceiling's.
-func (b *bounds) over(c *ceiling, at string, total decimal.Decimal, most attest.Amount) Reason {
-	once := at == "/per_transaction"
+// over is the reason for a total that is more than the most for one transaction, or,
+// where it is not once, for the period.
+func (b *bounds) over(c *ceiling, once bool, total decimal.Decimal) Reason {
+	at, most := c.pointer+"/cumulative", c.sum
+	if once {
+		at, most = c.pointer+"/per_transaction", c.once
+	}
 	switch {
 	case once && c.secret:
-		return b.reason(c.exceeded, c.pointer+at, "The %s is more than the most for one transaction in %s, which is confidential.", c.name(), b.name)
+		return b.reason(c.exceeded, at, "The %s is more than the most for one transaction in %s, which is confidential.", c.name(), b.name)
 	case once:
-		return b.reason(c.exceeded, c.pointer+at, "%s %s is more than %s %s, the most for one transaction in %s.", total, c.unit, most, c.unit, b.name)
+		return b.reason(c.exceeded, at, "%s %s is more than %s %s, the most for one transaction in %s.", total, c.unit, most, c.unit, b.name)
 	case c.secret:
-		return b.reason(c.exceeded, c.pointer+at, "With the ledger the %s comes to more than the most for the period in %s, which is confidential.", c.name(), b.name)
+		return b.reason(c.exceeded, at, "With the ledger the %s comes to more than the most for the period in %s, which is confidential.", c.name(), b.name)
 	default:
-		return b.reason(c.exceeded, c.pointer+at, "With the ledger it comes to %s %s, more than %s %s, the most for the period in %s.", total, c.unit, most, c.unit, b.name)
+		return b.reason(c.exceeded, at, "With the ledger it comes to %s %s, more than %s %s, the most for the period in %s.", total, c.unit, most, c.unit, b.name)
 	}
 }
 
