@@ -95,6 +95,11 @@ func (c *Client) checkBatch(ctx context.Context, requests [][]byte, yield func(C
 			return nil
 		}
 	}
+	// To the end, so that the batch is over for the register, too, which counts how
+	// many a client has at once. All answers are there, however it ends.
+	if answers.Scan() {
+		return fmt.Errorf("check a batch: there are more than the %d answers that were asked for", len(requests))
+	}
 	return nil
 }
 
