@@ -135,6 +135,20 @@ func (e *Edition) History(ctx context.Context, subject string, known, at time.Ti
 	return e.NewReading().History(ctx, subject, known, at)
 }
 
+// Subjects returns those of an entity: its own, and one for each authority that
+// ever was said to approve it, ascending, as far as anything is logged of them;
+// none for an entity that is not in the log.
+func (e *Edition) Subjects(entity string) ([]string, error) {
+	subjects, err := e.r.ofEntity(e.s, entity)
+	if err != nil {
+		return nil, fmt.Errorf("list the subjects of %s: %w", entity, err)
+	}
+	if !e.s.has(subjects[0]) {
+		subjects = subjects[1:]
+	}
+	return subjects, nil
+}
+
 // A Reading reads the histories of an edition, what several of them need only
 // once, and no more in all than evidence may hold. It is used by one goroutine.
 type Reading struct {

@@ -158,3 +158,32 @@ func TestWhoAwaitsTheNextCheckpointIsWoken(t *testing.T) {
 		t.Errorf("with nothing more to come: %v", err)
 	}
 }
+
+func TestAnEditionListsTheSubjectsOfAnEntityAsOfItsCheckpoint(t *testing.T) {
+	r := joint(t)
+	r.Clock.Add(time.Minute)
+	e, err := r.Published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := e.Subjects(rt.Varuna)
+	if err != nil || len(before) == 0 {
+		t.Fatalf("%q, %v", before, err)
+	}
+	r.MustSubmit(rt.Approval("later", rt.IN, rt.Varuna, "IN"))
+	if again, err := e.Subjects(rt.Varuna); err != nil || !cmp.Equal(before, again) {
+		t.Errorf("%q after a statement was logged, %q before; %v", again, before, err)
+	}
+	next, err := r.Published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := next.Subjects(rt.Varuna)
+	want := []string{attest.EntitySubject(rt.Varuna), attest.ApprovalSubject(rt.Varuna, rt.IN), attest.ApprovalSubject(rt.Varuna, rt.US)}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if none, err := next.Subjects(rt.Corvus); err != nil || len(none) != 0 {
+		t.Errorf("of an entity that nobody spoke of: %q, %v", none, err)
+	}
+}

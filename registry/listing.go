@@ -30,15 +30,25 @@ type Logged struct {
 // others follow. It returns [ErrNotFound] where nothing is logged of it.
 func (r *Reader) Entity(ctx context.Context, id string, after int64, most int) (page []Logged, more bool, err error) {
 	s := r.shown()
+	subjects, err := r.ofEntity(s, id)
+	if err != nil {
+		return nil, false, err
+	}
+	return r.page(ctx, s, subjects, after, most)
+}
+
+// ofEntity returns the subjects of an entity, its own first, whether anything is
+// logged of that or not.
+func (r *Reader) ofEntity(s *snapshot, id string) ([]string, error) {
 	subjects := []string{attest.EntitySubject(id)}
 	approvals := attest.ApprovalSubject(id, "")
 	for subject, err := range r.subjects(s, approvals, approvals) {
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		subjects = append(subjects, subject)
 	}
-	return r.page(ctx, s, subjects, after, most)
+	return subjects, nil
 }
 
 // Sandbox is like [Reader.Entity] for a sandbox.

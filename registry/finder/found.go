@@ -136,9 +136,35 @@ func matched(p proposal, q Query, names, identifiers []string) *Match {
 // An entityView is an entity that is being read.
 type entityView struct {
 	Entity
-	reading *registry.Reading
-	now     time.Time
-	seen    map[string]bool
+	reading    *registry.Reading
+	known, now time.Time
+	seen       map[string]bool
+}
+
+// EntityAt reads an entity as a search would find it, but at the legal time at and
+// by what was logged by known, the zero time for all. Subjects are those of the
+// entity ([registry.Edition.Subjects]). It returns the errors of
+// [registry.Reading.History].
+func EntityAt(ctx context.Context, r *registry.Reading, id string, subjects []string, known, at time.Time) (Entity, error) {
+	v, err := viewOf(ctx, r, id, subjects, known, at)
+	if err != nil {
+		return Entity{}, err
+	}
+	return v.Entity, nil
+}
+
+func viewOf(ctx context.Context, r *registry.Reading, id string, subjects []string, known, at time.Time) (*entityView, error) {
+	v := &entityView{
+		Entity:  Entity{ID: id, Names: []string{}, Countries: []string{}, Registrations: []Grant{}, Approvals: []Grant{}},
+		reading: r, known: known, now: at, seen: make(map[string]bool),
+	}
+	for _, subject := range subjects {
+		if err := v.read(ctx, subject); err != nil {
+			return nil, err
+		}
+	}
+	v.settle()
+	return v, nil
 }
 
 // entity reads an entity from its histories.
@@ -146,24 +172,18 @@ func (f *Finder) entity(ctx context.Context, e *registry.Edition, p proposal, q 
 	f.mu.RLock()
 	authorities, members := slices.Clone(p.thing.authorities), f.members(q.Sandbox)
 	f.mu.RUnlock()
-	v := &entityView{
-		Entity:  Entity{ID: p.thing.id, Names: []string{}, Countries: []string{}, Registrations: []Grant{}, Approvals: []Grant{}},
-		reading: e.NewReading(), now: q.Now, seen: make(map[string]bool),
-	}
-	subjects := []string{attest.EntitySubject(v.ID)}
+	subjects := []string{attest.EntitySubject(p.thing.id)}
 	for _, a := range authorities {
-		subjects = append(subjects, attest.ApprovalSubject(v.ID, a))
+		subjects = append(subjects, attest.ApprovalSubject(p.thing.id, a))
 	}
 	slices.Sort(subjects)
-	for _, subject := range subjects {
-		if err := v.read(ctx, subject); errors.Is(err, verify.ErrTooLarge) {
-			// More is logged of it than anybody could decide on.
-			return Entity{}, false, nil
-		} else if err != nil {
-			return Entity{}, false, err
-		}
+	v, err := viewOf(ctx, e.NewReading(), p.thing.id, subjects, time.Time{}, q.Now)
+	if errors.Is(err, verify.ErrTooLarge) {
+		// More is logged of it than anybody could decide on.
+		return Entity{}, false, nil
+	} else if err != nil {
+		return Entity{}, false, err
 	}
-	v.settle()
 	if q.Text != "" {
 		all := append([]string{v.ID}, v.Identifiers...)
 		if v.Matched = matched(p, q, slices.Concat(v.Names, v.FormerNames), all); v.Matched == nil {
@@ -195,7 +215,7 @@ func (v *entityView) is(q Query, members []string) bool {
 
 // read takes in a history of the entity.
 func (v *entityView) read(ctx context.Context, subject string) error {
-	list, err := v.reading.History(ctx, subject, time.Time{}, v.now)
+	list, err := v.reading.History(ctx, subject, v.known, v.now)
 	if err != nil {
 		return err
 	}
@@ -268,7 +288,7 @@ func (v *entityView) inherited(ctx context.Context, subject string) error {
 		return nil
 	}
 	v.seen[subject] = true
-	list, err := v.reading.History(ctx, subject, time.Time{}, v.now)
+	list, err := v.reading.History(ctx, subject, v.known, v.now)
 	if err != nil {
 		return err
 	}
