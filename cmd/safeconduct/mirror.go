@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,7 +110,7 @@ func (m *mirroring) run(c *cobra.Command, url string) error {
 	}
 	api.Healthy, api.Ready = mir.Healthy, func() error { return errors.Join(mir.CaughtUp(), m.front.ready()) }
 	if cosigning := mir.Handler(); cosigning != nil {
-		api.Beside = map[string]http.Handler{"/add-checkpoint": cosigning}
+		api.Beside = map[string]httpapi.Beside{"/add-checkpoint": {Handler: cosigning}}
 	}
 	err = m.follow(c, mir, cosigner, api, bar, url)
 	bar.end()

@@ -1,18 +1,35 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 )
 
+// A Beside answers for itself at a path that is not the API's.
+type Beside struct {
+	http.Handler
+	// Cost is in tokens, see [Limits]: such as [CostPage]. Zero is 2, what one
+	// statement costs.
+	Cost int
+	// TooOften answers, with 429, whoever asks for more than it may; Retry-After is
+	// set. Nil answers with a problem.
+	TooOften http.Handler
+}
+
 // beside serves what answers for itself, limited, logged and counted as the
 // routes of the API are.
-func (h *handler) beside(route string, cost int, serve http.Handler) http.Handler {
+func (h *handler) beside(route string, b Beside) http.Handler {
+	cost := cmp.Or(b.Cost, costOne)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := time.Now()
+		start, serve := time.Now(), b.Handler
 		if wait := h.limiter.take(exchangeOf(r.Context()).client, cost); wait > 0 {
-			h.refuse(w, r, route, tooOften(wait), start)
-			return
+			if b.TooOften == nil {
+				h.refuse(w, r, route, tooOften(wait), start)
+				return
+			}
+			w.Header().Set("Retry-After", seconds(wait))
+			serve = b.TooOften
 		}
 		s := &statusWriter{ResponseWriter: w}
 		defer func() {

@@ -129,7 +129,7 @@ func TestWhatIsAskedOnBehalfOfARequestIsOfItsTrace(t *testing.T) {
 		}
 		resp.Body.Close()
 	})
-	url := listen(t, broken{}, httpapi.Options{Beside: map[string]http.Handler{"/add-checkpoint": asks}})
+	url := listen(t, broken{}, httpapi.Options{Beside: map[string]httpapi.Beside{"/add-checkpoint": {Handler: asks}}})
 	do(t, http.MethodPost, url+"/add-checkpoint", "", "", "Traceparent", "00-"+traceID+"-"+spanID+"-01", "Tracestate", "a=1,b=2", "X-Request-Id", "R-1")
 	if got.Get("Traceparent") != "00-"+traceID+"-"+spanID+"-01" || got.Get("Tracestate") != "a=1,b=2" || got.Get("X-Request-Id") != "R-1" {
 		t.Errorf("asked with %v", got)

@@ -240,8 +240,8 @@ type Options struct {
 	// Ready is asked by /readyz beside that: whether to send requests here.
 	Ready func() error
 	// Beside are further paths, such as a mirror's /add-checkpoint, that are
-	// answered by others, and limited, logged and counted as one statement is.
-	Beside map[string]http.Handler
+	// answered by others, and limited, logged and counted as those of the API are.
+	Beside map[string]Beside
 	// Finder searches reg; nil stands for one of the handler's own, which begins to
 	// read the log at the first search.
 	Finder *finder.Finder
@@ -320,20 +320,20 @@ func NewMonitor(reg Reader, o Options) http.Handler {
 }
 
 // handler serves routes.
-func (h *handler) handler(routes []route, beside map[string]http.Handler) http.Handler {
+func (h *handler) handler(routes []route, beside map[string]Beside) http.Handler {
 	// A path has one spelling; others are not redirected but not found.
 	m := mux.NewRouter().SkipClean(true)
 	for _, r := range routes {
 		if r.other != nil {
-			m.Path(r.path).MatcherFunc(oneSpelling).Handler(h.beside(r.path, r.cost, r.other))
+			m.Path(r.path).MatcherFunc(oneSpelling).Handler(h.beside(r.path, Beside{Handler: r.other, Cost: r.cost}))
 			continue
 		}
 		m.Path(r.path).MatcherFunc(oneSpelling).Handler(h.serve(r.path, &r.endpoint, r.dispatch))
 	}
-	for path, serve := range beside {
-		m.Path(path).MatcherFunc(oneSpelling).Handler(h.beside(path, costOne, serve))
+	for path, b := range beside {
+		m.Path(path).MatcherFunc(oneSpelling).Handler(h.beside(path, b))
 	}
-	m.NotFoundHandler = h.serve("", &endpoint{cost: costRead, open: true}, func(http.ResponseWriter, *http.Request) (answer, error) {
+	m.NotFoundHandler = h.serve("", &endpoint{cost: CostRead, open: true}, func(http.ResponseWriter, *http.Request) (answer, error) {
 		return answer{}, &problem{kind: notFound, detail: "there is nothing at this path"}
 	})
 	return packed(h.begin(m))
@@ -354,26 +354,26 @@ func (h *handler) routes() []route {
 	return []route{
 		// Pages of other origins log nothing: it is not open.
 		{path: "/v1/statements", method: http.MethodPost, endpoint: endpoint{accepts: "application/jose", limit: attest.MaxBytes, params: []string{"wait"}, cost: costSubmit, serve: h.submit}},
-		{path: "/v1/check", method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxChecked, params: []string{"evidence", "explain", "receipt"}, cost: costDecision, open: true, serve: h.check}},
+		{path: "/v1/check", method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxChecked, params: []string{"evidence", "explain", "receipt"}, cost: CostDecision, open: true, serve: h.check}},
 		{path: "/v1/check/batch", method: http.MethodPost, endpoint: endpoint{accepts: jsonLines, streams: true, cost: costBatch, open: true, serve: h.batch}},
-		{path: "/v1/challenges", method: http.MethodPost, endpoint: endpoint{cost: costRead, open: true, serve: h.challenge}},
+		{path: "/v1/challenges", method: http.MethodPost, endpoint: endpoint{cost: CostRead, open: true, serve: h.challenge}},
 		{path: "/v1/presentations", method: http.MethodPost, endpoint: endpoint{accepts: "application/json", limit: maxPresented, cost: costPresent, open: true, serve: h.present}},
-		ask("/v1/evidence", []string{"compact", "root"}, costDecision, h.evidence),
-		ask("/v1/histories", nil, costDecision, h.histories),
+		ask("/v1/evidence", []string{"compact", "root"}, CostDecision, h.evidence),
+		ask("/v1/histories", nil, CostDecision, h.histories),
 		get("/v1/statements/{issuer}/{jti}", nil, costOne, h.statement),
-		get("/v1/entities", []string{"q", "authority", "programme", "sandbox", "country", "status", "after", "limit"}, costPage, h.entities),
-		get("/v1/entities/{id}", []string{"after"}, costPage, h.entity),
-		get("/v1/sandboxes", []string{"q", "authority", "programme", "status", "after", "limit"}, costPage, h.sandboxes),
-		get("/v1/sandboxes/{id}", []string{"after"}, costPage, h.sandbox),
-		get("/v1/history", []string{"subject", "at", "known", "after", "limit"}, costPage, h.history),
-		get("/v1/changes", []string{"since", "limit"}, costPage, h.changes),
+		get("/v1/entities", []string{"q", "authority", "programme", "sandbox", "country", "status", "after", "limit"}, CostPage, h.entities),
+		get("/v1/entities/{id}", []string{"after"}, CostPage, h.entity),
+		get("/v1/sandboxes", []string{"q", "authority", "programme", "status", "after", "limit"}, CostPage, h.sandboxes),
+		get("/v1/sandboxes/{id}", []string{"after"}, CostPage, h.sandbox),
+		get("/v1/history", []string{"subject", "at", "known", "after", "limit"}, CostPage, h.history),
+		get("/v1/changes", []string{"since", "limit"}, CostPage, h.changes),
 		get("/v1/trust-root", nil, costOne, h.trustRoot),
 		ask("/v1/trust-root/foresee", nil, costForesee, h.foresee),
-		get("/checkpoint", nil, costRead, h.checkpoint),
-		get("/checkpoint/{size}", nil, costRead, h.checkpointAt),
-		get("/tile/{tile:.*}", nil, costRead, h.tile),
-		get("/log.vkey", nil, costRead, h.logVKey),
-		get("/openapi.json", nil, costRead, h.openapi),
+		get("/checkpoint", nil, CostRead, h.checkpoint),
+		get("/checkpoint/{size}", nil, CostRead, h.checkpointAt),
+		get("/tile/{tile:.*}", nil, CostRead, h.tile),
+		get("/log.vkey", nil, CostRead, h.logVKey),
+		get("/openapi.json", nil, CostRead, h.openapi),
 		h.health(),
 	}
 }
@@ -386,7 +386,7 @@ func (h *handler) health() route {
 func (h *handler) monitored() []route {
 	routes := []route{{path: "/readyz", method: http.MethodGet, endpoint: endpoint{serve: h.readyz}}}
 	if h.options.Metrics != nil {
-		routes = append(routes, route{path: "/metrics", other: h.options.Metrics.Handler()})
+		routes = append(routes, route{path: "/metrics", other: h.options.Metrics.Handler(), endpoint: endpoint{cost: costFree}})
 	}
 	return routes
 }

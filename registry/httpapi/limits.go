@@ -19,7 +19,8 @@ import (
 // one statement, 5 for a page of a list, 10 for a submission, a decision or
 // evidence, 50 to foresee what a trust root would change
 // or to open a presentation, 500 for a batch. /healthz, /readyz and
-// /metrics cost nothing. Where there are too few, the answer is 429, with the
+// /metrics cost nothing. What is served beside the API takes out of the same
+// buckets, see [Beside]. Where there are too few, the answer is 429, with the
 // seconds until there are enough in Retry-After.
 type Limits struct {
 	// Rate is how many tokens come back in a second; zero or less bounds
@@ -33,16 +34,21 @@ type Limits struct {
 	Clients int
 }
 
+// The costs of what is not of the API alone, see [Beside], in tokens.
+const (
+	CostRead     = 1
+	CostPage     = 5
+	CostDecision = 10
+)
+
 // The costs of routes, in tokens.
 const (
-	costRead     = 1
-	costOne      = 2
-	costPage     = 5
-	costDecision = 10
-	costSubmit   = 10
-	costForesee  = 50
-	costPresent  = 50
-	costBatch    = 500
+	costFree    = -1
+	costOne     = 2
+	costSubmit  = 10
+	costForesee = 50
+	costPresent = 50
+	costBatch   = 500
 )
 
 // A limiter keeps the buckets.
@@ -101,9 +107,14 @@ func (l *limiter) bucket(client string) *rate.Limiter {
 
 // tooOften is the answer to whoever has to wait.
 func tooOften(wait time.Duration) error {
-	seconds := strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10)
+	s := seconds(wait)
 	return &problem{
-		kind: tooManyRequests, more: map[string]string{"Retry-After": seconds},
-		detail: fmt.Sprintf("this client has asked for more than it may; ask again in %s s", seconds),
+		kind: tooManyRequests, more: map[string]string{"Retry-After": s},
+		detail: fmt.Sprintf("this client has asked for more than it may; ask again in %s s", s),
 	}
+}
+
+// seconds are as Retry-After has them.
+func seconds(wait time.Duration) string {
+	return strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10)
 }

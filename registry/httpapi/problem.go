@@ -132,6 +132,22 @@ func problemOf(err error) *problem {
 	return &problem{kind: internal, detail: internalDetail}
 }
 
+// A Refusal is what whoever asks is told of an error.
+type Refusal struct {
+	Status int
+	// Detail says what is wrong in a sentence, of a fault only that there is one.
+	Detail string
+	// RetryAfter is in seconds, "" where it is not known.
+	RetryAfter string
+}
+
+// RefusalOf returns what is told of an error of a [Reader], the same as the API
+// tells. What has failed where the status is 500 is for the log only.
+func RefusalOf(err error) Refusal {
+	p := problemOf(err)
+	return Refusal{p.kind.status, printable(p.detail), p.more["Retry-After"]}
+}
+
 // answer encodes the problem (RFC 9457) of a request.
 func (p *problem) answer(x *exchange) answer {
 	doc := struct {

@@ -2,7 +2,7 @@
 // of it, and cosigns what it has checked.
 //
 //	m, err := mirror.Open(mirror.Config{Dir: dir, Register: &tlogtiles.Client{BaseURL: url}, Trust: trust, Cosigner: key})
-//	options.Healthy, options.Beside = m.Healthy, map[string]http.Handler{"/add-checkpoint": m.Handler()}
+//	options.Healthy, options.Beside = m.Healthy, map[string]httpapi.Beside{"/add-checkpoint": {Handler: m.Handler()}}
 //	go http.Serve(ln, httpapi.NewHandler(m.Reader(), options))
 //	err = m.Follow(ctx)                           // until ctx is done or the register diverges
 //	err = m.Close()

@@ -167,7 +167,7 @@ func (s *scene) handler() http.Handler {
 func served(m *mirror.Mirror, now func() time.Time) http.Handler {
 	o := httpapi.Options{Now: now, Healthy: m.Healthy, Ready: m.CaughtUp}
 	if cosigning := m.Handler(); cosigning != nil {
-		o.Beside = map[string]http.Handler{"/add-checkpoint": cosigning}
+		o.Beside = map[string]httpapi.Beside{"/add-checkpoint": {Handler: cosigning}}
 	}
 	return httpapi.NewHandler(m.Reader(), o)
 }
