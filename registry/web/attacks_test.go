@@ -1,0 +1,174 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry/httpapi"
+	"github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/registry/web"
+)
+
+// hostile are names that would be something else than a name on a page that does
+// not take care.
+var hostile = []string{
+	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `</title></textarea></select><h1>Approved</h1>`,
+	"Varuna \u202edetimiL\u202c \u2066x\u2069", `=HYPERLINK("http://evil.example","x")`, "{{.Trust}} ${x} &lt;b&gt;", strings.Repeat("W", 4000),
+}
+
+// TestAHostileNameIsTextOnEveryPage: 58, markup and marks in what is signed.
+func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
+	for _, name := range hostile {
+		s := newSite(t, httpapi.Options{})
+		reg := registrytest.Registration("reg-varuna", in, registrytest.Varuna, "IN")
+		reg.LegalName = name
+		reg.FormerNames = []string{name}
+		approval := registrytest.Approval("approval-varuna", us, registrytest.Varuna, "IN")
+		approval.LegalName, approval.ApprovedSites[0].Address = name, name
+		for _, c := range []attest.Claims{reg, approval, titled("domain-us", us, name), titled("domain-in", in, name), registrytest.Registration("reg-halcyon", us, registrytest.Halcyon, "US")} {
+			s.MustSubmit(c)
+		}
+		s.Clock.Add(time.Minute)
+		q := question()
+		q.Set("presented_name", name)
+		for what, d := range map[string]*document{
+			"find": s.get("/"), "entity": s.get("/entities/" + registrytest.Varuna), "sandbox": s.get("/sandboxes/" + registrytest.Sandbox),
+		} {
+			d.shown(http.StatusOK)
+			text := d.text()
+			if want := strings.NewReplacer("\u202e", `\u202e`, "\u202c", `\u202c`, "\u2066", `\u2066`, "\u2069", `\u2069`).Replace(name); !strings.Contains(text, want) {
+				t.Errorf("%s does not show the name %.60q:\n%.2000s", what, want, text)
+			}
+			for _, r := range d.body {
+				if r == '\u202e' || r == '\u202c' || r == '\u2066' || r == '\u2069' {
+					t.Errorf("%s has a mark that turns the direction", what)
+					break
+				}
+			}
+			if n := len(d.find("img", nil)); n > 0 {
+				t.Errorf("%s has %d images", what, n)
+			}
+		}
+		s.ask(q).shown(http.StatusOK)
+	}
+}
+
+func titled(jti, iss, title string) *attest.DomainApproval {
+	d := registrytest.Domain(jti, iss)
+	d.Title = title
+	return d
+}
+
+// TestWhatIsSentIsTextInEveryField: 58, markup and marks in what is asked, however
+// long.
+func TestWhatIsSentIsTextInEveryField(t *testing.T) {
+	s := newJointSandbox(t)
+	form := s.get("/check").shown(http.StatusOK)
+	for _, sent := range append(hostile, strings.Repeat("x", 10_000), "a\x00b", "a\nb") {
+		for _, n := range form.find("", func(n *html.Node) bool { return strings.HasPrefix(attr(n, "id"), "f-") }) {
+			q := question()
+			q.Set(attr(n, "name"), sent)
+			if d := s.ask(q); d.status != http.StatusOK && d.status != http.StatusUnprocessableEntity {
+				t.Errorf("%s=%.40q: status %d: %.400s", attr(n, "name"), sent, d.status, d.body)
+			}
+		}
+		for _, name := range []string{"q", "authority", "programme", "sandbox", "country", "status", "after"} {
+			if d := s.get("/?" + url.Values{name: {sent}}.Encode()); d.status >= 500 {
+				t.Errorf("/?%s=%.40q: status %d", name, sent, d.status)
+			}
+		}
+		for _, path := range []string{"/entities/" + registrytest.Varuna, "/sandboxes/" + registrytest.Sandbox} {
+			s.get(path + "?" + url.Values{"at": {sent}, "known": {sent}}.Encode()).shown(http.StatusUnprocessableEntity)
+		}
+		for _, path := range []string{"/entities/", "/sandboxes/"} {
+			if d := s.get(path + url.PathEscape(sent)); d.status != http.StatusNotFound {
+				t.Errorf("%s%.40q: status %d", path, sent, d.status)
+			}
+		}
+	}
+}
+
+func TestWhatNoFormSendsIsRefusedWithAPage(t *testing.T) {
+	s := newJointSandbox(t)
+	s.ask(url.Values{"act": {"export", "reexport"}}).shown(http.StatusBadRequest)
+	s.ask(url.Values{"checked_at": {"2026-01-05 09:00"}}).shown(http.StatusBadRequest)
+	s.ask(url.Values{"act": {"\xff"}}).shown(http.StatusBadRequest)
+	s.do(http.MethodPost, "/check?act=export", url.Values{}).shown(http.StatusBadRequest)
+	s.ask(url.Values{"reference": {strings.Repeat("x", 1<<20)}}).shown(http.StatusRequestEntityTooLarge)
+	s.do(http.MethodPost, "/check", nil).shown(http.StatusUnsupportedMediaType)
+	q := question()
+	q.Set("give", "root.key")
+	s.ask(q).shown(http.StatusBadRequest)
+	for path, allow := range map[string]string{"/": "GET, HEAD", "/entities/" + registrytest.Varuna: "GET, HEAD", "/check": "GET, HEAD, POST"} {
+		for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions} {
+			if d := s.do(method, path, nil).shown(http.StatusMethodNotAllowed); d.header.Get("Allow") != allow {
+				t.Errorf("%s %s: Allow is %q, want %q", method, path, d.header.Get("Allow"), allow)
+			}
+		}
+	}
+}
+
+func TestPagesAreLimitedAsTheAPIIs(t *testing.T) {
+	s := newSite(t, httpapi.Options{Limits: httpapi.Limits{Rate: 1, Burst: 12}})
+	s.get("/").shown(http.StatusOK)
+	s.get("/").shown(http.StatusOK)
+	if d := s.get("/").shown(http.StatusTooManyRequests).has("Wait a little"); d.header.Get("Retry-After") == "" {
+		t.Error("it does not say for how long")
+	}
+	s.Clock.Add(3 * time.Second)
+	s.get("/").shown(http.StatusOK)
+	s.Clock.Add(time.Hour)
+	s.ask(question()).shown(http.StatusOK)
+	s.ask(question()).shown(http.StatusTooManyRequests)
+}
+
+func TestAPageHasOnlyItsOwnStylesheet(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	sheets := s.get("/").shown(http.StatusOK).find("link", nil)
+	if len(sheets) != 2 {
+		t.Fatalf("%d links, want the stylesheet and the icon", len(sheets))
+	}
+	for _, n := range sheets {
+		d := s.get(attr(n, "href"))
+		if d.status != http.StatusOK || d.body == "" || d.header.Get("Content-Security-Policy") == "" || !strings.Contains(d.header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d %v", attr(n, "href"), d.status, d.header)
+		}
+		if strings.Contains(d.body, "url(") || strings.Contains(d.body, "@import") {
+			t.Errorf("%s fetches something", attr(n, "href"))
+		}
+	}
+}
+
+// faulty is a register whose decisions fail with what only its operator may know.
+type faulty struct{ *registrytest.Register }
+
+func (faulty) Explain(context.Context, *policy.Request, policy.Times, ...attest.Disclosure) (*policy.Decision, []byte, error) {
+	return nil, nil, errors.New("the disk at /secret has failed")
+}
+
+func TestAFaultIsAPageThatTellsNothingAndALineInTheLog(t *testing.T) {
+	s := newJointSandbox(t)
+	var log bytes.Buffer
+	pages := web.New(faulty{s.Register}, web.Options{Now: s.Clock.Now, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	h := httptest.NewServer(httpapi.NewHandler(s.Register, httpapi.Options{Now: s.Clock.Now, Beside: pages.Paths()}))
+	t.Cleanup(h.Close)
+	s.url = h.URL
+	d := s.ask(question()).shown(http.StatusInternalServerError)
+	name := d.header.Get("X-Request-Id")
+	d.has(name).lacks("secret", registrytest.Varuna)
+	if line := log.String(); !strings.Contains(line, "/secret") || !strings.Contains(line, name) || strings.Contains(line, "VARUNA") {
+		t.Errorf("the log says %q", line)
+	}
+}

@@ -1,0 +1,61 @@
+package web
+
+import (
+	"errors"
+	"strings"
+	"time"
+)
+
+// clocks are the two times of a page: what is in force at Force, by what was
+// logged by Known, which is zero for all that is. What was entered stays as it was,
+// with what is wrong with it.
+type clocks struct {
+	Force, Known           time.Time
+	ForceGiven, KnownGiven string
+	ForceWrong, KnownWrong string
+	// Asked says that either was given.
+	Asked bool
+}
+
+// clockFields are the fields of both.
+var clockFields = []string{"at", "known"}
+
+// clocks reads both. Legal times are whole seconds, and so is now.
+func (x *exchange) clocks(now time.Time) clocks {
+	c := clocks{Force: now.Truncate(time.Second), ForceGiven: x.fields["at"], KnownGiven: x.fields["known"]}
+	c.Asked = c.ForceGiven+c.KnownGiven != ""
+	read := func(given string, to *time.Time, wrong *string) {
+		if strings.TrimSpace(given) == "" {
+			return
+		}
+		t, err := readTime(given)
+		if err != nil {
+			*wrong = err.Error()
+			return
+		}
+		*to = t
+	}
+	read(c.ForceGiven, &c.Force, &c.ForceWrong)
+	read(c.KnownGiven, &c.Known, &c.KnownWrong)
+	return c
+}
+
+// Wrong reports whether either cannot be read: nothing is shown then, since it
+// would be of another time than was asked about.
+func (c clocks) Wrong() bool { return c.ForceWrong+c.KnownWrong != "" }
+
+// timeForms are how a time may be written. One without an offset is in UTC, as
+// every label says.
+var timeForms = []string{"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339Nano}
+
+// readTime reads a time as pages show it. A date alone is none: which moment of
+// the day would be a guess.
+func readTime(given string) (time.Time, error) {
+	text := strings.TrimSuffix(strings.TrimSpace(given), " UTC")
+	for _, form := range timeForms {
+		if t, err := time.Parse(form, text); err == nil && t.Year() >= 1970 && t.Year() <= 9999 {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, errors.New(say("clocks.wrong"))
+}

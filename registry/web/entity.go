@@ -1,0 +1,128 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/identifier"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/finder"
+	"github.com/safeconduct/safeconduct/registry/trail"
+)
+
+// maxRecord is how many statements the record of a page lists at most.
+const maxRecord = 200
+
+// entityPage is what the page of an entity shows.
+type entityPage struct {
+	finder.Entity
+	clocks
+	// Path is the page's own, for the form of the clocks.
+	Path          string
+	Registrations []*card
+	Approvals     []*card
+	// StandsFor are the entities that the identifier is another one of.
+	StandsFor []string
+	// Record are the newest statements, in log order, Earlier how many are left out.
+	Record  []trail.Record
+	Earlier int
+}
+
+// entity serves /entities/{id}.
+func (p *Pages) entity(x *exchange) (*page, error) {
+	if err := x.read(false, clockFields); err != nil {
+		return nil, err
+	}
+	id := mux.Vars(x.Request)["id"]
+	if _, err := identifier.Parse(id); err != nil {
+		return nil, wrong(http.StatusNotFound, "entity.no_id", err)
+	}
+	e, err := p.reg.Published()
+	if err != nil {
+		return nil, err
+	}
+	subjects, err := e.Subjects(id)
+	if err != nil {
+		return nil, err
+	}
+	if len(subjects) == 0 {
+		return nil, wrong(http.StatusNotFound, "entity.unknown", id)
+	}
+	v := &entityPage{Entity: finder.Entity{ID: id}, clocks: x.clocks(p.now()), Path: "/entities/" + id}
+	pg := (&page{template: "entity", Title: id, Body: v}).at(e)
+	if v.Wrong() {
+		pg.Title, pg.status = say("mistake.title", pg.Title), http.StatusUnprocessableEntity
+		return pg, nil
+	}
+	if err := v.read(x, e, subjects); err != nil {
+		return nil, err
+	}
+	if len(v.Names) > 0 {
+		pg.Title = plain(v.Names[0])
+	}
+	return pg, nil
+}
+
+// read reads the entity from its histories.
+func (v *entityPage) read(x *exchange, e *registry.Edition, subjects []string) (err error) {
+	reading := e.NewReading()
+	if v.Entity, err = finder.EntityAt(x.Context(), reading, v.ID, subjects, v.Known, v.Force); err != nil {
+		return err
+	}
+	recorded := make(map[int64]policy.Recorded)
+	take := func(subject string) error {
+		list, err := reading.History(x.Context(), subject, v.Known, v.Force)
+		for _, r := range list {
+			recorded[r.Index] = r
+		}
+		return err
+	}
+	for _, s := range subjects {
+		if err := take(s); err != nil {
+			return err
+		}
+	}
+	v.record(recorded)
+	// What has passed to it stands in the history of the one that it was given to.
+	for _, g := range v.Entity.Approvals {
+		if g.GivenTo != "" {
+			if err := take(attest.ApprovalSubject(g.GivenTo, g.Issuer)); err != nil {
+				return err
+			}
+		}
+	}
+	v.Registrations, v.Approvals = cardsOf(v.Entity.Registrations, recorded), cardsOf(v.Entity.Approvals, recorded)
+	if len(v.Approvals) != len(v.Entity.Approvals) || len(v.Registrations) != len(v.Entity.Registrations) {
+		return fmt.Errorf("show %s: an approval is in no history that was read", v.ID)
+	}
+	return nil
+}
+
+// record takes in what was said of the entity, and whose other identifier it is.
+func (v *entityPage) record(recorded map[int64]policy.Recorded) {
+	own := attest.EntitySubject(v.ID)
+	for _, r := range recorded {
+		v.Record = append(v.Record, trail.NewRecord(r))
+		c, ok := r.Statement.Claims().(*attest.Registration)
+		if id := strings.TrimPrefix(subjectOf(r), attest.EntitySubject("")); ok && c.Sub != own && !r.Void && !slices.Contains(v.StandsFor, id) {
+			v.StandsFor = append(v.StandsFor, id)
+		}
+	}
+	slices.Sort(v.StandsFor)
+	v.Record, v.Earlier = newest(v.Record)
+}
+
+func subjectOf(r policy.Recorded) string { return r.Statement.Claims().Head().Sub }
+
+// newest are the newest records, in log order, and how many are left out.
+func newest(all []trail.Record) ([]trail.Record, int) {
+	slices.SortFunc(all, func(a, b trail.Record) int { return int(a.Index - b.Index) })
+	earlier := max(0, len(all)-maxRecord)
+	return all[earlier:], earlier
+}

@@ -1,0 +1,120 @@
+// Package web serves pages for people: find an entity or a sandbox, see what is
+// approved, by whom and since when, at any legal time and by what was known at
+// any time, and check whether an act may go ahead.
+//
+//	options.Beside = web.New(reg, web.Options{Finder: find}).Paths()
+//	handler := httpapi.NewHandler(reg, options)
+//
+// They are HTML that the service itself makes, from the templates, the words and
+// the one stylesheet that are in the binary. They work without any script, and
+// have none; nothing comes from elsewhere, and nothing is kept: no cookie, no
+// session, no state. What is asked by the form of a check goes in the body of a
+// POST, so that no address has it.
+//
+// # Hostile input
+//
+// Names are whatever an issuer has signed. All text is escaped where it stands
+// (html/template); names are shown as package prose shows them, without anything
+// that turns the direction or shows nothing. Every answer has a policy
+// ([ContentSecurityPolicy]) by which a browser would run no script that had got in
+// all the same. What is sent is bounded, and each client may ask as much as of
+// the API ([httpapi.Limits]).
+//
+// # Words
+//
+// The words of the pages are in one catalogue, words/en.json, so that other
+// languages can follow. What statements say (package prose), what a decision says
+// (package policy) and what is wrong with a request are the English of those
+// packages.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/finder"
+	"github.com/safeconduct/safeconduct/registry/httpapi"
+)
+
+// ContentSecurityPolicy is what every answer says: nothing but the service's own
+// stylesheet, icon and forms, and in nobody's frame.
+const ContentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// A Reader is what the pages show, a *[registry.Reader]. Its methods are called
+// concurrently.
+type Reader interface {
+	finder.Register
+	Origin() string
+	Root() *attest.TrustRoot
+	Explain(ctx context.Context, req *policy.Request, at policy.Times, ds ...attest.Disclosure) (*policy.Decision, []byte, error)
+}
+
+var _ Reader = (*registry.Reader)(nil)
+
+// Options may be left zero.
+type Options struct {
+	// Now is the clock that the times of a page come from where none are asked
+	// for; nil is time.Now.
+	Now func() time.Time
+	// Logger is told every fault, by its route and never by what was asked; nil for
+	// nowhere.
+	Logger *slog.Logger
+	// Finder searches the register; nil stands for one of the pages' own.
+	Finder *finder.Finder
+}
+
+// Pages are the pages of one register or mirror. They are made by [New], and
+// safe for concurrent use.
+type Pages struct {
+	reg    Reader
+	now    func() time.Time
+	logger *slog.Logger
+	finder *finder.Finder
+}
+
+// New returns the pages of a register, or of a mirror.
+func New(reg Reader, o Options) *Pages {
+	p := &Pages{reg: reg, now: o.Now, logger: o.Logger, finder: o.Finder}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if p.logger == nil {
+		p.logger = slog.New(slog.DiscardHandler)
+	}
+	if p.finder == nil {
+		p.finder = finder.New(reg)
+	}
+	return p
+}
+
+// Paths are the paths of the pages and who answers there, for
+// [httpapi.Options].Beside. The caller may add to the map.
+func (p *Pages) Paths() map[string]httpapi.Beside {
+	paths := make(map[string]httpapi.Beside)
+	page := func(path string, cost int, show func(*exchange) (*page, error)) {
+		paths[path] = httpapi.Beside{Handler: p.serve(path, show), Cost: cost, TooOften: p.serve(path, tooOften)}
+	}
+	page("/", httpapi.CostPage, p.find)
+	page("/entities/{id}", httpapi.CostPage, p.entity)
+	page("/sandboxes/{id}", httpapi.CostPage, p.sandbox)
+	page("/check", httpapi.CostDecision, p.check)
+	for _, a := range assets {
+		paths[a.path] = httpapi.Beside{Handler: a, Cost: httpapi.CostRead}
+	}
+	return paths
+}
+
+// allowed reports whether what is shown takes the request's method, and else which
+// ones: those of a form where post is true.
+func allowed(r *http.Request, post bool) (methods string, ok bool) {
+	methods = "GET, HEAD"
+	if post {
+		methods += ", POST"
+	}
+	return methods, r.Method == http.MethodGet || r.Method == http.MethodHead || post && r.Method == http.MethodPost
+}
