@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,9 +21,11 @@ import (
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/mirror"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
+	"github.com/safeconduct/safeconduct/registry/web"
 )
 
 // The files of a mirror's directory, beside those of package mirror.
@@ -134,6 +137,10 @@ func (m *mirroring) follow(c *cobra.Command, mir *mirror.Mirror, cosigner *regis
 		}
 		followed <- reported(bar, mir.Follow(ctx))
 	}()
+	api.Finder = finder.New(mir.Reader())
+	paths := web.New(mir.Reader(), web.Options{Logger: logger, Finder: api.Finder}).Paths()
+	maps.Copy(paths, api.Beside)
+	api.Beside = paths
 	s := &service{origin: origin, handler: httpapi.NewHandler(mir.Reader(), api), monitor: httpapi.NewMonitor(mir.Reader(), api)}
 	m.front.before(s, logger)
 	err := serveUntilDone(ctx, s, m.front.listen, func(at string) {

@@ -21,6 +21,7 @@ import (
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
+	"github.com/safeconduct/safeconduct/registry/web"
 	"github.com/safeconduct/safeconduct/screening"
 )
 
@@ -33,8 +34,9 @@ func serveCommand() *cobra.Command {
 		Use:   "serve --dir DIR --listen ADDR [--policy FILE]",
 		Short: "Run the register",
 		Long: "Runs the register of DIR, which root init made and root.jws, the signed trust root,\n" +
-			"lies in. At the first start the trust root is logged, and DIR/trust.yaml is written:\n" +
-			"what this register's own answers trust. Ctrl-C ends it.\n" +
+			"lies in: the API and, at /, pages for people. At the first start the trust root is\n" +
+			"logged, and DIR/trust.yaml is written: what this register's own answers trust. Ctrl-C\n" +
+			"ends it.\n" +
 			"With a policy (C2SP tlog-policy, by default DIR/" + policyFile + " where that is), the witnesses and\n" +
 			"mirrors that it names are asked to cosign, and a checkpoint is published when they make\n" +
 			"its quorum. Nothing is logged before each has confirmed that it holds no more of the log.\n" +
@@ -264,6 +266,7 @@ func openService(ctx context.Context, dir string, opt serviceOptions) (*service,
 	}
 	opt.api.Now, opt.api.Logger, opt.api.Finder = opt.now, opt.logger, finder.New(reg)
 	find := opt.api.Finder
+	opt.api.Beside = web.New(reg, web.Options{Now: opt.now, Logger: opt.logger, Finder: find}).Paths()
 	s := &service{
 		origin: origin, store: store, reg: reg, handler: httpapi.NewHandler(reg, opt.api), monitor: httpapi.NewMonitor(reg, opt.api),
 		// So that the first search does not wait for it.
