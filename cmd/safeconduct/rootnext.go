@@ -72,6 +72,19 @@ func writeDraft(c *cobra.Command, out, text string, force bool) error {
 	return err
 }
 
+// withKeyID puts the key id of revoke-key behind --, where it begins with a dash, as
+// one in 64 does: it is no flag.
+func withKeyID(args []string) []string {
+	i := slices.Index(args, "revoke-key") + 1
+	if i == 0 || i == len(args) || len(args[i]) != keyIDLength || args[i][0] != '-' || slices.Contains(args, "--") {
+		return args
+	}
+	return append(slices.Delete(slices.Clone(args), i, i+1), "--", args[i])
+}
+
+// keyIDLength is that of a JWK thumbprint (RFC 7638, SHA-256) in base64url.
+const keyIDLength = 43
+
 func rootRevokeKeyCommand() *cobra.Command {
 	var t trusted
 	var out string
