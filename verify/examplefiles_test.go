@@ -2,16 +2,12 @@ package verify_test
 
 import (
 	"bytes"
-	"flag"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/safeconduct/safeconduct/internal/golden"
 	"github.com/safeconduct/safeconduct/verify"
 )
-
-var update = flag.Bool("update", false, "write the files of the example")
 
 // The example reads files, as whoever copies it does.
 func TestTheFilesOfTheExampleAreThoseOfTheStory(t *testing.T) {
@@ -26,27 +22,10 @@ func TestTheFilesOfTheExampleAreThoseOfTheStory(t *testing.T) {
   "item": {"list": "US_CCL", "entry": "5A001.b.1"}
 }
 `
-	for name, want := range map[string][]byte{
+	golden.Files(t, "testdata/example", map[string][]byte{
 		"evidence.json":           marshal(t, r.evidence(r.checkpoint(quorum(cosign)...), touched...)),
 		"trust.json":              append(must(must(verify.TrustFor(rootStatement(r), bothMirrors(), 24*time.Hour, verify.Insecure{})).MarshalJSON()), '\n'),
 		"request.json":            []byte(ask),
 		"request-other-site.json": bytes.Replace([]byte(ask), []byte("VTZ-1"), []byte("VTZ-2"), 1),
-	} {
-		file := filepath.Join("testdata", "example", name)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, want, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not that of the story any more: go test ./verify -update writes it", file)
-		}
-	}
+	})
 }

@@ -6,13 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +18,7 @@ import (
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/internal/golden"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/presentation/gate"
@@ -81,8 +79,6 @@ func open(t *testing.T, change func(*gate.Config)) *room {
 	return m
 }
 
-var update = flag.Bool("update", false, "write the files of the example")
-
 // The example reads files, as whoever copies it does.
 func TestTheFilesOfTheExampleAreThoseOfARoom(t *testing.T) {
 	m := open(t, nil)
@@ -96,24 +92,7 @@ func TestTheFilesOfTheExampleAreThoseOfARoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{"evidence.json": evidence, "approval.jws": m.approval, "trust.json": append(trust, '\n')} {
-		file := filepath.Join("testdata", "example", name)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, want, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not that of the room any more: go test ./presentation/gate -update writes it", file)
-		}
-	}
+	golden.Files(t, "testdata/example", map[string][]byte{"evidence.json": evidence, "approval.jws": m.approval, "trust.json": append(trust, '\n')})
 }
 
 func TestAChallengeIsAnsweredOnlyForTheAudienceThatIsMeant(t *testing.T) {
