@@ -74,6 +74,9 @@ type Level string
 // levels lists them from the lowest.
 var levels = []Level{"UNCLASSIFIED", "RESTRICTED", "CONFIDENTIAL", "SECRET"}
 
+// Levels lists the levels from the lowest.
+func Levels() []Level { return slices.Clone(levels) }
+
 // ParseLevel reads the name of a level.
 func ParseLevel(s string) (Level, error) {
 	if !slices.Contains(levels, Level(s)) {

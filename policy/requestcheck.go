@@ -30,6 +30,12 @@ var (
 	sha256Form    = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 )
 
+// Acts lists the acts that a request may ask about.
+func Acts() []string { return slices.Clone(acts) }
+
+// Modes lists the modes of a transfer.
+func Modes() []string { return slices.Clone(modes) }
+
 // maxElements bounds the lists of a request but its ledger.
 const maxElements = 64
 

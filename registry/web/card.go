@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/safeconduct/safeconduct/attest"
@@ -95,12 +96,7 @@ func newCard(r policy.Recorded) *card {
 // isOf reports whether a pointer leads into one of the members.
 func isOf(pointer string, members []string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
-	for _, m := range members {
-		if first == m {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(members, first)
 }
 
 // nest makes a tree of lines, by their depth.

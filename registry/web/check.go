@@ -57,22 +57,16 @@ var checkFields = []struct {
 // away until one of them is given or wrong.
 const mainFields = 11
 
-// The values that a field may have, where it is one of a few.
-var (
-	acts   = []string{"export", "reexport", "retransfer", "technology_release"}
-	modes  = []string{"tangible", "intangible"}
-	levels = []string{"UNCLASSIFIED", "RESTRICTED", "CONFIDENTIAL", "SECRET"}
-)
-
 // checkPage is what the page of a check shows.
 type checkPage struct {
 	Fields map[string]field
 	Wrong  []field
 	// More says that one of the fields that are folded away is given or wrong.
-	More                bool
-	Acts, Modes, Levels []string
-	Authorities         []authority
-	Decision            *policy.Decision
+	More        bool
+	Acts, Modes []string
+	Levels      []attest.Level
+	Authorities []authority
+	Decision    *policy.Decision
 	// Again are the fields of the question as it was decided, its known_at
 	// included: what is asked again with them is answered the same.
 	Again []field
@@ -99,7 +93,7 @@ func (p *Pages) check(x *exchange) (*page, error) {
 	if err := x.read(true, known); err != nil {
 		return nil, err
 	}
-	v := &checkPage{Fields: make(map[string]field), Acts: acts, Modes: modes, Levels: levels, Authorities: p.authorities()}
+	v := &checkPage{Fields: make(map[string]field), Acts: policy.Acts(), Modes: policy.Modes(), Levels: attest.Levels(), Authorities: p.authorities()}
 	pg := &page{template: "check", Title: say("check.title"), Here: "/check", Body: v}
 	for i, f := range checkFields {
 		v.Fields[f.name] = field{Name: f.name, Given: x.fields[f.name]}
