@@ -2,16 +2,13 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
-	"github.com/safeconduct/safeconduct/verify"
 )
 
 // An Edition is the register at one published checkpoint, which it stays at
@@ -25,25 +22,8 @@ type Edition struct {
 	r *Reader
 	s *snapshot
 
-	mu sync.Mutex
-	// opened is evidence that was decided on, bytes how much.
-	opened map[openedAs]*verify.Opened
-	bytes  int
+	exhibits exhibits
 }
-
-// openedAs names opened evidence: its SHA-256 and the time that it was opened
-// as of.
-type openedAs struct {
-	evidence  [sha256.Size]byte
-	checkedAt time.Time
-}
-
-// What of opened evidence an edition keeps at most: opened, it takes several
-// times its bytes.
-const (
-	editionOpened = 16
-	editionBytes  = verify.MaxEvidence
-)
 
 // Edition returns the edition that evidence is given at now, see
 // [Reader.Evidence], with the errors of that.
@@ -78,45 +58,19 @@ func (e *Edition) Time() time.Time { return e.s.at }
 // Decide is [Reader.Decide] at this edition. Of requests that have the same
 // evidence only the first costs its verification.
 func (e *Edition) Decide(ctx context.Context, req *policy.Request, at policy.Times) (*policy.Decision, []byte, error) {
-	evidence, _, err := e.r.ownEvidence(ctx, e.s, req, at, false)
-	if err != nil {
-		return nil, nil, err
-	}
-	opened, err := e.open(evidence, e.r.trust, at.CheckedAt)
-	if err != nil {
-		return nil, nil, err
-	}
 	q, err := policy.Ask(req)
 	if err != nil {
 		return nil, nil, fmt.Errorf("decide: %w", err)
 	}
-	d, err := opened.Decide(q, at, e.r.screening...)
+	o, err := e.exhibits.exhibit(ctx, e.r, e.s, req, q, at, false)
 	if err != nil {
 		return nil, nil, err
 	}
-	return d, evidence, nil
-}
-
-func (e *Edition) open(evidence []byte, t *verify.Trust, checkedAt time.Time) (*verify.Opened, error) {
-	as := openedAs{sha256.Sum256(evidence), checkedAt.UTC()}
-	e.mu.Lock()
-	o, ok := e.opened[as]
-	e.mu.Unlock()
-	if ok {
-		return o, nil
-	}
-	o, err := verify.Open(evidence, t, checkedAt)
+	d, err := o.Decide(q, at, e.r.screening...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.opened == nil || len(e.opened) == editionOpened || e.bytes+len(evidence) > editionBytes {
-		e.opened, e.bytes = make(map[openedAs]*verify.Opened), 0
-	}
-	e.opened[as] = o
-	e.bytes += len(evidence)
-	return o, nil
+	return d, o.Bytes(), nil
 }
 
 // History returns the statements about a subject that were logged by known, in

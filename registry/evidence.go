@@ -156,9 +156,14 @@ func (r *Reader) ask(
 	return d, o.Bytes(), nil
 }
 
-// disclosed is [Reader.exhibited] with what is disclosed in it.
+// disclosed is the evidence that a request is decided on now, with what is disclosed
+// in it.
 func (r *Reader) disclosed(ctx context.Context, req *policy.Request, q *policy.Question, at policy.Times, ds []attest.Disclosure) (*verify.Opened, error) {
-	o, err := r.exhibited(ctx, req, q, at, len(ds) > 0)
+	s, err := r.exhibitable(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("make evidence: %w", err)
+	}
+	o, err := r.exhibits.exhibit(ctx, r, s, req, q, at, len(ds) > 0)
 	if err != nil || len(ds) == 0 {
 		return o, err
 	}

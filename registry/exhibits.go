@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -54,22 +53,18 @@ func (x *exhibits) put(s *snapshot, cast policy.Cast, o *verify.Opened) {
 	x.bytes += n
 }
 
-// exhibited is the evidence that a request and its question are decided on, see
-// [Reader.ownEvidence], opened: what it decides is to the byte what
+// exhibit is the evidence that a request and its question are decided on at a
+// snapshot, see [Reader.ownEvidence], opened: what it decides is to the byte what
 // [verify.Decide] does. With whole, nothing is left out for who relies on a mirror:
 // what is disclosed afterwards may make the decision rest on something else.
-func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Question, at policy.Times, whole bool) (*verify.Opened, error) {
-	s, err := r.exhibitable(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("make evidence: %w", err)
-	}
+func (x *exhibits) exhibit(ctx context.Context, r *Reader, s *snapshot, req *policy.Request, q *policy.Question, at policy.Times, whole bool) (*verify.Opened, error) {
 	// From then on all cosignatures count, and checked_at opens nothing more. Who
 	// asks as of before is told which of them do not.
 	from := s.cosigned.Add(-openedBefore)
 	kept := !s.cosigned.IsZero() && !at.CheckedAt.Before(from)
 	if !kept {
 		from = at.CheckedAt
-	} else if o, ok := r.exhibits.get(s, q.Cast()); ok {
+	} else if o, ok := x.get(s, q.Cast()); ok {
 		return o, nil
 	}
 	evidence, whole, err := r.ownEvidence(ctx, s, req, at, whole)
@@ -82,7 +77,7 @@ func (r *Reader) exhibited(ctx context.Context, req *policy.Request, q *policy.Q
 	}
 	// What is left out depends on the whole question.
 	if kept && whole {
-		r.exhibits.put(s, q.Cast(), o)
+		x.put(s, q.Cast(), o)
 	}
 	return o, nil
 }
