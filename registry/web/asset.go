@@ -3,17 +3,14 @@ package web
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"net/http"
 	"strconv"
 )
 
-//go:embed asset/style.css
-var styleCSS []byte
-
-//go:embed asset/icon.svg
-var iconSVG []byte
+//go:embed asset
+var assetFiles embed.FS
 
 // An asset is a file that pages are shown with. Its path has its digest: what is
 // at a path never changes.
@@ -22,16 +19,33 @@ type asset struct {
 	body              []byte
 }
 
+// assets are those that are served, in the order of what follows.
+var assets []*asset
+
 var (
-	style  = newAsset("style", "css", "text/css; charset=utf-8", styleCSS)
-	icon   = newAsset("icon", "svg", "image/svg+xml", iconSVG)
-	assets = []*asset{style, icon}
+	style = newAsset("style", "css", "text/css; charset=utf-8")
+	icon  = newAsset("icon", "svg", "image/svg+xml")
+
+	// localTime is on every page.
+	localTime = newScript("local-time")
 )
 
-func newAsset(name, ext, contentType string, body []byte) *asset {
+// newAsset reads one of the files of asset, and has it served.
+func newAsset(name, ext, contentType string) *asset {
+	body, err := assetFiles.ReadFile("asset/" + name + "." + ext)
+	if err != nil {
+		panic(err) // it is in the binary
+	}
 	digest := sha256.Sum256(body)
-	return &asset{"/" + name + "-" + hex.EncodeToString(digest[:8]) + "." + ext, contentType, body}
+	a := &asset{"/" + name + "-" + hex.EncodeToString(digest[:8]) + "." + ext, contentType, body}
+	assets = append(assets, a)
+	return a
 }
+
+func newScript(name string) *asset { return newAsset(name, "js", "text/javascript; charset=utf-8") }
+
+// Path is where the asset is served.
+func (a *asset) Path() string { return a.path }
 
 // ServeHTTP implements [http.Handler].
 func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -55,6 +55,11 @@ type page struct {
 	// file is answered in place of a page where it is not nil.
 	file *file
 
+	// Scripts are those that do more on it than a page without scripts can.
+	Scripts []*asset
+	// Places are the entries of the navigation.
+	Places []place
+
 	Origin      string
 	Style, Icon string
 	// Size is that of the log, Time when the last of it was logged; zero where there
@@ -62,6 +67,11 @@ type page struct {
 	Size int64
 	Time time.Time
 }
+
+// A place is an entry of the navigation; its words are those of Key.
+type place struct{ Path, Key string }
+
+var places = []place{{"/", "nav.find"}, {"/check", "nav.check"}}
 
 // A file is what somebody takes away.
 type file struct {
@@ -107,7 +117,8 @@ func (p *Pages) serve(route string, show func(*exchange) (*page, error)) http.Ha
 // render makes the whole page before any of it is sent: one that fails half way
 // could leave out what matters.
 func (p *Pages) render(pg *page) ([]byte, error) {
-	pg.Origin, pg.Style, pg.Icon = p.reg.Origin(), style.path, icon.path
+	pg.Origin, pg.Style, pg.Icon, pg.Places = p.reg.Origin(), style.path, icon.path, places
+	pg.Scripts = append([]*asset{localTime}, pg.Scripts...)
 	if e, err := p.reg.Published(); err == nil && pg.Size == 0 {
 		pg.Size, pg.Time = e.Size(), e.Time()
 	}

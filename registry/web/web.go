@@ -6,9 +6,10 @@
 //	handler := httpapi.NewHandler(reg, options)
 //
 // They are HTML that the service itself makes, from the templates, the words and
-// the one stylesheet that are in the binary. They work without any script, and
-// have none; nothing comes from elsewhere, and nothing is kept: no cookie, no
-// session, no state. What is asked by the form of a check goes in the body of a
+// the one stylesheet that are in the binary. They work without any script; the few
+// that there are, in files of the binary, too, add what a page alone cannot, such
+// as the local time of a time. Nothing comes from elsewhere, and nothing is kept:
+// no cookie, no session, no state. What is asked by the form of a check goes in the body of a
 // POST, so that no address has it.
 //
 // # Hostile input
@@ -17,7 +18,7 @@
 // (html/template); names are shown as package prose shows them, without anything
 // that turns the direction or shows nothing. Every answer has a policy
 // ([ContentSecurityPolicy]) by which a browser would run no script that had got in
-// all the same. What is sent is bounded, and each client may ask as much as of
+// all the same, and no script at all could send anything. What is sent is bounded, and each client may ask as much as of
 // the API ([httpapi.Limits]).
 //
 // # Words
@@ -41,9 +42,10 @@ import (
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 )
 
-// ContentSecurityPolicy is what every answer says: nothing but the service's own
-// stylesheet, icon and forms, and in nobody's frame.
-const ContentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// ContentSecurityPolicy is what every page says: nothing but the service's own
+// stylesheet, icon, scripts and forms, no script within the page, no request by
+// one, and in nobody's frame.
+const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // A Reader is what the pages show, a *[registry.Reader]. Its methods are called
 // concurrently.

@@ -225,8 +225,12 @@ func (d *document) sound(what string) {
 	}
 	for _, n := range d.find("", nil) {
 		switch n.Data {
-		case "script", "style", "iframe", "object", "embed", "base":
+		case "style", "iframe", "object", "embed", "base":
 			d.t.Errorf("%s has a <%s>", what, n.Data)
+		case "script":
+			if attr(n, "src") == "" || n.FirstChild != nil {
+				d.t.Errorf("%s has a script within", what)
+			}
 		case "input", "select", "textarea":
 			if attr(n, "type") != "hidden" && !labels[attr(n, "id")] {
 				d.t.Errorf("%s: the control %q has no label", what, attr(n, "name"))
