@@ -98,6 +98,8 @@ var sections = []section{
 	{"present", present},
 	{"restart", restart},
 	{"replay", replay},
+	// It adds to the register that others measure.
+	{"pages", pages},
 }
 
 // A bench is a run.
@@ -118,7 +120,7 @@ func main() {
 	stage := flag.String("stage", "", "for the program itself: measure this one thing and answer on standard output")
 	quick := flag.Bool("quick", false, "a smoke test in about a minute")
 	full := flag.Bool("full", false, "10^6 subjects too")
-	names := flag.String("run", ".", "the sections to measure, a regular expression: limits, raw, admission, latency, evidence, decide, serve, present, restart, replay")
+	names := flag.String("run", ".", "the sections to measure, a regular expression: limits, raw, admission, latency, evidence, decide, serve, present, restart, replay, pages")
 	dir := flag.String("dir", "", "where to put what is measured, on the disk that is meant (default: the directory for temporary files)")
 	out := flag.String("results", "results", "where to put the results; empty for nowhere")
 	flag.StringVar(&profiles, "profile", "", "directory to keep profiles of every measurement in")

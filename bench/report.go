@@ -91,12 +91,13 @@ var (
 	goalServeEcho = goal{"POST /v1/check beside an echo of the same bytes", true, true, 0.60, ""}
 	goalServeOPA  = goal{"POST /v1/check beside OPA's server", true, true, 3, ""}
 	goalPresent   = goal{"a presentation beside its bare signatures", true, false, 1.5, ""}
+	goalPages     = goal{"pages at 10^5 subjects", false, false, 50, Millis}
 	goalMemory    = goal{"resident memory at 10^6 subjects", false, false, 1.5 * (1 << 30), Bytes}
 )
 
 var goals = []goal{
 	goalRaw, goalAdmit5, goalAdmit6, goalP99Second, goalP99Tenth, goalOffline,
-	goalEvidence, goalGzip, goalApprovals, goalDecide, goalDecideCEL, goalDecideOPA, goalServeEcho, goalServeOPA, goalPresent, goalRestart, goalMemory,
+	goalEvidence, goalGzip, goalApprovals, goalDecide, goalDecideCEL, goalDecideOPA, goalServeEcho, goalServeOPA, goalPresent, goalPages, goalRestart, goalMemory,
 }
 
 // add adds a row. A ratio and a goal may be nil.

@@ -29,6 +29,7 @@ var stages = map[string]func(context.Context, []byte) (any, error){
 	"present":   stage(presentStage),
 	"restart":   stage(restartStage),
 	"replay":    stage(replayStage),
+	"pages":     stage(pagesStage),
 }
 
 // stage reads what f is given from JSON.

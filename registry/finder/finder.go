@@ -289,15 +289,13 @@ func (f *Finder) proposals(x *index, q Query, behind cursor) []proposal {
 		}
 		return out
 	}
-	for _, p := range x.propose(q.Text) {
+	first := best{most: maxLooked + 1}
+	x.propose(q.Text, func(p proposal) {
 		if (q.After == "" || behind.before(cursor{p.score, p.thing.id})) && may(p.thing) {
-			out = append(out, p)
+			first.take(p)
 		}
-	}
-	slices.SortFunc(out, func(a, b proposal) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(a.thing.id, b.thing.id))
 	})
-	return out[:min(len(out), maxLooked+1)]
+	return first.sorted()
 }
 
 // members are the authorities of a sandbox, nil where there is none.

@@ -44,8 +44,7 @@ type thing struct {
 
 // A name is one that a thing has or had.
 type name struct {
-	text  string
-	thing int32
+	text string
 	// grams is how many it has.
 	grams int32
 }
@@ -93,7 +92,7 @@ func (x *index) name(i int32, text string) {
 	}
 	gs := gramsOf(text)
 	at := int32(len(x.names))
-	x.names = append(x.names, name{strings.Clone(text), i, int32(len(gs))})
+	x.names = append(x.names, name{strings.Clone(text), int32(len(gs))})
 	t.names = append(t.names, at)
 	for _, g := range gs {
 		x.grams[g] = append(x.grams[g], at)
@@ -149,15 +148,16 @@ type proposal struct {
 // of a word of six letters four are left where one in the middle is wrong.
 const leastShared = 400
 
-// propose returns the things that a query may mean, in no order.
-func (x *index) propose(query string) []proposal {
-	best := make(map[int32]proposal)
-	for _, i := range x.identified[identifierForm(query)] {
-		best[i] = proposal{x.things[i], MaxScore, ByIdentifier, identifierForm(query)}
+// propose proposes the things that a query may mean, each once, in no order.
+func (x *index) propose(query string, to func(proposal)) {
+	form := identifierForm(query)
+	identified := x.identified[form]
+	for _, i := range identified {
+		to(proposal{x.things[i], MaxScore, ByIdentifier, form})
 	}
 	gs := gramsOf(query)
 	if len(gs) == 0 {
-		return values(best)
+		return
 	}
 	shared := make([]int32, len(x.names))
 	for _, g := range gs {
@@ -165,17 +165,18 @@ func (x *index) propose(query string) []proposal {
 			shared[n]++
 		}
 	}
-	for i, s := range shared {
-		n := x.names[i]
-		score, ok := scoreOf(int(s), len(gs), int(n.grams))
-		if !ok {
-			continue
+	for i, t := range x.things {
+		score, text := 0, ""
+		for _, n := range t.names {
+			has := &x.names[n]
+			if s, ok := scoreOf(int(shared[n]), len(gs), int(has.grams)); ok && (text == "" || s > score) {
+				score, text = s, has.text
+			}
 		}
-		if old, ok := best[n.thing]; !ok || score > old.score {
-			best[n.thing] = proposal{x.things[n.thing], score, ByName, n.text}
+		if text != "" && !slices.Contains(identified, int32(i)) {
+			to(proposal{t, score, ByName, text})
 		}
 	}
-	return values(best)
 }
 
 // scoreOf scores a name of which so many grams are shared with the query. It is
@@ -205,14 +206,6 @@ func nearest(query string, names []string) (best string, score int) {
 		}
 	}
 	return best, score
-}
-
-func values(m map[int32]proposal) []proposal {
-	out := make([]proposal, 0, len(m))
-	for _, p := range m {
-		out = append(out, p)
-	}
-	return out
 }
 
 // identifierForm is how an identifier is spelled that may be meant: a scheme in
