@@ -27,10 +27,15 @@ npm: $(NPM_MODULES) ## install the JavaScript libraries that interop tests again
 $(NPM_MODULES): interop/npm/package.json interop/npm/package-lock.json | setup
 	cd interop/npm && npm ci
 
+# What nothing runs concurrently in, and the race detector makes minutes of:
+# processes that are killed, files that are damaged, tiles one by one.
+ALONE := ^(TestWhatWasAcknowledgedSurvivesAKill|TestADamagedFileLosesNothingSilently|TestEveryTileOfEveryWidthIsServed)$$
+
 # The command's scripts start it hundreds of times, which the race detector makes
 # minutes of; what runs concurrently in it is tested with it in the packages.
 test: setup ## every test, those of packages with the race detector
-	$(TEST) $$(go list ./... | grep -v /cmd/safeconduct$$)
+	$(TEST) -skip '$(ALONE)' $$(go list ./... | grep -v /cmd/safeconduct$$)
+	go test -timeout 10m -run '$(ALONE)' ./registry/badgerlog ./registry/httpapi
 	go test -shuffle=on -timeout 10m ./cmd/safeconduct
 	$(MAKE) --no-print-directory hsm interop
 	@$(MAKE) --no-print-directory skipped
@@ -42,8 +47,8 @@ skipped: ## say which groups of tests do not run here, and why
 	@if [ -z "$$SAFECONDUCT_MUST_MOUNT" ]; then echo "skipped where it could not mount: full and read-only disks, power cuts (registry/badgerlog, as root)"; fi
 
 hsm: setup ## keys in hardware, which SoftHSM plays
-	$(TEST) -tags pkcs11 ./attest/signer/...
-	$(TEST) -tags pkcs11 -run HSM ./cmd/safeconduct
+	$(TEST) -tags pkcs11 ./attest/signer/pkcs11 ./attest/signer/keyref
+	go test -shuffle=on -timeout 10m -tags pkcs11 -run HSM ./cmd/safeconduct
 
 # Where the libraries cannot be had, what needs them is skipped.
 interop: setup ## tests against other implementations, in a module of their own
