@@ -23,6 +23,20 @@ type keyring struct {
 // newKeyring collects the log keys and cosigners of the root and the cosigners
 // of the policy.
 func newKeyring(root *attest.Root, policy *tlogpolicy.Policy) (*keyring, error) {
+	r, err := keysOf(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range policy.Quorum.Cosigners() {
+		if err := r.add(c.Key); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// keysOf collects the log keys and cosigners of the root.
+func keysOf(root *attest.Root) (*keyring, error) {
 	r := &keyring{make(map[vkey.ID]vkey.Key), make(map[string]bool), make(map[string]attest.Cosigner)}
 	for _, text := range root.LogKeys {
 		k, err := vkey.ParseLog(text)
@@ -43,11 +57,6 @@ func newKeyring(root *attest.Root, policy *tlogpolicy.Policy) (*keyring, error) 
 			return nil, err
 		}
 		r.addRole(k.Public, c)
-	}
-	for _, c := range policy.Quorum.Cosigners() {
-		if err := r.add(c.Key); err != nil {
-			return nil, err
-		}
 	}
 	return r, nil
 }
