@@ -95,25 +95,30 @@ func changeAt(index int64, leaf []byte) (Change, error) {
 	return Change{Index: index, Kind: c.Kind(), Issuer: h.Iss, JTI: h.JTI, Subjects: c.Subjects()}, nil
 }
 
-// timeOf is when a statement was logged: what the status leaf says that closes
-// its batch.
+// timeOf is when a statement was logged.
 func (r *Reader) timeOf(iss, jti string, index int64) (time.Time, error) {
+	status, err := r.closing(iss, jti, index)
+	return status.Time, err
+}
+
+// closing is the status leaf that closes the batch of the statement at an index.
+func (r *Reader) closing(iss, jti string, index int64) (verify.StatusLeaf, error) {
 	place, ok, err := r.log.Find(iss, jti)
 	if err != nil {
-		return time.Time{}, err
+		return verify.StatusLeaf{}, err
 	}
 	if !ok || place.Index != index {
-		return time.Time{}, damaged(index, fmt.Errorf("%s of %s is not found there", jti, iss))
+		return verify.StatusLeaf{}, damaged(index, fmt.Errorf("%s of %s is not found there", jti, iss))
 	}
 	leaf, err := r.leaf(place.Size - 1)
 	if err != nil {
-		return time.Time{}, err
+		return verify.StatusLeaf{}, err
 	}
 	status, err := verify.ParseStatusLeaf(leaf)
 	if err != nil {
-		return time.Time{}, damaged(place.Size-1, err)
+		return verify.StatusLeaf{}, damaged(place.Size-1, err)
 	}
-	return status.Time, nil
+	return status, nil
 }
 
 // Await returns nil once a checkpoint is published that is larger than size, and

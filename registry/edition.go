@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/proven"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // An Edition is the register at one published checkpoint, which it stays at
@@ -48,6 +51,25 @@ func (r *Reader) Published() (*Edition, error) {
 // Checkpoint returns the checkpoint with its cosignatures. The caller does not
 // change it.
 func (e *Edition) Checkpoint() []byte { return e.s.checkpoint }
+
+// Signatures returns what the signature lines of the checkpoint are worth by the
+// trust root in force, see [verify.SignatureLines].
+func (e *Edition) Signatures() ([]verify.SignatureLine, error) {
+	return verify.SignatureLines(e.s.checkpoint, e.s.root().Root())
+}
+
+// Prove returns the inclusion proof of what stands at a log index, in the tree of
+// the checkpoint, or [ErrNotFound].
+func (e *Edition) Prove(index int64) (tlog.RecordProof, error) {
+	if index < 0 || index >= e.s.size {
+		return nil, fmt.Errorf("prove index %d: %w", index, ErrNotFound)
+	}
+	proof, err := tlog.ProveRecord(e.s.size, index, e.r.log)
+	if err != nil {
+		return nil, fmt.Errorf("prove index %d: %w", index, err)
+	}
+	return proof, nil
+}
 
 // Size returns the number of leaves that the checkpoint covers.
 func (e *Edition) Size() int64 { return e.s.size }

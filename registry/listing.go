@@ -59,8 +59,12 @@ func (r *Reader) Sandbox(ctx context.Context, id string, after int64, most int) 
 // Statement returns what an issuer has said under a jti, at the published
 // checkpoint, or [ErrNotFound].
 func (r *Reader) Statement(ctx context.Context, iss, jti string) (Logged, error) {
+	return r.named(ctx, r.shown(), iss, jti)
+}
+
+// named is [Reader.Statement] at a snapshot.
+func (r *Reader) named(ctx context.Context, s *snapshot, iss, jti string) (Logged, error) {
 	none := fmt.Errorf("statement %s of %s: %w", jti, iss, ErrNotFound)
-	s := r.shown()
 	place, ok, err := r.log.Find(iss, jti)
 	if err != nil || !ok || place.Index >= s.size {
 		return Logged{}, cmp.Or(err, none)

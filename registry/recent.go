@@ -1,0 +1,91 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// Recent returns the statements before a log index, newest first, most of them at
+// most, and what to go on from: next is 0 where there are no others. Any index from
+// the edition's size on asks for the newest. Of none is said what it comes to, see
+// [Edition.History], but which are void. It reads no more of the log than what it
+// returns and the status leaves between.
+func (e *Edition) Recent(ctx context.Context, before int64, most int) (recent []policy.Recorded, next int64, err error) {
+	failed := func(err error) ([]policy.Recorded, int64, error) {
+		return nil, 0, fmt.Errorf("read what was logged before %d: %w", before, err)
+	}
+	// at is the time of the batch that is being read.
+	var at time.Time
+	for next = max(0, min(before, e.s.size)); next > 0 && len(recent) < most; next-- {
+		if err := ctx.Err(); err != nil {
+			return failed(err)
+		}
+		index := next - 1
+		leaf, err := e.r.leaf(index)
+		if err != nil {
+			return failed(err)
+		}
+		isStatus := verify.IsStatusLeaf(leaf)
+		if isStatus || at.IsZero() {
+			status, err := e.r.batchOf(index, leaf)
+			if err != nil {
+				return failed(err)
+			}
+			at = status.Time
+		}
+		if isStatus {
+			continue
+		}
+		st, err := e.r.statement(e.s, index)
+		if err != nil {
+			return failed(err)
+		}
+		recent = append(recent, e.s.recorded(Logged{index, at, st}))
+	}
+	return recent, next, nil
+}
+
+// Statement returns what an issuer has said under a jti, without what it comes to,
+// or [ErrNotFound].
+func (e *Edition) Statement(ctx context.Context, iss, jti string) (policy.Recorded, error) {
+	l, err := e.r.named(ctx, e.s, iss, jti)
+	if err != nil {
+		return policy.Recorded{}, err
+	}
+	return e.s.recorded(l), nil
+}
+
+// recorded says by the trust root of a snapshot which signatures count (RULES R20).
+func (s *snapshot) recorded(l Logged) policy.Recorded {
+	root := s.root()
+	r := policy.Recorded{Index: l.Index, Time: l.Time, Statement: l.Statement, Void: root.Voids(l.Statement, l.Index)}
+	if l.Statement.TrustRoot() != nil {
+		return r
+	}
+	for _, kid := range l.Statement.Signers() {
+		if root.Distrusts(kid, l.Index) {
+			r.Disregarded = append(r.Disregarded, kid)
+		}
+	}
+	return r
+}
+
+// batchOf is the status leaf that closes the batch of what stands at an index.
+func (r *Reader) batchOf(index int64, leaf []byte) (verify.StatusLeaf, error) {
+	if verify.IsStatusLeaf(leaf) {
+		status, err := verify.ParseStatusLeaf(leaf)
+		if err != nil {
+			return verify.StatusLeaf{}, damaged(index, err)
+		}
+		return status, nil
+	}
+	c, err := changeAt(index, leaf)
+	if err != nil {
+		return verify.StatusLeaf{}, err
+	}
+	return r.closing(c.Issuer, c.JTI, index)
+}
