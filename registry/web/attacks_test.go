@@ -45,9 +45,15 @@ func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
 		q.Set("presented_name", name)
 		for what, d := range map[string]*document{
 			"find": s.get("/"), "entity": s.get("/entities/" + registrytest.Varuna), "sandbox": s.get("/sandboxes/" + registrytest.Sandbox),
+			"log": s.get("/log"), "registration": s.get("/statements/auth-in/reg-varuna"), "approval": s.get("/statements/auth-us/approval-varuna"),
+			"domain": s.get("/statements/auth-us/domain-us"),
 		} {
 			d.shown(http.StatusOK)
 			text := d.text()
+			// Prose quotes what is quoted in it.
+			if d.find("h2", func(n *html.Node) bool { return attr(n, "id") == "says" }) != nil {
+				text = strings.NewReplacer(`\"`, `"`).Replace(text)
+			}
 			if want := strings.NewReplacer("\u202e", `\u202e`, "\u202c", `\u202c`, "\u2066", `\u2066`, "\u2069", `\u2069`).Replace(name); !strings.Contains(text, want) {
 				t.Errorf("%s does not show the name %.60q:\n%.2000s", what, want, text)
 			}
@@ -92,7 +98,10 @@ func TestWhatIsSentIsTextInEveryField(t *testing.T) {
 		for _, path := range []string{"/entities/" + registrytest.Varuna, "/sandboxes/" + registrytest.Sandbox} {
 			s.get(path + "?" + url.Values{"at": {sent}, "known": {sent}}.Encode()).shown(http.StatusUnprocessableEntity)
 		}
-		for _, path := range []string{"/entities/", "/sandboxes/"} {
+		if d := s.get("/log?" + url.Values{"before": {sent}}.Encode()); d.status != http.StatusBadRequest {
+			t.Errorf("/log?before=%.40q: status %d", sent, d.status)
+		}
+		for _, path := range []string{"/entities/", "/sandboxes/", "/statements/auth-us/"} {
 			if d := s.get(path + url.PathEscape(sent)); d.status != http.StatusNotFound {
 				t.Errorf("%s%.40q: status %d", path, sent, d.status)
 			}
@@ -111,7 +120,7 @@ func TestWhatNoFormSendsIsRefusedWithAPage(t *testing.T) {
 	q := question()
 	q.Set("give", "root.key")
 	s.ask(q).shown(http.StatusBadRequest)
-	for path, allow := range map[string]string{"/": "GET, HEAD", "/entities/" + registrytest.Varuna: "GET, HEAD", "/check": "GET, HEAD, POST"} {
+	for path, allow := range map[string]string{"/": "GET, HEAD", "/entities/" + registrytest.Varuna: "GET, HEAD", "/log": "GET, HEAD", "/statements/auth-us/domain-us": "GET, HEAD", "/check": "GET, HEAD, POST"} {
 		for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions} {
 			if d := s.do(method, path, nil).shown(http.StatusMethodNotAllowed); d.header.Get("Allow") != allow {
 				t.Errorf("%s %s: Allow is %q, want %q", method, path, d.header.Get("Allow"), allow)

@@ -1,6 +1,7 @@
 // Package web serves pages for people: find an entity or a sandbox, see what is
 // approved, by whom and since when, at any legal time and by what was known at
-// any time, and check whether an act may go ahead.
+// any time, check whether an act may go ahead, and see the log itself, with the
+// way from every statement to the checkpoint that fixes it.
 //
 //	options.Beside = web.New(reg, web.Options{Finder: find}).Paths()
 //	handler := httpapi.NewHandler(reg, options)
@@ -77,6 +78,7 @@ type Pages struct {
 	now    func() time.Time
 	logger *slog.Logger
 	finder *finder.Finder
+	growth growthCache
 }
 
 // New returns the pages of a register, or of a mirror.
@@ -105,6 +107,8 @@ func (p *Pages) Paths() map[string]httpapi.Beside {
 	page("/entities/{id}", httpapi.CostPage, p.entity)
 	page("/sandboxes/{id}", httpapi.CostPage, p.sandbox)
 	page("/check", httpapi.CostDecision, p.check)
+	page("/log", httpapi.CostPage, p.log)
+	page("/statements/{issuer}/{jti}", httpapi.CostPage, p.statement)
 	for _, a := range assets {
 		paths[a.path] = httpapi.Beside{Handler: a, Cost: httpapi.CostRead}
 	}

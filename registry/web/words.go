@@ -53,6 +53,8 @@ var functions = template.FuncMap{
 	"name":   plain,
 	"when":   when,
 	"status": statusOf,
+	"ref":    refTo,
+	"short":  short,
 	// warning is what a warning of the trust means, "" where that is not known.
 	"warning": func(code string) string { return words["warning."+code] },
 	// word is what a code is called, the code itself where the catalogue lacks it.

@@ -43,7 +43,7 @@ func TestTheCatalogueHasAllWordsAndNoOthers(t *testing.T) {
 			t.Errorf("the catalogue lacks %q", m[1])
 		}
 	}
-	made := regexp.MustCompile(`^(nav|state|field|hint|act|mode|class|decision|warning|kind|event)\.`)
+	made := regexp.MustCompile(`^(nav|state|field|hint|act|mode|class|decision|warning|kind|event|signature|role)\.`)
 	for key := range words {
 		if !used[key] && !made.MatchString(key) {
 			t.Errorf("nobody says %q", key)
