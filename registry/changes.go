@@ -110,13 +110,18 @@ func (r *Reader) closing(iss, jti string, index int64) (verify.StatusLeaf, error
 	if !ok || place.Index != index {
 		return verify.StatusLeaf{}, damaged(index, fmt.Errorf("%s of %s is not found there", jti, iss))
 	}
-	leaf, err := r.leaf(place.Size - 1)
+	return r.statusAt(place.Size - 1)
+}
+
+// statusAt is the status leaf that stands at an index.
+func (r *Reader) statusAt(index int64) (verify.StatusLeaf, error) {
+	leaf, err := r.leaf(index)
 	if err != nil {
 		return verify.StatusLeaf{}, err
 	}
 	status, err := verify.ParseStatusLeaf(leaf)
 	if err != nil {
-		return verify.StatusLeaf{}, damaged(place.Size-1, err)
+		return verify.StatusLeaf{}, damaged(index, err)
 	}
 	return status, nil
 }

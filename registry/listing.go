@@ -64,24 +64,22 @@ func (r *Reader) Statement(ctx context.Context, iss, jti string) (Logged, error)
 
 // named is [Reader.Statement] at a snapshot.
 func (r *Reader) named(ctx context.Context, s *snapshot, iss, jti string) (Logged, error) {
-	none := fmt.Errorf("statement %s of %s: %w", jti, iss, ErrNotFound)
+	if err := ctx.Err(); err != nil {
+		return Logged{}, err
+	}
 	place, ok, err := r.log.Find(iss, jti)
 	if err != nil || !ok || place.Index >= s.size {
-		return Logged{}, cmp.Or(err, none)
+		return Logged{}, cmp.Or(err, fmt.Errorf("statement %s of %s: %w", jti, iss, ErrNotFound))
 	}
 	st, err := r.statement(s, place.Index)
 	if err != nil {
 		return Logged{}, err
 	}
-	h, err := r.entries(ctx, s, st.Claims().Head().Sub)
+	status, err := r.statusAt(place.Size - 1)
 	if err != nil {
 		return Logged{}, err
 	}
-	i := sort.Search(len(h), func(i int) bool { return h[i].Index >= place.Index })
-	if i == len(h) || h[i].Index != place.Index {
-		return Logged{}, damaged(place.Index, none)
-	}
-	return Logged{place.Index, h[i].Time, st}, nil
+	return Logged{place.Index, status.Time, st}, nil
 }
 
 // page returns the first statements of subjects behind a log index, each once.

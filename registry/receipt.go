@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
-
-	"github.com/safeconduct/safeconduct/verify"
 )
 
 // A Receipt says where a statement stands in the log, and proves it. The
@@ -34,13 +32,9 @@ type Receipt struct {
 // restored log need not have, and else one of the newest checkpoint.
 func (r *Reader) receiptAt(p Place) (Receipt, error) {
 	s := r.newest()
-	leaf, err := r.leaf(p.Size - 1)
+	status, err := r.statusAt(p.Size - 1)
 	if err != nil {
 		return Receipt{}, err
-	}
-	status, err := verify.ParseStatusLeaf(leaf)
-	if err != nil {
-		return Receipt{}, damaged(p.Size-1, err)
 	}
 	receipt := Receipt{Index: p.Index, Time: status.Time, LeafHash: p.LeafHash, Size: p.Size}
 	switch kept, err := r.log.Checkpoint(p.Size); {

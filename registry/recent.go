@@ -77,11 +77,7 @@ func (s *snapshot) recorded(l Logged) policy.Recorded {
 // batchOf is the status leaf that closes the batch of what stands at an index.
 func (r *Reader) batchOf(index int64, leaf []byte) (verify.StatusLeaf, error) {
 	if verify.IsStatusLeaf(leaf) {
-		status, err := verify.ParseStatusLeaf(leaf)
-		if err != nil {
-			return verify.StatusLeaf{}, damaged(index, err)
-		}
-		return status, nil
+		return r.statusAt(index)
 	}
 	c, err := changeAt(index, leaf)
 	if err != nil {

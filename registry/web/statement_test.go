@@ -2,9 +2,11 @@ package web_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +141,26 @@ func TestWhatIsConfidentialInAStatementIsNotShown(t *testing.T) {
 		has("Confidential, and not shown here. The holder may disclose:", "/legal_name", "/approved_sites/0/address").
 		lacks("Ocean Tech Park", "Entity lei")
 	s.get("/log").shown(http.StatusOK).lacks("Entity lei")
+}
+
+// Of what no evidence could hold it is not told what a statement comes to; all else
+// is.
+func TestOfWhatTooMuchIsLoggedOnlyTheStandingIsMissing(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	s.MustSubmit(registrytest.Domain("domain-us", us))
+	statements := make([][]byte, 0, 800)
+	for i := range cap(statements) {
+		e := registrytest.Event(fmt.Sprintf("ev-%d", i), us, attest.SandboxSubject(registrytest.Sandbox), "domain-us", attest.Suspend, registrytest.Start)
+		e.CauseText = strings.Repeat("W", 4096)
+		statements = append(statements, s.Sign(e, registrytest.Signers(us)[0]))
+	}
+	for some := range slices.Chunk(statements, 100) {
+		if _, err := s.SubmitTogether(t.Context(), some...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Clock.Add(time.Minute)
+	s.get("/statements/auth-us/domain-us").shown(http.StatusOK).has("Comes to, now Not told here", "It leads there.").lacks("in force since")
 }
 
 // A jti of dots is a direction where it stands in a path.
