@@ -86,6 +86,11 @@ func visits(n int) []visit {
 			return "/entities/" + entityNumber(number(i+n/2)) + "?at=2026-06-01+00:00&known=2026-06-01+00:00", nil
 		}},
 		{"sandbox", fixed("/sandboxes/" + registrytest.Sandbox)},
+		{"log", fixed("/log")},
+		{"log, older statements", func(i int) (string, url.Values) { return fmt.Sprintf("/log?before=%d", 1+number(i)), nil }},
+		{"statement", func(i int) (string, url.Values) {
+			return fmt.Sprintf("/statements/%s/REG-%07d", registrytest.IN, number(i)), nil
+		}},
 		{"check, the form", fixed("/check")},
 		{"check, the answer", func(int) (string, url.Values) { return "/check", question }},
 	}
