@@ -87,7 +87,8 @@ func changes(reasons []Reason) []Change {
 	return out
 }
 
-// change says what would have to change about a reason, or who has to look.
+// change says in a sentence what would have to change about a reason, and who has
+// to do it, or who has to look.
 func (r Reason) change() string {
 	whose := cmp.Or(r.Authority, "The authority")
 	who := cmp.Or(r.Party, "the party")
@@ -97,7 +98,7 @@ func (r Reason) change() string {
 	case RoleNotApproved:
 		return fmt.Sprintf("%s has to approve the %s in that role.", whose, who)
 	case ApprovalNotYetEffective:
-		return "Act when the approval has come into force."
+		return "Nobody has to do anything: act when the approval has come into force."
 	case ApprovalSuspended:
 		return fmt.Sprintf("%s has to lift the suspension.", whose)
 	case ApprovalRevoked, ApprovalWithdrawn:
@@ -107,27 +108,29 @@ func (r Reason) change() string {
 	case AuthorityConcurrenceMissing:
 		return fmt.Sprintf("%s has to have an approval of the sandbox in force at the time of the act, on the terms of the others.", whose)
 	case ItemNotInScope:
-		return "The item has to come into scope, or go under a licence of its own."
+		return fmt.Sprintf("%s has to take the item into scope, or the act needs a licence of its own.", whose)
 	case ItemExcluded:
-		return "The item is excluded on purpose; it needs a licence of its own."
+		return "Nothing: the item is excluded on purpose, and the act needs a licence of its own."
 	case SiteNotApproved:
 		return fmt.Sprintf("%s has to approve the site, or another one has to be the destination.", whose)
-	case EndUseNotPermitted, ActivityNotPermitted:
-		return "Another end use or activity, or wider terms."
+	case EndUseNotPermitted:
+		return fmt.Sprintf("%s has to allow the end use, or it has to be another one.", whose)
+	case ActivityNotPermitted:
+		return fmt.Sprintf("%s has to allow the activity, or it has to be another one.", whose)
 	case NationalityNotPermitted:
-		return "Nobody of that nationality may be given access."
+		return "Whoever transfers has to give nobody of that nationality access."
 	case ClassificationLevelExceeded:
-		return "What is transferred has to be of a lower level."
+		return fmt.Sprintf("Whoever transfers has to keep to a lower level, or %s has to allow a higher one.", cmp.Or(r.Authority, "the authority"))
 	case ValueCeilingExceeded, QuantityCeilingExceeded:
-		return "Less, or a later period, or a higher ceiling."
+		return fmt.Sprintf("Whoever transfers has to transfer less, or in a later period, or %s has to raise the ceiling.", cmp.Or(r.Authority, "the authority"))
 	case RetransferNotAuthorised:
 		return "The authority that first let the item go has to consent, and the request has to name its consent."
 	case ChangeOfControl:
 		return fmt.Sprintf("%s has to look at the new control and lift the suspension.", whose)
 	case RestrictedParty:
-		return "None: the party stands on a list. Stop, and ask counsel."
+		return "Nothing that is approved here: the party stands on a list. Stop, and ask counsel."
 	case MissingFact:
-		return "Give the fact that is named."
+		return "Whoever asks has to give the fact that is named."
 	case ClassificationTooCoarse, ClassificationInvalid:
 		return "Whoever classifies items has to give the entry as deep as the list goes."
 	case NationalityReviewRequired:
@@ -137,11 +140,11 @@ func (r Reason) change() string {
 	case PossiblePartyMatch:
 		return "A person has to compare the party with the entry of the list."
 	case StatusStale:
-		return "Fetch new evidence."
+		return "Whoever asks has to fetch new evidence."
 	case LimitationReviewRequired:
 		return "A person has to read the limitation and may attest that the act meets it (attests)."
 	case BaselineOnly:
-		return "The act needs a licence; this approval only speeds it up."
+		return "Whoever transfers needs a licence for the act; this approval only speeds it up."
 	default:
 		return "A person has to look at it."
 	}
