@@ -112,7 +112,7 @@ func TestWhatIsSentIsTextInEveryField(t *testing.T) {
 func TestWhatNoFormSendsIsRefusedWithAPage(t *testing.T) {
 	s := newJointSandbox(t)
 	s.ask(url.Values{"act": {"export", "reexport"}}).shown(http.StatusBadRequest)
-	s.ask(url.Values{"checked_at": {"2026-01-05 09:00"}}).shown(http.StatusBadRequest)
+	s.ask(url.Values{"item": {"US_CCL 5A001.b.1"}}).shown(http.StatusBadRequest)
 	s.ask(url.Values{"act": {"\xff"}}).shown(http.StatusBadRequest)
 	s.do(http.MethodPost, "/check?act=export", url.Values{}).shown(http.StatusBadRequest)
 	s.ask(url.Values{"reference": {strings.Repeat("x", 1<<20)}}).shown(http.StatusRequestEntityTooLarge)

@@ -27,7 +27,11 @@ var states = []policy.State{
 
 // A field is one of a form: what was entered, and what is wrong with it, "" for
 // nothing.
-type field struct{ Name, Given, Wrong string }
+type field struct {
+	Name, Given, Wrong string
+	// Options are what is suggested for it.
+	Options []suggestion
+}
 
 // foundPage is what the page of a search shows.
 type foundPage struct {

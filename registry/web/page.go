@@ -184,7 +184,7 @@ func (p *Pages) fault(w http.ResponseWriter, r *http.Request, route string, err 
 }
 
 // maxForm bounds the body of a form, in bytes.
-const maxForm = 64 << 10
+const maxForm = 512 << 10
 
 // read reads what was given: the fields of the query or, where post says that the
 // page takes one, of a form. An unknown field would be a question that nobody

@@ -189,7 +189,7 @@ func TestAmendedTermsStandBesideTheOldOnesUntilTheOthersFollow(t *testing.T) {
 func TestACheckPermitsRefersAndDenies(t *testing.T) {
 	s := newJointSandbox(t)
 	permit := s.ask(question()).shown(http.StatusOK)
-	permit.has("PERMIT The approvals let it go ahead.", "What was asked Act technology_release", "What it relies on stands in for a licence.", "Nothing speaks against it.", "Rule by rule", "R3 passed", "Obligations of whoever relies on it", "due 2026-02-04")
+	permit.has("PERMIT The approvals let it go ahead.", "Act Release of technology", "What it relies on stands in for a licence.", "Nothing speaks against it.", "Rule by rule", "R3 items passed", "Obligations of whoever relies on it", "2026-02-04 09:00 UTC Report to the authority within 30 days after the act.")
 	refer := question()
 	refer.Del("end_use")
 	s.ask(refer).shown(http.StatusOK).has("REFER A person has to look", "for a person", "MISSING_FACT", "What would have to change").lacks("Obligations of whoever")

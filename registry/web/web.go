@@ -55,6 +55,8 @@ type Reader interface {
 	Origin() string
 	Root() *attest.TrustRoot
 	Explain(ctx context.Context, req *policy.Request, at policy.Times, ds ...attest.Disclosure) (*policy.Decision, []byte, error)
+	DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool, ds ...attest.Disclosure) (*registry.Signed, error)
+	DecisionKey() (kid string, listed bool)
 }
 
 var _ Reader = (*registry.Reader)(nil)
@@ -79,11 +81,13 @@ type Pages struct {
 	logger *slog.Logger
 	finder *finder.Finder
 	growth growthCache
+	// openings are the places of questions with disclosures.
+	openings chan struct{}
 }
 
 // New returns the pages of a register, or of a mirror.
 func New(reg Reader, o Options) *Pages {
-	p := &Pages{reg: reg, now: o.Now, logger: o.Logger, finder: o.Finder}
+	p := &Pages{reg: reg, now: o.Now, logger: o.Logger, finder: o.Finder, openings: make(chan struct{}, maxOpenings)}
 	if p.now == nil {
 		p.now = time.Now
 	}

@@ -32,12 +32,22 @@ type site struct {
 
 func newSite(t *testing.T, o httpapi.Options) *site {
 	t.Helper()
-	reg := registrytest.New(t)
-	o.Now = reg.Clock.Now
-	o.Beside = web.New(reg, web.Options{Now: o.Now}).Paths()
-	s := httptest.NewServer(httpapi.NewHandler(reg, o))
-	t.Cleanup(s.Close)
-	return &site{t, reg, s.URL}
+	s := &site{t: t, Register: registrytest.New(t)}
+	s.serve(o)
+	return s
+}
+
+// serve begins to serve the site.
+func (s *site) serve(o httpapi.Options) {
+	s.behind(web.New(s.Register, web.Options{Now: s.Clock.Now}), o)
+}
+
+// behind serves the pages beside the register's API.
+func (s *site) behind(pages *web.Pages, o httpapi.Options) {
+	o.Now, o.Beside = s.Clock.Now, pages.Paths()
+	h := httptest.NewServer(httpapi.NewHandler(s.Register, o))
+	s.t.Cleanup(h.Close)
+	s.url = h.URL
 }
 
 // newJointSandbox is a site on which [question] is permitted.
