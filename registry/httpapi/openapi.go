@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"net/http"
@@ -14,6 +15,10 @@ import (
 //
 //go:embed openapi.yaml
 var openapiYAML []byte
+
+// OpenAPI returns the document that describes every route: OpenAPI 3.0, as YAML, with
+// its members in the order in which people read them.
+func OpenAPI() []byte { return bytes.Clone(openapiYAML) }
 
 // openapiJSON is the same document, for those who are served it.
 var openapiJSON = sync.OnceValues(func() ([]byte, error) {

@@ -113,6 +113,7 @@ func (p *Pages) Paths() map[string]httpapi.Beside {
 	page("/check", httpapi.CostDecision, p.check)
 	page("/log", httpapi.CostPage, p.log)
 	page("/statements/{issuer}/{jti}", httpapi.CostPage, p.statement)
+	page("/api", httpapi.CostPage, p.api)
 	for _, a := range assets {
 		paths[a.path] = httpapi.Beside{Handler: a, Cost: httpapi.CostRead}
 	}
