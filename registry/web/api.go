@@ -53,6 +53,7 @@ type apiBody struct {
 	Line *shape
 }
 
+// An apiAnswer is one with a status, or with one of several.
 type apiAnswer struct {
 	Status string
 	About  []span
@@ -202,8 +203,14 @@ func (r apiReader) route(method, path string, operation apiNode) *apiRoute {
 		rt.Params = append(rt.Params, param)
 	}
 	rt.Bodies = r.bodies(r.resolve(operation.member("requestBody")))
+	same := "" // what the answer before refers to
 	for status, response := range operation.member("responses").members() {
-		response = r.resolve(response)
+		ref := response.text("$ref")
+		if ref != "" && ref == same {
+			rt.Answers[len(rt.Answers)-1].Status += ", " + status
+			continue
+		}
+		same, response = ref, r.resolve(response)
 		rt.Answers = append(rt.Answers, apiAnswer{status, spans(response.text("description")), r.bodies(response)})
 	}
 	return rt

@@ -67,7 +67,20 @@ func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
 				t.Errorf("%s has %d images", what, n)
 			}
 		}
-		s.ask(q).shown(http.StatusOK)
+		for what, d := range map[string]*document{
+			"check": s.get("/check?transferee=" + registrytest.Varuna + "&sandbox=" + registrytest.Sandbox), "answer": s.ask(q), "api": s.get("/api"),
+		} {
+			d.shown(http.StatusOK)
+			if strings.ContainsAny(d.text(), "\u202e\u202c\u2066\u2069") || len(d.find("img", nil)) > 0 || len(d.find("h1", nil)) != 1 {
+				t.Errorf("%s takes the name %.60q for something else", what, name)
+			}
+			if strings.Contains(d.body, strings.Repeat("W", 500)) && what != "answer" {
+				t.Errorf("%s shows all of a name of %d bytes", what, len(name))
+			}
+		}
+		if got := s.get("/check?transferee=" + registrytest.Varuna).options("destination_site"); len(got) != 1 {
+			t.Errorf("sites suggested: %q", got)
+		}
 	}
 }
 

@@ -382,6 +382,11 @@ func TestNoReceiptIsOfferedWhereNothingIsSigned(t *testing.T) {
 	d := s.ask(question()).shown(http.StatusOK).has("This register signs no decisions.")
 	d.lacks("The signed receipt")
 	s.taken(d, "receipt").shown(http.StatusNotImplemented)
+	for _, give := range []string{"evidence", "request"} {
+		if f := s.taken(d, give); f.status != http.StatusOK {
+			t.Errorf("%s: %d", give, f.status)
+		}
+	}
 	if all := s.taken(d, "all"); all.status != http.StatusOK || strings.Contains(all.body, "receipt.jws") {
 		t.Errorf("%d", all.status)
 	}
@@ -558,4 +563,41 @@ func (h held) Explain(context.Context, *policy.Request, policy.Times, ...attest.
 	h.begun <- struct{}{}
 	<-h.free
 	return nil, nil, errors.New("let go")
+}
+
+// What is printed of an answer is all of it but what no paper needs: the stylesheet
+// leaves out navigation, forms and buttons.
+func TestAnAnswerAsPrintedHasAllThatAFileNeeds(t *testing.T) {
+	s := newJointSandbox(t)
+	q := question()
+	q.Set("ledger", "2026-01-02 09:00, 1000, USD")
+	q.Set("reference", "PO 4711")
+	q.Set("requested_by", "A. Officer")
+	d := s.ask(q).shown(http.StatusOK)
+	style := s.get(attr(d.find("link", func(n *html.Node) bool { return attr(n, "rel") == "stylesheet" })[0], "href")).body
+	_, printed, _ := strings.Cut(style, "@media print")
+	if !strings.Contains(printed, "nav, .skip, .screen, form, button { display: none; }") || !strings.Contains(style, "counter(page)") {
+		t.Fatalf("the stylesheet prints otherwise: %s", printed)
+	}
+	for _, n := range d.find("", nil) {
+		if slices.Contains([]string{"nav", "form", "button"}, n.Data) || slices.Contains(strings.Fields(attr(n, "class")), "screen") || attr(n, "class") == "skip" {
+			for c := n.FirstChild; c != nil; c = n.FirstChild {
+				n.RemoveChild(c)
+			}
+		}
+	}
+	d.has("PERMIT", "Asked on 2026-01-05 09:01 UTC", "Register example.org/register, 14 entries", "Warning:", "Report to the authority within 30 days",
+		"Sandbox "+registrytest.Sandbox, "From whom "+registrytest.Halcyon, "To whom "+registrytest.Varuna, "Site VTZ-1", "Act Release of technology", "When 2026-01-05 09:00 UTC",
+		"End use sea_trial", "Items US_CCL 5A001.b.1", "What went before 2026-01-02 09:00, 1000, USD", "Your reference PO 4711", "Asked by A. Officer",
+		"Digest of the request", "Digest of the ledger", "Digest of the trust", "Digest of the evidence", "/verify#decision=PERMIT").lacks("Suggest from")
+}
+
+func TestALongLedgerIsShownInPartAndFiledWhole(t *testing.T) {
+	s := newJointSandbox(t)
+	q := question()
+	q.Set("ledger", strings.Repeat("2026-01-02 09:00, 1000, USD\r\n", 60))
+	d := s.ask(q).shown(http.StatusOK).has("and 10 more, which the file of the request has")
+	if n := strings.Count(s.taken(d, "request").body, `"amount"`); n != 60 {
+		t.Errorf("the file has %d of 60", n)
+	}
 }
