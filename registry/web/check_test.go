@@ -211,6 +211,24 @@ func TestNothingIsSuggestedFromWhatIsNoLongerInForceOrOfOthers(t *testing.T) {
 	}
 }
 
+// An approval that has passed on is suggested from for whom it has passed to, with the
+// sites there.
+func TestWhatHasPassedToAnotherIsSuggestedForThatOne(t *testing.T) {
+	s := newJointSandbox(t)
+	s.Clock.Add(time.Hour)
+	s.MustSubmit(&attest.Succession{
+		Common: attest.Common{Iss: us, Sub: attest.ApprovalSubject(registrytest.Varuna, us), JTI: "succession-1"}, Target: "approval-varuna", Successor: registrytest.Corvus,
+		EffectiveAt: attest.NumericDate(s.Clock.Now().Add(time.Minute).Unix()), LegalName: "Corvus", Country: "IN", ApprovedSites: []attest.Site{{ID: "BLR-1", Country: "IN", Address: "1 Road"}},
+	})
+	s.Clock.Add(time.Hour)
+	if got := s.get("/check?transferee=" + registrytest.Corvus).shown(http.StatusOK).options("destination_site"); !slices.Equal(got, []string{"BLR-1"}) {
+		t.Errorf("suggested for whom it has passed to: %q", got)
+	}
+	if got := s.get("/check?transferee=" + registrytest.Varuna).shown(http.StatusOK).options("destination_site"); got != nil {
+		t.Errorf("suggested for whom it was given to: %q", got)
+	}
+}
+
 func TestConfidentialMembersAreNotSuggested(t *testing.T) {
 	s := newSite(t, httpapi.Options{})
 	a, _, err := registrytest.Approval("approval-varuna", us, registrytest.Varuna, "IN").Conceal([]string{"/approved_sites/0/address"})

@@ -190,17 +190,32 @@ func (s *suggestions) party(ctx context.Context, e *registry.Edition, id string,
 		}
 		for _, r := range list {
 			if c, ok := r.Statement.Claims().(*attest.EntityApproval); ok && inForce(r) && cmp.Or(r.Standing.Holder, c.Entity()) == id && wanted(c) {
-				s.approval(c, r.Index)
+				s.approval(c, passedSites(list, c, id), r.Index)
 			}
 		}
 	}
 	return nil
 }
 
-func (s *suggestions) approval(c *attest.EntityApproval, index int64) {
+// passedSites are those that are approved at the holder of an approval: where it has
+// passed to it, those that the succession names.
+func passedSites(list []policy.Recorded, c *attest.EntityApproval, holder string) []attest.Site {
+	sites := c.ApprovedSites
+	if c.Entity() == holder {
+		return sites
+	}
+	for _, r := range list {
+		if to, ok := r.Statement.Claims().(*attest.Succession); ok && inForce(r) && to.Successor == holder && to.ApprovedSites != nil {
+			sites = to.ApprovedSites
+		}
+	}
+	return sites
+}
+
+func (s *suggestions) approval(c *attest.EntityApproval, sites []attest.Site, index int64) {
 	s.approved = true
 	by := say("suggest.approved", c.Iss)
-	for _, site := range c.ApprovedSites {
+	for _, site := range sites {
 		label := by
 		if site.Address != "" {
 			label = cutLabel(plain(site.Address)) + " · " + by
