@@ -18,6 +18,11 @@
 // not the hit. Legal and former names are found, and those of all approvals.
 // What is found is no screening: that is in package screening, and exact.
 //
+// # What is due
+//
+// [Finder.Waiting] proposes the sandboxes that wait for an authority, and
+// [Finder.Ending] finds what an authority gave that ends soon.
+//
 // # The index
 //
 // It is derived from the leaves of the log, which are read as far as the
@@ -65,11 +70,20 @@ type Finder struct {
 	// were last sorted.
 	read, whole         int64
 	entities, sandboxes *index
+	// ends are those of grants by who gave them, waiting the sandboxes that may wait
+	// for an authority, ascending, and distrusted the authorities that have had a key
+	// declared compromised.
+	ends       map[string]*ends
+	waiting    []int32
+	distrusted map[string]bool
 }
 
 // New returns a finder whose index is empty as yet.
 func New(reg Register) *Finder {
-	return &Finder{reg: reg, turn: make(chan struct{}, 1), entities: newIndex(), sandboxes: newIndex()}
+	return &Finder{
+		reg: reg, turn: make(chan struct{}, 1), entities: newIndex(), sandboxes: newIndex(),
+		ends: make(map[string]*ends), distrusted: make(map[string]bool),
+	}
 }
 
 // The bounds of a search.
@@ -191,6 +205,9 @@ func (f *Finder) sort() {
 	defer f.mu.Unlock()
 	f.entities.sort()
 	f.sandboxes.sort()
+	for _, e := range f.ends {
+		e.sort()
+	}
 	f.whole = f.read
 }
 

@@ -40,6 +40,10 @@ type thing struct {
 	// heir says that it may have an approval that was given to another, under any
 	// programme.
 	heir bool
+	// holds are those of its grants that end, and of a sandbox all; crowded says that
+	// there are more.
+	holds   []held
+	crowded bool
 }
 
 // A name is one that a thing has or had.
@@ -104,12 +108,17 @@ func (x *index) add(set *[]string, s string) {
 	if s == "" || slices.Contains(*set, s) {
 		return
 	}
+	*set = append(*set, x.kept(s))
+}
+
+// kept is the one copy of a short string.
+func (x *index) kept(s string) string {
 	kept, ok := x.once[s]
 	if !ok {
 		kept = strings.Clone(s)
 		x.once[kept] = kept
 	}
-	*set = append(*set, kept)
+	return kept
 }
 
 // sort brings in the things that are new since the last time.

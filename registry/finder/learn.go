@@ -21,6 +21,7 @@ func (f *Finder) learn(c attest.Claims) {
 		}
 		e.add(&t.registrars, head.Iss)
 		e.add(&t.countries, c.Country)
+		f.hold(e, i, c)
 	case *attest.EntityApproval:
 		i, t := e.thing(c.Entity())
 		e.name(i, c.LegalName)
@@ -30,6 +31,7 @@ func (f *Finder) learn(c attest.Claims) {
 		e.add(&t.authorities, head.Iss)
 		e.add(&t.programmes, c.Programme)
 		e.add(&t.countries, c.Country)
+		f.hold(e, i, c)
 	case *attest.Succession:
 		i, t := e.thing(c.Successor)
 		e.name(i, c.LegalName)
@@ -51,5 +53,9 @@ func (f *Finder) learn(c attest.Claims) {
 				f.sandboxes.add(&t.members, a)
 			}
 		}
+		f.hold(f.sandboxes, i, c)
+		f.wait(i)
+	case *attest.Root:
+		f.distrust(c)
 	}
 }

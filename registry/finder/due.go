@@ -1,0 +1,281 @@
+package finder
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// A held grant is one that no later version of its lineage replaces, as far as
+// leaves alone tell.
+type held struct {
+	iss, jti string
+	// terms and concurrence are of an approval of a sandbox.
+	terms       [32]byte
+	concurrence int64
+}
+
+// How many grants are held of an entity, and of a sandbox: more than a history
+// that anybody could decide on has. What is beyond is proposed as if it were.
+const (
+	maxHeld  = 4096
+	maxJoint = 64
+)
+
+// maxDue is how many grants are looked into for those that end.
+const maxDue = 60
+
+// has reports whether the thing has a grant, as far as is known.
+func (t *thing) has(iss, jti string) bool {
+	return t.crowded || slices.ContainsFunc(t.holds, func(h held) bool { return h.iss == iss && h.jti == jti })
+}
+
+// An end is of a grant of a thing, in the list of who gave it.
+type end struct {
+	at    attest.NumericDate
+	jti   string
+	kind  attest.Kind
+	thing int32
+}
+
+// ends are those of the grants of an authority, ascending but for the fresh ones.
+type ends struct{ sorted, fresh []end }
+
+// hold takes in that a thing of an index has a grant.
+func (f *Finder) hold(x *index, i int32, c attest.Claims) {
+	t, h, g := x.things[i], c.Head(), attest.GrantOf(c)
+	if g.Supersedes != "" {
+		t.holds = slices.DeleteFunc(t.holds, func(o held) bool { return o.iss == h.Iss && o.jti == g.Supersedes })
+	}
+	d, joint := c.(*attest.DomainApproval)
+	if g.EXP == 0 && !joint {
+		return
+	}
+	n, most := held{iss: x.kept(h.Iss), jti: strings.Clone(h.JTI)}, maxHeld
+	if joint {
+		n.terms, n.concurrence, most = d.Terms.Digest(), d.Terms.Concurrence, maxJoint
+	}
+	if t.crowded = t.crowded || len(t.holds) == most; !t.crowded {
+		t.holds = append(t.holds, n)
+	}
+	if g.EXP != 0 {
+		list := f.ends[n.iss]
+		if list == nil {
+			list = new(ends)
+			f.ends[n.iss] = list
+		}
+		list.fresh = append(list.fresh, end{g.EXP, n.jti, c.Kind(), i})
+	}
+}
+
+// sort brings in the ends that are new since the last time.
+func (e *ends) sort() {
+	if len(e.fresh) == 0 {
+		return
+	}
+	slices.SortStableFunc(e.fresh, func(a, b end) int { return cmp.Compare(a.at, b.at) })
+	merged := make([]end, 0, len(e.sorted)+len(e.fresh))
+	a, b := e.sorted, e.fresh
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].at <= b[0].at {
+			merged, a = append(merged, a[0]), a[1:]
+		} else {
+			merged, b = append(merged, b[0]), b[1:]
+		}
+	}
+	e.sorted, e.fresh = append(append(merged, a...), b...), nil
+}
+
+// wait notes whether a sandbox may wait for an authority. An approval of an
+// authority that has had a key stolen may be void, which only its history says.
+func (f *Finder) wait(i int32) {
+	t := f.sandboxes.things[i]
+	given := make(map[[32]byte][]string)
+	may := t.crowded
+	for _, h := range t.holds {
+		may = may || f.distrusted[h.iss]
+		if !slices.Contains(given[h.terms], h.iss) {
+			given[h.terms] = append(given[h.terms], h.iss)
+		}
+	}
+	for _, h := range t.holds {
+		may = may || int64(len(given[h.terms])) < h.concurrence
+	}
+	at, is := slices.BinarySearch(f.waiting, i)
+	switch {
+	case may && !is:
+		f.waiting = slices.Insert(f.waiting, at, i)
+	case !may && is:
+		f.waiting = slices.Delete(f.waiting, at, at+1)
+	}
+}
+
+// distrust takes in of which authorities a trust root declares keys compromised.
+func (f *Finder) distrust(r *attest.Root) {
+	found := false
+	for _, a := range r.Authorities {
+		if len(a.Compromised) > 0 && !f.distrusted[a.ID] {
+			f.distrusted[strings.Clone(a.ID)], found = true, true
+		}
+	}
+	if found {
+		for i := range f.sandboxes.things {
+			f.wait(int32(i))
+		}
+	}
+}
+
+// Waiting proposes the sandboxes that may wait for an authority's approval of
+// terms that another one has approved, where the authority is of their terms, or
+// all for "": those that were logged first come first, most of them at most,
+// behind the sandbox after. more is how many are left. Whether one waits, and for
+// whom, only its history says. It returns [ErrBuilding] while the index is being
+// made, and [ErrCursor] for an after that is no sandbox.
+func (f *Finder) Waiting(ctx context.Context, authority, after string, most int) (ids []string, more int, err error) {
+	if _, err := f.ready(ctx); err != nil {
+		return nil, 0, err
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	from := 0
+	if after != "" {
+		i, ok := f.sandboxes.byID[after]
+		if !ok {
+			return nil, 0, ErrCursor
+		}
+		from = sort.Search(len(f.waiting), func(n int) bool { return f.waiting[n] > i })
+	}
+	for _, i := range f.waiting[from:] {
+		t := f.sandboxes.things[i]
+		switch {
+		case authority != "" && !slices.Contains(t.members, authority):
+		case len(ids) < most:
+			ids = append(ids, t.id)
+		default:
+			more++
+		}
+	}
+	return ids, more, nil
+}
+
+// An Ending is a registration or an approval that ends soon.
+type Ending struct {
+	Grant
+	// Kind says what it is, ID of which entity or sandbox; Name is what it calls that,
+	// "" where it does not say.
+	Kind attest.Kind
+	ID   string
+	Name string
+}
+
+// Endings are those of an authority, the soonest first.
+type Endings struct {
+	Found []Ending
+	// More is how many may be left.
+	More int
+}
+
+// Ending finds the registrations and approvals of an authority that have not ended
+// at now and end before until, limit of them at most. It returns [ErrBuilding]
+// while the index is being made.
+func (f *Finder) Ending(ctx context.Context, authority string, now, until time.Time, limit int) (Endings, error) {
+	e, err := f.ready(ctx)
+	if err != nil {
+		return Endings{}, err
+	}
+	proposals := f.endings(authority, now, until)
+	out := Endings{More: len(proposals)}
+	for i, p := range proposals {
+		if len(out.Found) == limit || i == maxDue {
+			break
+		}
+		out.More--
+		found, ok, err := p.look(ctx, e, authority, now)
+		if err != nil {
+			return Endings{}, err
+		}
+		if ok {
+			out.Found = append(out.Found, found)
+		}
+	}
+	return out, nil
+}
+
+// A proposedEnd is a grant that may end.
+type proposedEnd struct {
+	id, jti string
+	kind    attest.Kind
+}
+
+func (f *Finder) endings(authority string, now, until time.Time) (out []proposedEnd) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	list := f.ends[authority]
+	if list == nil {
+		return nil
+	}
+	from := sort.Search(len(list.sorted), func(i int) bool { return list.sorted[i].at.Time().After(now) })
+	for _, e := range list.sorted[from:] {
+		if !e.at.Time().Before(until) {
+			break
+		}
+		x := f.entities
+		if e.kind == attest.KindDomainApproval {
+			x = f.sandboxes
+		}
+		if t := x.things[e.thing]; t.has(authority, e.jti) {
+			out = append(out, proposedEnd{t.id, e.jti, e.kind})
+		}
+	}
+	return out
+}
+
+// look reads what the grant is.
+func (p proposedEnd) look(ctx context.Context, e *registry.Edition, authority string, now time.Time) (Ending, bool, error) {
+	subject := attest.EntitySubject(p.id)
+	switch p.kind {
+	case attest.KindEntityApproval:
+		subject = attest.ApprovalSubject(p.id, authority)
+	case attest.KindDomainApproval:
+		subject = attest.SandboxSubject(p.id)
+	}
+	list, err := e.NewReading().History(ctx, subject, time.Time{}, now)
+	if errors.Is(err, verify.ErrTooLarge) {
+		return Ending{}, false, nil
+	} else if err != nil {
+		return Ending{}, false, err
+	}
+	for _, r := range list {
+		c := r.Statement.Claims()
+		if h := c.Head(); c.Kind() != p.kind || h.Iss != authority || h.JTI != p.jti || h.Sub != subject {
+			continue
+		}
+		g := grantOf(r)
+		if g == nil || !slices.Contains(alive, g.Status) {
+			break
+		}
+		out := Ending{Grant: *g, Kind: p.kind, ID: p.id}
+		switch c := c.(type) {
+		case *attest.Registration:
+			out.Name = c.LegalName
+		case *attest.EntityApproval:
+			out.Name = c.LegalName
+		case *attest.DomainApproval:
+			out.Name = c.Title
+		}
+		return out, true, nil
+	}
+	return Ending{}, false, nil
+}
+
+// alive are the states of what may still end by its own time.
+var alive = []policy.State{policy.InForce, policy.NotYet, policy.NotJoint, policy.Suspended}
