@@ -63,23 +63,44 @@ supersedes: %s
 		b.WriteString("# The old version has no end of its own.\n# exp: 2030-01-01T00:00:00Z\n")
 	}
 	b.WriteByte('\n')
-	done := []string{"aud", "iss", "sub", "jti", "iat", "vct", "nbf", "exp", "supersedes", "retroactive", "retroactive_reason"}
+	for _, m := range rest(c, []string{"nbf", "exp", "supersedes", "retroactive", "retroactive_reason"}) {
+		if m.name == "expiry_savings" && ended {
+			b.WriteString("# " + strings.ReplaceAll(strings.TrimSuffix(m.text, "\n"), "\n", "\n# ") + "\n")
+			continue
+		}
+		b.WriteString(m.text)
+	}
+	return b.String(), nil
+}
+
+// Rest writes those members of claims that say something, but for some, as a draft
+// has them: such as those that a form has no fields for.
+func Rest(c attest.Claims, but ...string) string {
+	var b strings.Builder
+	for _, m := range rest(c, but) {
+		b.WriteString(m.text)
+	}
+	return b.String()
+}
+
+// A written member is one as a draft has it.
+type written struct{ name, text string }
+
+// rest are those that no draft says in another way, but for some.
+func rest(c attest.Claims, but []string) (out []written) {
+	but = append(slices.Clone(but), "aud", "iss", "sub", "jti", "iat", "vct")
 	v := reflect.ValueOf(c).Elem()
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		// The members of what is embedded come by themselves.
-		if len(f.Index) > 2 || f.Anonymous || name == "" || slices.Contains(done, name) || v.FieldByIndex(f.Index).IsZero() {
+		if len(f.Index) > 2 || f.Anonymous || name == "" || slices.Contains(but, name) || v.FieldByIndex(f.Index).IsZero() {
 			continue
 		}
 		var text strings.Builder
 		member(&text, "", name, v.FieldByIndex(f.Index))
-		if name == "expiry_savings" && ended {
-			b.WriteString("# " + strings.ReplaceAll(strings.TrimSuffix(text.String(), "\n"), "\n", "\n# ") + "\n")
-			continue
-		}
-		b.WriteString(text.String())
+		out = append(out, written{name, text.String()})
 	}
-	return b.String(), nil
+	return out
 }
 
 // nextBeginning is when a new version takes over.

@@ -56,6 +56,10 @@ var kinds = []attest.Kind{
 	attest.KindEvent, attest.KindEntityEvent, attest.KindSuccession, attest.KindFreeze, attest.KindRoot,
 }
 
+// maxDocument bounds a draft as JSON, in bytes: far more than the statement may have
+// that is made of it.
+const maxDocument = 4 * attest.MaxBytes
+
 // Parse reads a draft; file is its name, for messages. What it returns may be
 // signed as it stands. The error prints every mistake on a line of its own,
 // FILE:LINE: member: message.
@@ -80,6 +84,10 @@ func ParseConfidential(file string, data []byte, opt Options) (attest.Claims, []
 	doc, err := yamldoc.Parse(data)
 	if err != nil {
 		return nil, nil, yamldoc.InFile(file, err)
+	}
+	if n := len(doc.JSON()); n > maxDocument {
+		return nil, nil, doc.Explain(file, attest.Problems{{Message: fmt.Sprintf(
+			"has %d bytes, what aliases stand for included; a statement has at most %d", n, attest.MaxBytes)}})
 	}
 	if opt.ReadFile == nil {
 		opt.ReadFile = func(name string) ([]byte, error) {

@@ -1,0 +1,62 @@
+package draft_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/attest/draft"
+)
+
+// Only names and the kind of a value make the document.
+func TestWhatIsWrittenAsTextIsReadAsThatText(t *testing.T) {
+	for _, text := range []string{
+		"Varuna", "a: b", "x\" \nlisted: true", "- x", "# x", "null", "yes", "12", "1e5", "0x1f", "2027-01-01T00:00:00Z", "{a: b}", "[a", "*a", "&a", "!!int 1", "%", "|", ">-", "\u202e", "\\", "'", "\ufeff",
+	} {
+		written := draft.Write(
+			draft.Member{Name: "kind", Value: "registration"},
+			draft.Member{Name: "legal_name", Value: text},
+			draft.Member{Name: "former_names", Value: []string{text}},
+			draft.Member{Name: "sites", Value: [][]draft.Member{{{Name: "id", Value: "A"}, {Name: "address", Value: text}, {Name: "country", Value: "IN"}}}},
+			draft.Member{Name: "publication", Value: []draft.Member{{Name: "citation", Value: text}}},
+			draft.Member{Name: "retroactive", Value: true}, draft.Member{Name: "retroactive_reason", Value: text},
+			draft.Member{Name: "aud", Value: "example.org/register"}, draft.Member{Name: "iss", Value: "auth-in"}, draft.Member{Name: "jti", Value: "a"},
+			draft.Member{Name: "entity", Value: "us-own:A"}, draft.Member{Name: "country", Value: "IN"}, draft.Member{Name: "nbf", Value: "2027-01-01T00:00:00Z"},
+		)
+		c, err := draft.Parse("new.yaml", []byte(written), draft.Options{Now: now})
+		if strings.Contains(text, "\n") {
+			if err == nil || strings.Count(err.Error(), "new.yaml") != 5 {
+				t.Errorf("%q: %v; want a mistake in each of five members", text, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: %v\n%s", text, err, written)
+			continue
+		}
+		r := c.(*attest.Registration)
+		got := []string{r.LegalName, r.FormerNames[0], r.Sites[0].Address, r.Publication.Citation, r.RetroactiveReason}
+		if diff := cmp.Diff([]string{text, text, text, text, text}, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+// What a form has no fields for is written, and nothing else.
+func TestTheRestOfAnApprovalIsWrittenAsADraftHasIt(t *testing.T) {
+	a := full(t, attest.KindEntityApproval, "# caveats:", "caveats:", "#   max_classification", "  max_classification")
+	rest := draft.Rest(a, "legal_name", "country", "legal_effect", "approved_sites", "eligible_items", "conditions", "nbf", "exp", "obligations")
+	if want := "caveats:\n  max_classification: UNCLASSIFIED\n"; rest != want {
+		t.Errorf("the rest is\n%s\nwant\n%s", rest, want)
+	}
+}
+
+func TestADraftThatAliasesBlowUpIsRefusedBeforeItIsLookedAt(t *testing.T) {
+	text := "kind: entity\nlegal_name: &t " + strings.Repeat("x", 4000) + "\neligible_items:\n" + strings.Repeat("- {limitation: *t}\n", 100)
+	_, err := draft.Parse("new.yaml", []byte(text), draft.Options{Now: now})
+	if err == nil || !strings.Contains(err.Error(), "what aliases stand for included; a statement has at most 61440") {
+		t.Errorf("%.300v", err)
+	}
+}
