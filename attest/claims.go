@@ -181,6 +181,9 @@ const (
 // legalEffects lists them, the strongest first.
 var legalEffects = []LegalEffect{Authorization, Eligibility, PolicyBaseline}
 
+// LegalEffects lists the legal effects, the strongest first.
+func LegalEffects() []LegalEffect { return slices.Clone(legalEffects) }
+
 // maxText bounds the words of one member, in bytes.
 const maxText = 4096
 

@@ -61,6 +61,22 @@ func (s *Signing) Missing() int {
 	return n
 }
 
+// SigningOf says who has to sign claims that nobody has signed, by the trust root
+// in force, and where no signature helps. Its Err is nil.
+func SigningOf(c Claims, root *TrustRoot) *Signing {
+	s := new(Signing)
+	r, isRoot := c.(*Root)
+	if !isRoot {
+		s.issuer(c, root)
+		return s
+	}
+	s.Quorums = append(s.Quorums, quorum("root", r.Version, r.Threshold, r.Officers))
+	if root != nil && root.root.Version < r.Version {
+		s.Quorums = append(s.Quorums, quorum("root", root.root.Version, root.root.Threshold, root.root.Officers))
+	}
+	return s
+}
+
 // Signers returns the key ids of the signatures, ascending. Nobody has checked
 // them: [Unopened.Signing] does.
 func (u *Unopened) Signers() []string {
@@ -80,14 +96,10 @@ func (u *Unopened) Signing(root *TrustRoot) *Signing {
 	own, isRoot := u.claims.(*Root)
 	if isRoot {
 		_, s.Err = OpenRoot(u.raw, root)
-		s.Quorums = append(s.Quorums, quorum("root", own.Version, own.Threshold, own.Officers))
-		if root != nil && root.root.Version < own.Version {
-			r := root.root
-			s.Quorums = append(s.Quorums, quorum("root", r.Version, r.Threshold, r.Officers))
-		}
+		s.Quorums = SigningOf(own, root).Quorums
 	} else {
 		_, s.Err = u.Open(root)
-		s.issuer(u, root)
+		s.issuer(u.claims, root)
 	}
 	for _, l := range u.lines {
 		sig := u.Signer(l.kid, root)
@@ -107,11 +119,11 @@ func (u *Unopened) Signing(root *TrustRoot) *Signing {
 }
 
 // issuer says what the trust root has of the statement's issuer.
-func (s *Signing) issuer(u *Unopened, root *TrustRoot) {
+func (s *Signing) issuer(c Claims, root *TrustRoot) {
 	if root == nil {
 		return
 	}
-	h := u.claims.Head()
+	h := c.Head()
 	if h.Aud != root.root.Aud {
 		s.Problems.Add("/aud", "is addressed to the register %q; this one is %q", h.Aud, root.root.Aud)
 	}
@@ -120,8 +132,8 @@ func (s *Signing) issuer(u *Unopened, root *TrustRoot) {
 		s.Problems.Add("/iss", "%q is no authority of this register", h.Iss)
 		return
 	}
-	s.Problems = append(s.Problems, a.oversteps(u.claims)...)
-	q := quorum(a.ID, 0, a.threshold(u.claims), nil)
+	s.Problems = append(s.Problems, a.oversteps(c)...)
+	q := quorum(a.ID, 0, a.threshold(c), nil)
 	for _, o := range a.Officers {
 		if root.bars(o) {
 			q.Barred = append(q.Barred, o.ID)

@@ -125,6 +125,11 @@ func TestSigningSaysWhoHasSignedAndWhoIsMissing(t *testing.T) {
 			if (s.Err == nil) != (tt.refused == "") || len(s.Problems) != tt.problems {
 				t.Errorf("refused: %v, problems %v; want %q, %d", s.Err, s.Problems, tt.refused, tt.problems)
 			}
+			// Who has to sign is known before anybody has.
+			before := attest.SigningOf(tt.claims, w.root)
+			if len(before.Quorums) != 1 || before.Quorums[0].Needed != tt.want.Needed || before.Missing() != tt.want.Needed || len(before.Problems) != tt.problems || before.Err != nil {
+				t.Errorf("before anybody has signed: %+v", before)
+			}
 			// Nothing is refused that is not explained.
 			if (s.Err == nil) != (s.Missing() == 0 && bad == "" && len(s.Problems) == 0) {
 				t.Errorf("Open says %v, beside %+v", s.Err, s)
