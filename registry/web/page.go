@@ -23,7 +23,13 @@ import (
 var templateFiles embed.FS
 
 // templates are those of the pages, by name, each with the layout around it.
-var templates = parseTemplates("find", "entity", "sandbox", "check", "log", "statement", "api", "error")
+var templates = parseTemplates(
+	"find", "entity", "sandbox",
+	"check",
+	"log", "statement",
+	"authorities", "authority", "compose",
+	"api", "error",
+)
 
 func parseTemplates(names ...string) map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(templateFiles, "template/layout.html", "template/parts.html"))
@@ -71,7 +77,13 @@ type page struct {
 // A place is an entry of the navigation; its words are those of Key.
 type place struct{ Path, Key string }
 
-var places = []place{{"/", "nav.find"}, {"/check", "nav.check"}, {"/log", "nav.log"}, {"/api", "nav.api"}}
+var places = []place{
+	{"/", "nav.find"},
+	{"/check", "nav.check"},
+	{"/log", "nav.log"},
+	{"/authorities", "nav.authorities"},
+	{"/api", "nav.api"},
+}
 
 // A file is what somebody takes away.
 type file struct {

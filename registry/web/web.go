@@ -1,7 +1,8 @@
 // Package web serves pages for people: find an entity or a sandbox, see what is
 // approved, by whom and since when, at any legal time and by what was known at
-// any time, check whether an act may go ahead, and see the log itself, with the
-// way from every statement to the checkpoint that fixes it.
+// any time, check whether an act may go ahead, see who may sign what and what waits
+// for whom, compose the draft of an approval, and see the log itself, with the way
+// from every statement to the checkpoint that fixes it.
 //
 //	options.Beside = web.New(reg, web.Options{Finder: find}).Paths()
 //	handler := httpapi.NewHandler(reg, options)
@@ -114,6 +115,10 @@ func (p *Pages) Paths() map[string]httpapi.Beside {
 	page("/log", httpapi.CostPage, p.log)
 	page("/statements/{issuer}/{jti}", httpapi.CostPage, p.statement)
 	page("/api", httpapi.CostPage, p.api)
+	page("/authorities", httpapi.CostDecision, p.authoritiesPage)
+	page("/authorities/{id}", httpapi.CostDecision, p.authority)
+	// To read a draft that is made to be slow takes as long as to foresee.
+	page("/compose", 5*httpapi.CostDecision, p.compose)
 	for _, a := range assets {
 		paths[a.path] = httpapi.Beside{Handler: a, Cost: httpapi.CostRead}
 	}

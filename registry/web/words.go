@@ -61,6 +61,13 @@ var functions = template.FuncMap{
 	"word":    func(prefix, code string) string { return cmp.Or(words[prefix+code], code) },
 	"moments": moments,
 	"join":    func(list []string) string { return strings.Join(list, ", ") },
+	// keys are shown under a heading, by its id.
+	"keys": func(heading string, keys []listedKey) any {
+		return struct {
+			Heading string
+			Keys    []listedKey
+		}{heading, keys}
+	},
 	// next counts from 1 what a template counts from 0.
 	"next": func(i int) int { return i + 1 },
 }
