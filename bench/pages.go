@@ -91,6 +91,9 @@ func visits(n int) []visit {
 		{"statement", func(i int) (string, url.Values) {
 			return fmt.Sprintf("/statements/%s/REG-%07d", registrytest.IN, number(i)), nil
 		}},
+		{"authorities", fixed("/authorities")},
+		{"authority", fixed("/authorities/" + registrytest.IN)},
+		{"compose, from an approval", fixed("/compose?from=" + registrytest.US + "/PDA-US")},
 		{"check, the form", fixed("/check")},
 		{"check, the answer", func(int) (string, url.Values) { return "/check", question }},
 	}
