@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 TEST  := go test -race -shuffle=on -timeout 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup npm build demo test skipped hsm check differential fmt lint vet tidy interop smoke bench cover fuzz crash clean
+.PHONY: help setup npm build demo test skipped hsm check differential fmt lint vet tidy interop screenshots smoke bench cover fuzz crash clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -43,17 +43,23 @@ test: setup ## every test, those of packages with the race detector
 # Each asks as the tests themselves do.
 skipped: ## say which groups of tests do not run here, and why
 	@if [ ! -e /usr/lib/softhsm/libsofthsm2.so ]; then echo "SKIPPED, NOTHING IS SHOWN ABOUT PKCS#11: SoftHSM is not installed (make setup does that)"; fi
-	@cd interop && go test -count=1 -v -run '^TestNPMIsThere$$' . | sed -n 's/^.*: SKIPPED,/SKIPPED,/p'
+	@cd interop && go test -count=1 -v -run '^Test(NPM|Chromium|Axe)IsThere$$' . ./pages | sed -n 's/^.*: SKIPPED,/SKIPPED,/p'
 	@if [ -z "$$SAFECONDUCT_MUST_MOUNT" ]; then echo "skipped where it could not mount: full and read-only disks, power cuts (registry/badgerlog, as root)"; fi
 
 hsm: setup ## keys in hardware, which SoftHSM plays
 	$(TEST) -tags pkcs11 ./attest/signer/pkcs11 ./attest/signer/keyref
 	go test -shuffle=on -timeout 10m -tags pkcs11 -run HSM ./cmd/safeconduct
 
-# Where the libraries cannot be had, what needs them is skipped.
-interop: setup ## tests against other implementations, in a module of their own
+# Where the libraries cannot be had, what needs them is skipped. The pages are what
+# a browser makes of them: the race detector would only slow it down.
+interop: setup ## tests against other implementations, and of the pages in a browser, in a module of their own
 	-@$(MAKE) --no-print-directory npm
-	cd interop && $(TEST) ./...
+	cd interop && $(TEST) $$(go list ./... | grep -v /pages$$)
+	cd interop && go test -shuffle=on -timeout 10m ./pages
+
+screenshots: setup ## pictures of every page, in docs/screenshots
+	@mkdir -p docs/screenshots
+	cd interop && SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run '^TestScreenshots$$' ./pages
 
 # As root no test that mounts a file system is skipped, unless this is empty.
 check: export SAFECONDUCT_MUST_MOUNT ?= $(if $(filter 0,$(shell id -u)),1)

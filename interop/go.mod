@@ -5,6 +5,8 @@ go 1.26.4
 require (
 	filippo.io/torchwood v0.9.0
 	github.com/c2sp/wycheproof v0.0.0-20260902155932-3fa63dd0344a
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
 	github.com/google/go-cmp v0.7.0
 	github.com/safeconduct/safeconduct v0.0.0
 	github.com/transparency-dev/formats v0.1.2-0.20260710124811-af9e607161b6

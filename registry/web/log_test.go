@@ -28,7 +28,14 @@ import (
 // rows are those of the table under a heading, each of its cells in words.
 func (d *document) rows(heading string) (out [][]string) {
 	d.t.Helper()
-	for _, section := range d.find("section", func(n *html.Node) bool { return attr(n, "aria-labelledby") == heading }) {
+	for _, section := range d.find("section", func(n *html.Node) bool {
+		for c := range n.ChildNodes() {
+			if attr(c, "id") == heading {
+				return true
+			}
+		}
+		return false
+	}) {
 		for tr := range section.Descendants() {
 			if tr.Data != "tr" || tr.Parent.Data != "tbody" {
 				continue
