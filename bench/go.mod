@@ -85,6 +85,7 @@ require (
 	gopkg.in/ini.v1 v1.67.3 // indirect
 	k8s.io/klog/v2 v2.130.1 // indirect
 	oras.land/oras-go/v2 v2.7.0 // indirect
+	rsc.io/qr v0.2.0 // indirect
 )
 
 replace github.com/safeconduct/safeconduct => ../

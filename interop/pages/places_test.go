@@ -47,6 +47,11 @@ var settings = []setting{
 		{name: "check-mistake", path: "/check?" + asked("effective_at", "4/5/2026", "transferee", "Varuna Ltd").Encode(), sent: true, status: 422},
 		{name: "log", path: "/log"},
 		{name: "statement", path: "/statements/us-bis/VEU-SAMSUNG-CHINA"},
+		{name: "authorities", path: "/authorities"},
+		{name: "authority", path: "/authorities/us-bis"},
+		{name: "compose", path: "/compose"},
+		{name: "compose-from", path: "/compose?from=us-bis/VEU-SAMSUNG-CHINA"},
+		{name: "api", path: "/api"},
 		{name: "error", path: "/entities/" + rt.Corvus, status: 404},
 	}},
 	{"hostile", hostile, false, []place{
@@ -59,6 +64,10 @@ var settings = []setting{
 		{name: "sandbox", path: "/sandboxes/" + rt.Sandbox},
 		{name: "check", path: "/check?" + asked("reference", longest, "presented_name", longest).Encode(), sent: true},
 		{name: "mistake", path: "/check?" + asked("items", longest, "transferee", longest, "value_amount", longest).Encode(), sent: true, status: 422},
+		{name: "log", path: "/log"},
+		{name: "authorities", path: "/authorities"},
+		{name: "authority", path: "/authorities/" + rt.US},
+		{name: "api", path: "/api"},
 		{name: "error", path: "/entities/" + longest, status: 404},
 	}},
 }
