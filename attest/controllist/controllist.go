@@ -96,6 +96,15 @@ func (e Entry) List() string { return e.list }
 // zero Entry.
 func (e Entry) String() string { return e.text }
 
+// Head returns the entry's first segment, "" for the zero Entry. Entries of one
+// list of which neither covers the other may have the same head, those of which one
+// does always have.
+func (e Entry) Head() string {
+	_, segments, _ := strings.Cut(e.path, "/")
+	head, _, _ := strings.Cut(segments, "/")
+	return head
+}
+
 // Covers reports whether other is e itself or lies below it, at a segment
 // boundary, in the same list. It is a partial order: reflexive (but for the
 // zero Entry, which covers nothing, not even itself), transitive and
