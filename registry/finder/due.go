@@ -19,9 +19,9 @@ import (
 // leaves alone tell.
 type held struct {
 	iss, jti string
-	// terms and concurrence are of an approval of a sandbox.
+	// terms are of an approval of a sandbox, authorities how many they name.
 	terms       [32]byte
-	concurrence int64
+	authorities int32
 }
 
 // How many grants are held of an entity, and of a sandbox: more than a history
@@ -62,7 +62,8 @@ func (f *Finder) hold(x *index, i int32, c attest.Claims) {
 	}
 	n, most := held{iss: x.kept(h.Iss), jti: strings.Clone(h.JTI)}, maxHeld
 	if joint {
-		n.terms, n.concurrence, most = d.Terms.Digest(), d.Terms.Concurrence, maxJoint
+		// One that has ended its approval may leave the turn to any other.
+		n.terms, n.authorities, most = d.Terms.Digest(), int32(len(d.Terms.Authorities)), maxJoint
 	}
 	if t.crowded = t.crowded || len(t.holds) == most; !t.crowded {
 		t.holds = append(t.holds, n)
@@ -108,7 +109,7 @@ func (f *Finder) wait(i int32) {
 		}
 	}
 	for _, h := range t.holds {
-		may = may || int64(len(given[h.terms])) < h.concurrence
+		may = may || int32(len(given[h.terms])) < h.authorities
 	}
 	at, is := slices.BinarySearch(f.waiting, i)
 	switch {

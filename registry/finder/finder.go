@@ -18,6 +18,15 @@
 // not the hit. Legal and former names are found, and those of all approvals.
 // What is found is no screening: that is in package screening, and exact.
 //
+// Identifiers are found with and without the name of their scheme, and whatever
+// spaces, hyphens and dots people put between their parts.
+//
+// # Partners
+//
+// [Finder.Partners] finds whom an approval in force lets be found, by what for: a
+// sandbox or what is done in it, an item, a role, a programme. Nobody else is found
+// by it.
+//
 // # What is due
 //
 // [Finder.Waiting] proposes the sandboxes that wait for an authority, and
@@ -28,7 +37,7 @@
 // It is derived from the leaves of the log, which are read as far as the
 // published checkpoint goes at the first search, and on from there at each other
 // one; [Finder.CatchUp] does so ahead. It is not kept on disk. It takes about
-// 1 KB of memory for each entity of a few statements, 100 MB at 100,000 of them,
+// 1 KB of memory for each entity of a few statements, listed or not, 100 MB at 100,000 of them,
 // and some ten thousand statements are read a second. A search looks through the whole of it in
 // milliseconds, and then into the histories of at most [maxLooked] of what it
 // proposes, whatever is asked: a page may have less than its limit, and say what
@@ -70,6 +79,8 @@ type Finder struct {
 	// were last sorted.
 	read, whole         int64
 	entities, sandboxes *index
+	// purposes are what partners are looked for.
+	purposes *index
 	// ends are those of grants by who gave them, waiting the sandboxes that may wait
 	// for an authority, ascending, and distrusted the authorities that have had a key
 	// declared compromised.
@@ -81,7 +92,7 @@ type Finder struct {
 // New returns a finder whose index is empty as yet.
 func New(reg Register) *Finder {
 	return &Finder{
-		reg: reg, turn: make(chan struct{}, 1), entities: newIndex(), sandboxes: newIndex(),
+		reg: reg, turn: make(chan struct{}, 1), entities: newIndex(), sandboxes: newIndex(), purposes: newIndex(),
 		ends: make(map[string]*ends), distrusted: make(map[string]bool),
 	}
 }
@@ -92,8 +103,10 @@ const (
 	MaxText = 200
 	// MaxLimit is the largest page.
 	MaxLimit = 100
-	// maxLooked is how many things are looked into for a page.
-	maxLooked = 300
+	// maxLooked is how many things are looked into for a page, maxCounted for a count:
+	// some twenty milliseconds.
+	maxLooked  = 300
+	maxCounted = 200
 	// MaxScore is that of an identifier, and of a name that is the very query.
 	MaxScore = 1000
 	// patience is how long a search waits for the index; the next one goes on.
@@ -122,6 +135,10 @@ type Query struct {
 	Limit int
 	// Now is the legal time that the status is of.
 	Now time.Time
+	// Known is by when what counts was logged, the zero time for all that is.
+	Known time.Time
+	// Count asks how many there are in all, see [Page].
+	Count bool
 }
 
 // A Page is what was found, the best first, or by id where the query has no
@@ -133,7 +150,16 @@ type Page[T any] struct {
 	Found []T
 	// Next is what to ask for the next page with, "" on the last.
 	Next string
+	// Total is how many there are in all, where that was asked for and no more than
+	// [maxCounted] are proposed; then Counted says so, and the first that was found is
+	// the one numbered First, from 1. Elsewhere More says that others surely follow
+	// those that were found.
+	Counted, More bool
+	Total, First  int
 }
+
+// Last is the number of the last that was found, as First is of the first.
+func (p *Page[T]) Last() int { return p.First + len(p.Found) - 1 }
 
 // ErrCursor is returned for an After that is no page's Next.
 var ErrCursor = errors.New("is no cursor of this search")
@@ -205,6 +231,7 @@ func (f *Finder) sort() {
 	defer f.mu.Unlock()
 	f.entities.sort()
 	f.sandboxes.sort()
+	f.purposes.sort()
 	for _, e := range f.ends {
 		e.sort()
 	}
@@ -256,26 +283,108 @@ func search[T any](ctx context.Context, f *Finder, x *index, q Query, into look[
 	if err != nil {
 		return Page[T]{}, err
 	}
-	page := Page[T]{Size: e.Size(), Found: []T{}}
-	looked := 0
-	proposals := f.proposals(x, q, behind)
-	for i, p := range proposals {
-		found, ok, err := into(f, ctx, e, p, q)
-		if err != nil {
-			return Page[T]{}, err
+	s := &sifting[T]{q: q, behind: behind, page: Page[T]{Size: e.Size(), Found: []T{}}}
+	s.into = func(p proposal) (T, bool, error) { return into(f, ctx, e, p, q) }
+	return s.run(func(q Query, behind cursor) []proposal { return f.proposals(x, q, behind) })
+}
+
+// A sifting looks into what is proposed, for a page.
+type sifting[T any] struct {
+	q      Query
+	behind cursor
+	into   func(p proposal) (T, bool, error)
+	page   Page[T]
+}
+
+func (s *sifting[T]) run(propose func(Query, cursor) []proposal) (Page[T], error) {
+	if s.q.Count {
+		whole := s.q
+		whole.After = ""
+		all := propose(whole, cursor{})
+		if len(all) <= maxCounted {
+			err := s.count(all)
+			return s.page, err
 		}
-		if ok {
-			page.Found = append(page.Found, found)
-		}
-		if looked++; (len(page.Found) == q.Limit || looked == maxLooked) && i+1 < len(proposals) {
-			page.Next = cursor{p.score, p.thing.id}.String()
-			if q.Text == "" {
-				page.Next = p.thing.id
-			}
-			break
+		if s.q.After == "" {
+			err := s.look(all)
+			return s.page, err
 		}
 	}
-	return page, nil
+	err := s.look(propose(s.q, s.behind))
+	return s.page, err
+}
+
+// next has the page go on behind a proposal.
+func (s *sifting[T]) next(p proposal) {
+	s.page.Next = p.thing.id
+	if s.q.Text != "" {
+		s.page.Next = cursor{p.score, p.thing.id}.String()
+	}
+}
+
+// look looks into proposals until the page is full; where a count is asked for,
+// until another one surely follows.
+func (s *sifting[T]) look(proposals []proposal) error {
+	for i, p := range proposals {
+		found, ok, err := s.into(p)
+		if err != nil {
+			return err
+		}
+		looked, full := i+1, len(s.page.Found) == s.q.Limit
+		if ok && full {
+			s.page.More = true
+			return nil
+		}
+		if ok {
+			s.page.Found = append(s.page.Found, found)
+		}
+		switch {
+		case looked == len(proposals):
+			// Nothing follows.
+			s.page.Next = ""
+			return nil
+		case !full && (looked == maxLooked || len(s.page.Found) == s.q.Limit):
+			s.next(p)
+		}
+		if looked == maxLooked || s.page.Next != "" && !s.q.Count {
+			return nil
+		}
+	}
+	return nil
+}
+
+// count looks into all proposals there are.
+func (s *sifting[T]) count(all []proposal) error {
+	s.page.Counted, s.page.First = true, 1
+	var last proposal
+	for _, p := range all {
+		found, ok, err := s.into(p)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		s.page.Total++
+		switch {
+		case s.q.After != "" && !s.q.follows(s.behind, p):
+			s.page.First++
+		case len(s.page.Found) < s.q.Limit:
+			s.page.Found, last = append(s.page.Found, found), p
+		case !s.page.More:
+			s.page.More = true
+			s.next(last)
+		}
+	}
+	return nil
+}
+
+// follows reports whether a proposal comes behind a cursor.
+func (q *Query) follows(behind cursor, p proposal) bool {
+	if q.Text == "" {
+		return behind.id < p.thing.id
+	}
+	return behind.before(cursor{p.score, p.thing.id})
 }
 
 // proposals are what the index proposes behind a cursor, in order: no more than
@@ -284,14 +393,18 @@ func (f *Finder) proposals(x *index, q Query, behind cursor) []proposal {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	members := f.members(q.Sandbox)
-	may := func(t *thing) bool {
+	return x.proposals(q, behind, func(t *thing) bool {
 		return (q.Authority == "" || slices.Contains(t.authorities, q.Authority)) &&
 			(q.Programme == "" || t.heir || slices.Contains(t.programmes, q.Programme)) &&
 			(q.Country == "" || slices.Contains(t.countries, q.Country)) &&
 			(q.Sandbox == "" || members != nil && !slices.ContainsFunc(members, func(a string) bool {
 				return !slices.Contains(t.authorities, a) && !slices.Contains(t.registrars, a)
 			}))
-	}
+	})
+}
+
+// proposals are those that may be meant.
+func (x *index) proposals(q Query, behind cursor, may func(*thing) bool) []proposal {
 	var out []proposal
 	if q.Text == "" {
 		first, _ := slices.BinarySearchFunc(x.sorted, behind.id, func(i int32, id string) int {
@@ -308,7 +421,7 @@ func (f *Finder) proposals(x *index, q Query, behind cursor) []proposal {
 	}
 	first := best{most: maxLooked + 1}
 	x.propose(q.Text, func(p proposal) {
-		if (q.After == "" || behind.before(cursor{p.score, p.thing.id})) && may(p.thing) {
+		if (q.After == "" || q.follows(behind, p)) && may(p.thing) {
 			first.take(p)
 		}
 	})

@@ -355,6 +355,8 @@ func TestTheIndexTakesTheMemoryThatIsDocumented(t *testing.T) {
 	for i := range n {
 		a := rt.Approval(fmt.Sprintf("ap-%d", i), rt.IN, fmt.Sprintf("us-own:A-%d", i), "AU")
 		a.LegalName = fmt.Sprintf("%s %s %s %d Limited", words[i%12], words[i/12%12], words[i/144%12], i)
+		a.Listed, a.Programme, a.AuthorisedRoles = true, "TEA", []attest.Role{attest.EndUser, attest.Transferee}
+		a.EligibleItems = []attest.Item{{List: "US_CCL", Entry: "5A001.b.1"}, {List: "US_CCL", Entry: fmt.Sprintf("6A%03d", i%100)}}
 		data := r.Sign(a)
 		go func() {
 			_, err := r.Submit(context.Background(), data)

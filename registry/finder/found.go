@@ -47,6 +47,8 @@ type Grant struct {
 	// to, where that is another.
 	GivenTo string `json:"given_to,omitzero"`
 	Holder  string `json:"holder,omitzero"`
+	// Claims are what it says; nobody changes them.
+	Claims attest.Claims `json:"-"`
 }
 
 // An Entity is one that was found.
@@ -88,7 +90,7 @@ func grantOf(s policy.Recorded) *Grant {
 	h := c.Head()
 	out := &Grant{
 		Ref: policy.Ref{Issuer: h.Iss, JTI: h.JTI, Index: s.Index}, From: policy.InstantOf(g.NBF.Time()),
-		Status: s.Standing.State, By: s.Standing.By, Holder: s.Standing.Holder,
+		Status: s.Standing.State, By: s.Standing.By, Holder: s.Standing.Holder, Claims: c,
 	}
 	if g.EXP != 0 {
 		out.Until = policy.InstantOf(g.EXP.Time())
@@ -119,7 +121,7 @@ func (q *Query) narrowed() bool { return q.Authority != "" || q.Programme != "" 
 func matched(p proposal, q Query, names, identifiers []string) *Match {
 	if p.by == ByIdentifier {
 		for _, id := range identifiers {
-			if _, value, _ := strings.Cut(id, ":"); id == p.value || value == p.value {
+			if slices.Contains(keysOf(id), p.value) {
 				return &Match{p.by, id, p.score}
 			}
 		}
@@ -167,21 +169,31 @@ func viewOf(ctx context.Context, r *registry.Reading, id string, subjects []stri
 	return v, nil
 }
 
-// entity reads an entity from its histories.
-func (f *Finder) entity(ctx context.Context, e *registry.Edition, p proposal, q Query) (Entity, bool, error) {
+// view reads an entity that the index proposes; nil of one of which more is logged
+// than anybody could decide on.
+func (f *Finder) view(ctx context.Context, e *registry.Edition, p proposal, known, at time.Time) (*entityView, error) {
 	f.mu.RLock()
-	authorities, members := slices.Clone(p.thing.authorities), f.members(q.Sandbox)
+	authorities := slices.Clone(p.thing.authorities)
 	f.mu.RUnlock()
 	subjects := []string{attest.EntitySubject(p.thing.id)}
 	for _, a := range authorities {
 		subjects = append(subjects, attest.ApprovalSubject(p.thing.id, a))
 	}
 	slices.Sort(subjects)
-	v, err := viewOf(ctx, e.NewReading(), p.thing.id, subjects, time.Time{}, q.Now)
+	v, err := viewOf(ctx, e.NewReading(), p.thing.id, subjects, known, at)
 	if errors.Is(err, verify.ErrTooLarge) {
-		// More is logged of it than anybody could decide on.
-		return Entity{}, false, nil
-	} else if err != nil {
+		return nil, nil
+	}
+	return v, err
+}
+
+// entity reads an entity from its histories.
+func (f *Finder) entity(ctx context.Context, e *registry.Edition, p proposal, q Query) (Entity, bool, error) {
+	f.mu.RLock()
+	members := f.members(q.Sandbox)
+	f.mu.RUnlock()
+	v, err := f.view(ctx, e, p, q.Known, q.Now)
+	if v == nil || err != nil {
 		return Entity{}, false, err
 	}
 	if q.Text != "" {
@@ -329,7 +341,7 @@ func (v *entityView) settle() {
 // sandbox reads a sandbox from its history.
 func (f *Finder) sandbox(ctx context.Context, e *registry.Edition, p proposal, q Query) (Sandbox, bool, error) {
 	v := Sandbox{ID: p.thing.id, Titles: []string{}, Authorities: []string{}, Approvals: []Grant{}}
-	list, err := e.NewReading().History(ctx, attest.SandboxSubject(v.ID), time.Time{}, q.Now)
+	list, err := e.NewReading().History(ctx, attest.SandboxSubject(v.ID), q.Known, q.Now)
 	if errors.Is(err, verify.ErrTooLarge) {
 		return Sandbox{}, false, nil
 	}

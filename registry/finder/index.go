@@ -22,10 +22,14 @@ type index struct {
 	names []name
 	// grams are the names that have three characters in a row, ascending.
 	grams map[gram][]int32
-	// identified are things by an identifier, and by its value alone.
-	identified map[string][]int32
-	// once has short strings that many things have in common.
-	once map[string]string
+	// identified are things by what an identifier is found by, and others those beside
+	// the first where there are such.
+	identified map[string]int32
+	others     map[string][]int32
+	// once has short strings that many things have in common, numbers what they are
+	// numbered.
+	once    map[string]string
+	numbers map[string]int32
 }
 
 // A thing is an entity or a sandbox.
@@ -40,6 +44,9 @@ type thing struct {
 	// heir says that it may have an approval that was given to another, under any
 	// programme.
 	heir bool
+	// listed is what its approvals that may be found by cover, nil where it never had
+	// one.
+	listed *coverage
 	// holds are those of its grants that end, and of a sandbox all; crowded says that
 	// there are more.
 	holds   []held
@@ -59,7 +66,8 @@ type gram uint64
 func newIndex() *index {
 	return &index{
 		byID: make(map[string]int32), grams: make(map[gram][]int32),
-		identified: make(map[string][]int32), once: make(map[string]string),
+		identified: make(map[string]int32), others: make(map[string][]int32),
+		once: make(map[string]string), numbers: make(map[string]int32),
 	}
 }
 
@@ -78,14 +86,24 @@ func (x *index) thing(id string) (int32, *thing) {
 
 // identify has a thing found by an identifier.
 func (x *index) identify(i int32, id string) {
-	_, value, _ := strings.Cut(id, ":")
-	for _, key := range []string{id, value} {
-		if key == "" || slices.Contains(x.identified[key], i) {
-			continue
+	for _, key := range keysOf(strings.Clone(id)) {
+		switch first, ok := x.identified[key]; {
+		case key == "" || ok && first == i || slices.Contains(x.others[key], i):
+		case ok:
+			x.others[key] = append(x.others[key], i)
+		default:
+			x.identified[key] = i
 		}
-		key = strings.Clone(key)
-		x.identified[key] = append(x.identified[key], i)
 	}
+}
+
+// identifiedBy are the things that a key finds.
+func (x *index) identifiedBy(key string) []int32 {
+	first, ok := x.identified[key]
+	if !ok {
+		return nil
+	}
+	return append([]int32{first}, x.others[key]...)
 }
 
 // name has a thing found by a name.
@@ -119,6 +137,16 @@ func (x *index) kept(s string) string {
 		x.once[kept] = kept
 	}
 	return kept
+}
+
+// number is what a short string is numbered by.
+func (x *index) number(s string) int32 {
+	n, ok := x.numbers[s]
+	if !ok {
+		n = int32(len(x.numbers))
+		x.numbers[strings.Clone(s)] = n
+	}
+	return n
 }
 
 // sort brings in the things that are new since the last time.
@@ -159,10 +187,14 @@ const leastShared = 400
 
 // propose proposes the things that a query may mean, each once, in no order.
 func (x *index) propose(query string, to func(proposal)) {
-	form := identifierForm(query)
-	identified := x.identified[form]
-	for _, i := range identified {
-		to(proposal{x.things[i], MaxScore, ByIdentifier, form})
+	var identified []int32
+	for _, key := range keysIn(query) {
+		for _, i := range x.identifiedBy(key) {
+			if !slices.Contains(identified, i) {
+				identified = append(identified, i)
+				to(proposal{x.things[i], MaxScore, ByIdentifier, key})
+			}
+		}
 	}
 	gs := gramsOf(query)
 	if len(gs) == 0 {
@@ -215,16 +247,6 @@ func nearest(query string, names []string) (best string, score int) {
 		}
 	}
 	return best, score
-}
-
-// identifierForm is how an identifier is spelled that may be meant: a scheme in
-// small letters, a value in capitals.
-func identifierForm(query string) string {
-	scheme, value, ok := strings.Cut(strings.TrimSpace(query), ":")
-	if !ok {
-		return strings.ToUpper(scheme)
-	}
-	return strings.ToLower(strings.TrimSpace(scheme)) + ":" + strings.ToUpper(strings.TrimSpace(value))
 }
 
 // gramsOf returns the grams of the words of a name, each once. Case, legal forms

@@ -31,6 +31,7 @@ func (f *Finder) learn(c attest.Claims) {
 		e.add(&t.authorities, head.Iss)
 		e.add(&t.programmes, c.Programme)
 		e.add(&t.countries, c.Country)
+		f.list(t, c)
 		f.hold(e, i, c)
 	case *attest.Succession:
 		i, t := e.thing(c.Successor)
@@ -47,6 +48,7 @@ func (f *Finder) learn(c attest.Claims) {
 		f.sandboxes.name(i, strings.ReplaceAll(c.Sandbox(), "-", " "))
 		f.sandboxes.add(&t.authorities, head.Iss)
 		f.sandboxes.add(&t.programmes, c.Programme)
+		f.purpose(c)
 		// Its authorities are as they were first logged.
 		if len(t.members) == 0 {
 			for _, a := range c.Terms.Authorities {
