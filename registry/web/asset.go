@@ -28,6 +28,9 @@ var (
 
 	// localTime is on every page.
 	localTime = newScript("local-time")
+
+	// clockSliders is on the pages with clocks.
+	clockSliders = newScript("clocks")
 )
 
 // newAsset reads one of the files of asset, and has it served.

@@ -36,7 +36,7 @@ func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
 		reg.LegalName = name
 		reg.FormerNames = []string{name}
 		approval := registrytest.Approval("approval-varuna", us, registrytest.Varuna, "IN")
-		approval.LegalName, approval.ApprovedSites[0].Address = name, name
+		approval.LegalName, approval.ApprovedSites[0].Address, approval.Listed = name, name, true
 		for _, c := range []attest.Claims{reg, approval, titled("domain-us", us, name), titled("domain-in", in, name), registrytest.Registration("reg-halcyon", us, registrytest.Halcyon, "US")} {
 			s.MustSubmit(c)
 		}
@@ -46,7 +46,8 @@ func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
 		for what, d := range map[string]*document{
 			"find": s.get("/"), "entity": s.get("/entities/" + registrytest.Varuna), "sandbox": s.get("/sandboxes/" + registrytest.Sandbox),
 			"log": s.get("/log"), "registration": s.get("/statements/auth-in/reg-varuna"), "approval": s.get("/statements/auth-us/approval-varuna"),
-			"domain": s.get("/statements/auth-us/domain-us"),
+			"domain":   s.get("/statements/auth-us/domain-us"),
+			"partners": s.get("/partners?sandbox=" + registrytest.Sandbox),
 		} {
 			d.shown(http.StatusOK)
 			text := d.text()
@@ -108,6 +109,11 @@ func TestWhatIsSentIsTextInEveryField(t *testing.T) {
 				t.Errorf("/?%s=%.40q: status %d", name, sent, d.status)
 			}
 		}
+		for _, name := range []string{"purpose", "country", "item", "role", "sandbox", "authority", "programme", "after"} {
+			if d := s.get("/partners?" + url.Values{name: {sent}}.Encode()); d.status >= 500 {
+				t.Errorf("/partners?%s=%.40q: status %d", name, sent, d.status)
+			}
+		}
 		for _, path := range []string{"/entities/" + registrytest.Varuna, "/sandboxes/" + registrytest.Sandbox} {
 			s.get(path + "?" + url.Values{"at": {sent}, "known": {sent}}.Encode()).shown(http.StatusUnprocessableEntity)
 		}
@@ -133,7 +139,10 @@ func TestWhatNoFormSendsIsRefusedWithAPage(t *testing.T) {
 	q := question()
 	q.Set("give", "root.key")
 	s.ask(q).shown(http.StatusBadRequest)
-	for path, allow := range map[string]string{"/": "GET, HEAD", "/entities/" + registrytest.Varuna: "GET, HEAD", "/log": "GET, HEAD", "/statements/auth-us/domain-us": "GET, HEAD", "/check": "GET, HEAD, POST"} {
+	for path, allow := range map[string]string{
+		"/": "GET, HEAD", "/partners": "GET, HEAD", "/entities/" + registrytest.Varuna: "GET, HEAD", "/log": "GET, HEAD", "/statements/auth-us/domain-us": "GET, HEAD",
+		"/check": "GET, HEAD, POST",
+	} {
 		for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions} {
 			if d := s.do(method, path, nil).shown(http.StatusMethodNotAllowed); d.header.Get("Allow") != allow {
 				t.Errorf("%s %s: Allow is %q, want %q", method, path, d.header.Get("Allow"), allow)

@@ -24,7 +24,8 @@ type card struct {
 	Current  bool
 	Sections []section
 	// Small is what of it only the curious read.
-	Small []*line
+	Small  []*line
+	claims attest.Claims
 }
 
 // A section is a part of a card under a heading.
@@ -59,7 +60,7 @@ var sections = []struct {
 // newCard makes a card of a registration or an approval.
 func newCard(r policy.Recorded) *card {
 	c := r.Statement.Claims()
-	out := &card{Record: trail.NewRecord(r)}
+	out := &card{Record: trail.NewRecord(r), claims: c}
 	out.Current = !r.Void && r.Standing != nil && r.Standing.State != policy.Superseded
 	switch c := c.(type) {
 	case *attest.EntityApproval:
@@ -73,6 +74,7 @@ func newCard(r policy.Recorded) *card {
 	if len(lines) > 0 {
 		lines = lines[0].Below
 	}
+	head(lines, c)
 	used := make(map[*line]bool)
 	for _, s := range sections {
 		part := section{Heading: s.heading}

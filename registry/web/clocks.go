@@ -15,6 +15,10 @@ type clocks struct {
 	ForceWrong, KnownWrong string
 	// Asked says that either was given.
 	Asked bool
+	// Sliders move them over the moments at which something changes, where a script
+	// can.
+	Sliders []*slider
+	now     time.Time
 }
 
 // clockFields are the fields of both.
@@ -22,7 +26,8 @@ var clockFields = []string{"at", "known"}
 
 // clocks reads both. Legal times are whole seconds, and so is now.
 func (x *exchange) clocks(now time.Time) clocks {
-	c := clocks{Force: now.Truncate(time.Second), ForceGiven: x.fields["at"], KnownGiven: x.fields["known"]}
+	now = now.UTC().Truncate(time.Second)
+	c := clocks{Force: now, now: now, ForceGiven: x.fields["at"], KnownGiven: x.fields["known"]}
 	c.Asked = c.ForceGiven+c.KnownGiven != ""
 	read := func(given string, to *time.Time, wrong *string) {
 		if strings.TrimSpace(given) == "" {

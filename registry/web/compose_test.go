@@ -325,7 +325,7 @@ func TestHostileYAMLIsRefusedWithAPage(t *testing.T) {
 		q.Set("rest", text[:min(len(text), 15_000)])
 		s.compose(q).shown(http.StatusUnprocessableEntity)
 	}
-	s.compose(url.Values{"draft": {strings.Repeat("x", 70_000)}}).shown(http.StatusRequestEntityTooLarge)
+	s.compose(url.Values{"draft": {strings.Repeat("x", 600_000)}}).shown(http.StatusRequestEntityTooLarge)
 	s.compose(url.Values{"draft": {"a"}, "known": {"b"}}).shown(http.StatusBadRequest)
 	s.compose(url.Values{"draft": {"a"}, "give": {"root.key"}}).shown(http.StatusBadRequest)
 	s.get("/compose?kind=root").shown(http.StatusBadRequest)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -29,6 +30,8 @@ type entityPage struct {
 	Approvals     []*card
 	// StandsFor are the entities that the identifier is another one of.
 	StandsFor []string
+	// Timeline is nil where there is nothing to draw.
+	Timeline *timeline
 	// Record are the newest statements, in log order, Earlier how many are left out.
 	Record  []trail.Record
 	Earlier int
@@ -55,7 +58,7 @@ func (p *Pages) entity(x *exchange) (*page, error) {
 		return nil, wrong(http.StatusNotFound, "entity.unknown", id)
 	}
 	v := &entityPage{Entity: finder.Entity{ID: id}, clocks: x.clocks(p.now()), Path: "/entities/" + id}
-	pg := (&page{template: "entity", Title: id, Body: v}).at(e)
+	pg := (&page{template: "entity", Title: id, Body: v, Scripts: []*asset{clockSliders}}).at(e)
 	if v.Wrong() {
 		pg.Title, pg.status = say("mistake.title", pg.Title), http.StatusUnprocessableEntity
 		return pg, nil
@@ -75,33 +78,68 @@ func (v *entityPage) read(x *exchange, e *registry.Edition, subjects []string) (
 	if v.Entity, err = finder.EntityAt(x.Context(), reading, v.ID, subjects, v.Known, v.Force); err != nil {
 		return err
 	}
-	recorded := make(map[int64]policy.Recorded)
-	take := func(subject string) error {
-		list, err := reading.History(x.Context(), subject, v.Known, v.Force)
-		for _, r := range list {
-			recorded[r.Index] = r
+	at := func(subjects []string, known, force time.Time) (map[int64]policy.Recorded, error) {
+		recorded := make(map[int64]policy.Recorded)
+		for _, s := range subjects {
+			list, err := reading.History(x.Context(), s, known, force)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range list {
+				recorded[r.Index] = r
+			}
 		}
-		return err
+		return recorded, nil
 	}
-	for _, s := range subjects {
-		if err := take(s); err != nil {
-			return err
-		}
+	recorded, err := at(subjects, v.Known, v.Force)
+	if err != nil {
+		return err
 	}
 	v.record(recorded)
 	// What has passed to it stands in the history of the one that it was given to.
+	inherited := make(map[int64]bool)
 	for _, g := range v.Entity.Approvals {
-		if g.GivenTo != "" {
-			if err := take(attest.ApprovalSubject(g.GivenTo, g.Issuer)); err != nil {
-				return err
-			}
+		if g.GivenTo == "" {
+			continue
+		}
+		inherited[g.Index] = true
+		if s := attest.ApprovalSubject(g.GivenTo, g.Issuer); !slices.Contains(subjects, s) {
+			subjects = append(slices.Clone(subjects), s)
+		}
+	}
+	if len(inherited) > 0 {
+		if recorded, err = at(subjects, v.Known, v.Force); err != nil {
+			return err
 		}
 	}
 	v.Registrations, v.Approvals = cardsOf(v.Entity.Registrations, recorded), cardsOf(v.Entity.Approvals, recorded)
 	if len(v.Approvals) != len(v.Entity.Approvals) || len(v.Registrations) != len(v.Entity.Registrations) {
 		return fmt.Errorf("show %s: an approval is in no history that was read", v.ID)
 	}
-	return nil
+	all, err := at(subjects, time.Time{}, time.Time{})
+	if err != nil {
+		return err
+	}
+	if err := v.slide(all); err != nil {
+		return err
+	}
+	own := attest.EntitySubject(v.ID)
+	d := &drafting{
+		holder: v.ID, recorded: recorded,
+		bars: func(r policy.Recorded) bool {
+			switch c := r.Statement.Claims().(type) {
+			case *attest.Registration:
+				return c.Sub == own
+			case *attest.EntityApproval:
+				return c.Entity() == v.ID || inherited[r.Index]
+			default:
+				return false
+			}
+		},
+		read: func(force time.Time) (map[int64]policy.Recorded, error) { return at(subjects, v.Known, force) },
+	}
+	v.Timeline, err = d.timeline(v.clocks, e.Time())
+	return err
 }
 
 // record takes in what was said of the entity, and whose other identifier it is.

@@ -135,7 +135,7 @@ func (p *Pages) query(x *exchange, f *foundPage) finder.Query {
 	text := func(name string) string { return strings.TrimSpace(x.fields[name]) }
 	return finder.Query{
 		Text: text("q"), Authority: text("authority"), Programme: text("programme"), Sandbox: text("sandbox"),
-		Country: text("country"), Status: policy.State(text("status")), Limit: found, Now: p.now(),
+		Country: text("country"), Status: policy.State(text("status")), Limit: found, Now: p.now(), Count: true,
 	}
 }
 

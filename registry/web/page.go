@@ -24,7 +24,7 @@ var templateFiles embed.FS
 
 // templates are those of the pages, by name, each with the layout around it.
 var templates = parseTemplates(
-	"find", "entity", "sandbox",
+	"find", "partners", "entity", "sandbox",
 	"check",
 	"log", "statement",
 	"authorities", "authority", "compose",

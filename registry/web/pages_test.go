@@ -28,7 +28,7 @@ func TestAnEntityIsFoundByAFormerNameAndByItsIdentifiers(t *testing.T) {
 			t.Errorf("%q does not lead to the entity alone:\n%s", q, d.text())
 		}
 	}
-	all := s.get("/").shown(http.StatusOK).has("2 on this page.", "1 on this page.")
+	all := s.get("/").shown(http.StatusOK).has("2 in all.", "1 in all.")
 	if !links(all, "/sandboxes/"+registrytest.Sandbox) || !links(all, "/entities/"+registrytest.Halcyon) {
 		t.Errorf("not everything is listed:\n%s", all.text())
 	}
@@ -61,12 +61,12 @@ func TestALongListComesInPages(t *testing.T) {
 		s.MustSubmit(registrytest.Registration("reg-"+string(n), us, "us-own:E-"+string(n), "US"))
 	}
 	s.Clock.Add(time.Minute)
-	first := s.get("/").shown(http.StatusOK).has("20 on this page. There is more.")
+	first := s.get("/").shown(http.StatusOK).has("25 in all. On this page: 1 to 20.")
 	next := first.find("a", func(n *html.Node) bool { return attr(n, "rel") == "next" })
 	if len(next) != 1 {
 		t.Fatalf("the first page leads to %d others", len(next))
 	}
-	second := s.get(attr(next[0], "href")).shown(http.StatusOK).has("5 on this page.")
+	second := s.get(attr(next[0], "href")).shown(http.StatusOK).has("25 in all. On this page: 21 to 25.")
 	if !links(first, "/entities/us-own:E-A") || links(second, "/entities/us-own:E-A") || !links(second, "/entities/us-own:E-Y") {
 		t.Errorf("the second page is\n%s", second.text())
 	}
@@ -150,10 +150,10 @@ func TestASandboxSaysWhoHasConcurredAndWhoseTurnItIs(t *testing.T) {
 	s.Clock.Add(50 * time.Hour)
 	path := "/sandboxes/" + registrytest.Sandbox
 	waiting := s.get(path).shown(http.StatusOK)
-	waiting.has("concurrence not reached", "auth-in its turn It has not approved these terms; they have been waiting for 2 days.", "US_CCL: 5A001.b.1", "End uses: sea_trial", "Authorities that have to concur: 2 of 2")
+	waiting.has("concurrence not reached", "auth-in its turn It has not approved these terms; they have been waiting for 2 days.", "In scope Each entry with all that lies below it, unless that is excluded. US_CCL 5A001.b.1", "Excluded Nothing is.", "End uses: sea_trial", "In force: 1 of the 2 approvals that these terms need.")
 	s.MustSubmit(registrytest.Domain("domain-in", in))
 	s.Clock.Add(time.Minute)
-	joint := s.get(path).shown(http.StatusOK).has("concurrence reached", "2 approvals of these terms are in force, and 2 have to be")
+	joint := s.get(path).shown(http.StatusOK).has("concurrence reached", "In force: 2 of the 2 approvals that these terms need.")
 	joint.lacks("its turn")
 	if !links(joint, "/entities/"+registrytest.Halcyon) {
 		t.Errorf("the participant is not named:\n%s", joint.text())
@@ -167,7 +167,7 @@ func TestARevokedApprovalNoLongerConcurs(t *testing.T) {
 	s := newJointSandbox(t)
 	s.MustSubmit(registrytest.Event("revoke-1", us, attest.SandboxSubject(registrytest.Sandbox), "domain-us", attest.Revoke, registrytest.Start))
 	s.Clock.Add(time.Hour)
-	s.get("/sandboxes/"+registrytest.Sandbox).shown(http.StatusOK).has("concurrence not reached", "1 approvals of these terms are in force", "auth-us revoked since 2026-01-05 09:00 UTC by revoke-1").lacks("concurrence reached")
+	s.get("/sandboxes/"+registrytest.Sandbox).shown(http.StatusOK).has("concurrence not reached", "In force: 1 of the 2 approvals that these terms need.", "auth-us revoked since 2026-01-05 09:00 UTC by revoke-1").lacks("concurrence reached")
 }
 
 // The terms of an amendment stand beside the old ones until the others follow.

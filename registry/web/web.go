@@ -109,6 +109,7 @@ func (p *Pages) Paths() map[string]httpapi.Beside {
 		paths[path] = httpapi.Beside{Handler: p.serve(path, show), Cost: cost, TooOften: p.serve(path, tooOften)}
 	}
 	page("/", httpapi.CostPage, p.find)
+	page("/partners", httpapi.CostPage, p.partners)
 	page("/entities/{id}", httpapi.CostPage, p.entity)
 	page("/sandboxes/{id}", httpapi.CostPage, p.sandbox)
 	page("/check", httpapi.CostDecision, p.check)

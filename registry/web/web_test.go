@@ -163,7 +163,7 @@ func (d *document) lacks(texts ...string) {
 func (d *document) text() string { return textOf(d.find("main", nil)[0]) }
 
 // apart are elements before which a browser begins anew.
-var apart = []string{"td", "th", "dt", "dd", "li", "p", "h1", "h2", "h3", "h4", "ul", "summary", "legend"}
+var apart = []string{"td", "th", "dt", "dd", "li", "p", "h1", "h2", "h3", "h4", "ul", "summary", "legend", "text", "svg", "option", "output", "br", "div"}
 
 func textOf(n *html.Node) string {
 	var b strings.Builder

@@ -70,6 +70,9 @@ var functions = template.FuncMap{
 	},
 	// next counts from 1 what a template counts from 0.
 	"next": func(i int) int { return i + 1 },
+	// Both are of what has been said of a participant.
+	"registers": registers,
+	"rolesOf":   rolesOf,
 }
 
 // plain is text of a statement, such as a name, with everything escaped that could
