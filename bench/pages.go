@@ -91,6 +91,7 @@ func visits(n int) []visit {
 		{"statement", func(i int) (string, url.Values) {
 			return fmt.Sprintf("/statements/%s/REG-%07d", registrytest.IN, number(i)), nil
 		}},
+		{"partners", fixed("/partners?purpose=underwater+communications&country=IN")},
 		{"authorities", fixed("/authorities")},
 		{"authority", fixed("/authorities/" + registrytest.IN)},
 		{"compose, from an approval", fixed("/compose?from=" + registrytest.US + "/PDA-US")},

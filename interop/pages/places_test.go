@@ -35,6 +35,7 @@ var settings = []setting{
 	{"told", told, true, []place{
 		{name: "find", path: "/"},
 		{name: "search", path: "/?q=samsng+china"},
+		{name: "partners", path: "/partners?purpose=underwater+communications&country=IN"},
 		{name: "entity", path: "/entities/" + rt.Varuna},
 		{name: "entity-revoked", path: "/entities/us-bis-veu:SAMSUNG-CHINA"},
 		{name: "entity-earlier", path: "/entities/us-bis-veu:SAMSUNG-CHINA?at=2025-12-01+00:00&known=2025-09-01+00:00"},
@@ -57,6 +58,7 @@ var settings = []setting{
 	{"hostile", hostile, false, []place{
 		{name: "find", path: "/"},
 		{name: "search", path: "/?country=" + longest, status: 422},
+		{name: "partners", path: "/partners?purpose=underwater+communications&country=IN"},
 		{name: "entity", path: "/entities/" + rt.Varuna},
 		{name: "markup", path: "/entities/" + rt.Halcyon},
 		{name: "marks", path: "/entities/" + rt.Corvus},
