@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/internal/durable"
 	"github.com/safeconduct/safeconduct/internal/yamldoc"
 	"github.com/safeconduct/safeconduct/policy"
@@ -109,32 +108,14 @@ func writeFile(name string, data []byte) error {
 	return nil
 }
 
-// readDocument reads a YAML or JSON file, see parseDocument.
+// readDocument reads a YAML or JSON file, see [yamldoc.Read].
 func readDocument[T any](name string, parse func([]byte) (T, error)) (T, error) {
 	data, err := readFile(name)
 	if err != nil {
 		var none T
 		return none, err
 	}
-	return parseDocument(name, data, parse)
-}
-
-// parseDocument reads YAML or JSON into JSON and hands it to parse; what parse
-// finds wrong is named with file, line and member.
-func parseDocument[T any](name string, data []byte, parse func([]byte) (T, error)) (T, error) {
-	var none T
-	doc, err := yamldoc.Parse(data)
-	if err != nil {
-		return none, yamldoc.InFile(name, err)
-	}
-	v, err := parse(doc.JSON())
-	if p, ok := errors.AsType[attest.Problems](err); ok {
-		err = doc.Explain(name, p)
-	}
-	if err != nil {
-		return none, err
-	}
-	return v, nil
+	return yamldoc.Read(name, data, parse)
 }
 
 func readRequest(name string) (*policy.Request, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/signer/keyref"
+	"github.com/safeconduct/safeconduct/internal/exhibit"
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/presentation/gate"
 	"github.com/safeconduct/safeconduct/verify"
@@ -81,7 +82,7 @@ func (p *proving) run(c *cobra.Command) error {
 		return fail("", err)
 	}
 	evidence = bytes.TrimSuffix(evidence, []byte("\n"))
-	if isPresentation(evidence) {
+	if exhibit.IsPresentation(evidence) {
 		return fail("--evidence takes what check --evidence has written", fmt.Errorf("%s is a presentation", p.evidence))
 	}
 	e, err := verify.Parse(evidence)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/internal/yamldoc"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/receipt"
 	"github.com/safeconduct/safeconduct/verify"
@@ -116,7 +117,7 @@ func (f *filed) asked() (*policy.Request, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	req, err := parseDocument(f.request, data, policy.ParseRequest)
+	req, err := yamldoc.Read(f.request, data, policy.ParseRequest)
 	if err != nil {
 		return nil, append(data, '\n'), nil //nolint:nilerr // see above
 	}

@@ -13,13 +13,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/safeconduct/safeconduct/internal/yamldoc"
 	"github.com/safeconduct/safeconduct/policy"
 )
 
 // Whoever fills in the template begins with something that is read, and may take
 // up every remark that shows a member.
 func TestTheTemplateOfARequestIsOne(t *testing.T) {
-	if _, err := parseDocument("request.yaml", []byte(requestTemplate), policy.ParseRequest); err != nil {
+	if _, err := yamldoc.Read("request.yaml", []byte(requestTemplate), policy.ParseRequest); err != nil {
 		t.Error(err)
 	}
 	shown := regexp.MustCompile(`(?m)^# (([a-z_]+:|  [a-z]+: [A-Z\[]|  - \{).*)$`)
@@ -29,7 +30,7 @@ func TestTheTemplateOfARequestIsOne(t *testing.T) {
 		}
 		return strings.TrimPrefix(l, "# ")
 	})
-	r, err := parseDocument("request.yaml", []byte(all), policy.ParseRequest)
+	r, err := yamldoc.Read("request.yaml", []byte(all), policy.ParseRequest)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, all)
 	}

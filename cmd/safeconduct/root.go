@@ -21,6 +21,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest/signer"
 	"github.com/safeconduct/safeconduct/attest/signer/keyref"
 	"github.com/safeconduct/safeconduct/internal/durable"
+	"github.com/safeconduct/safeconduct/internal/yamldoc"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -471,7 +472,7 @@ policy: |
 }
 
 func parseTrustText(text string) (*verify.Trust, error) {
-	return parseDocument("trust.yaml", []byte(text), verify.ParseTrust)
+	return yamldoc.Read("trust.yaml", []byte(text), verify.ParseTrust)
 }
 
 func leafHash(st *attest.Statement) string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,9 +11,6 @@ import (
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
 )
-
-// isPresentation tells a presentation from evidence.
-func isPresentation(data []byte) bool { return bytes.HasPrefix(data, []byte(`{"evidence":`)) }
 
 // showing is what verify asks of a presentation.
 type showing struct {
@@ -28,27 +24,23 @@ func (s *showing) flags(c *cobra.Command) {
 	c.Flags().DurationVar(&s.age, "max-age", presentation.DefaultAge, "of a presentation: how long ago it may have been made")
 }
 
-// decide opens a presentation and decides a request on it. That it was made lately is by
+// decideShown opens a presentation and decides a request on it. That it was made lately is by
 // the clock, whatever the request says.
-func (s *showing) decide(c *cobra.Command, v *verifying, data []byte, r *policy.Request) (*policy.Decision, error) {
+func (v *verifying) decideShown(c *cobra.Command, data []byte, r *policy.Request) (*policy.Decision, error) {
+	s := &v.show
 	if s.age <= 0 {
 		return nil, usage(c, fmt.Errorf("verify: --max-age %v: want some time", s.age))
 	}
 	if s.audience == "" || s.nonce == "" {
 		return nil, usage(c, errors.New("verify: this is a presentation: --audience and --nonce say what you expect of it"))
 	}
-	at := r.TimesNow(time.Now())
-	o, err := presentation.Open(data, v.trusted, presentation.Expected{Audience: s.audience, Nonce: s.nonce, MaxAge: s.age}, at.CheckedAt)
+	x := v.examiner()
+	x.Expected = presentation.Expected{Audience: s.audience, Nonce: s.nonce, MaxAge: s.age}
+	shown, d, err := x.Examine(data, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := raise(v.seen, o.Evidence()); err != nil {
-		return nil, err
-	}
-	d, err := o.Answer(r, at, v.explain, v.screened...)
-	if err != nil {
-		return nil, err
-	}
+	o := shown.Presentation
 	a := o.Claims()
 	fmt.Fprintf(c.ErrOrStderr(), "safeconduct: note: shown by %s, who holds the key of approval %s of %s, at %s\n", o.Holder, a.JTI, a.Iss, o.IssuedAt.Format(time.RFC3339))
 	if hidden := a.Hidden(); len(hidden) > 0 {

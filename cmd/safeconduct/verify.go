@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/safeconduct/safeconduct/internal/exhibit"
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/screening"
@@ -19,9 +20,11 @@ type verifying struct {
 	request, trust, compact, seen string
 	// lists and disclosures are files; trusted and screened are what is in trust and
 	// lists.
-	lists, disclosures   []string
-	trusted              *verify.Trust
-	screened             []*screening.List
+	lists, disclosures []string
+	trusted            *verify.Trust
+	screened           []*screening.List
+	// now is when it is asked.
+	now                  time.Time
 	json, force, explain bool
 	times                times
 	show                 showing
@@ -75,22 +78,22 @@ func (v *verifying) run(c *cobra.Command, file string) error {
 	if err != nil {
 		return undecided("", fmt.Errorf("verify: %w", err))
 	}
-	at := r.Times(time.Now())
+	v.now = time.Now()
 	if v.screened, err = readLists(v.lists); err != nil {
 		return undecided("", fmt.Errorf("verify: %w", err))
 	}
 	var d *policy.Decision
-	switch shown := isPresentation(evidence); {
+	switch shown := exhibit.IsPresentation(evidence); {
 	case !shown && (v.show.audience != "" || v.show.nonce != ""):
 		return usage(c, fmt.Errorf("verify: %s is no presentation, which --audience and --nonce are of; evidence, which anybody may copy, is verified without them", file))
 	case shown && (v.compact != "" || v.disclosures != nil):
 		return usage(c, errors.New("verify: --compact and --disclosures are for evidence; a presentation has what its holder discloses"))
 	case shown:
-		d, err = v.show.decide(c, v, evidence, r)
+		d, err = v.decideShown(c, evidence, r)
 	case v.compact != "" && v.disclosures != nil:
 		return usage(c, errors.New("verify: --compact is for those who are shown nothing of --disclosures; leave one of them out"))
 	default:
-		d, err = v.decide(evidence, r, at)
+		d, err = v.decide(evidence, r)
 	}
 	if _, told := errors.AsType[*failure](err); told {
 		return err
@@ -99,7 +102,7 @@ func (v *verifying) run(c *cobra.Command, file string) error {
 		return undecided(verifyHint(err), fmt.Errorf("verify %s: %w", file, err))
 	}
 	if v.compact != "" {
-		if err := v.writeCompact(evidence, r, at); err != nil {
+		if err := v.writeCompact(evidence, r, r.Times(v.now)); err != nil {
 			return err
 		}
 	}
@@ -111,22 +114,23 @@ func (v *verifying) run(c *cobra.Command, file string) error {
 
 // decide decides on evidence that is not older than what was seen, where that is
 // kept, with what is in files of disclosures.
-func (v *verifying) decide(evidence []byte, r *policy.Request, at policy.Times) (*policy.Decision, error) {
+func (v *verifying) decide(evidence []byte, r *policy.Request) (*policy.Decision, error) {
 	ds, err := readAllDisclosures(v.disclosures)
 	if err != nil {
 		return nil, err
 	}
-	e, err := verify.Open(evidence, v.trusted, at.CheckedAt)
-	if err != nil {
-		return nil, err
+	x := v.examiner()
+	x.Disclosures = ds
+	_, d, err := x.Examine(evidence, r)
+	return d, err
+}
+
+// examiner is what decides on evidence and presentations alike.
+func (v *verifying) examiner() *exhibit.Examiner {
+	return &exhibit.Examiner{
+		Trust: v.trusted, Lists: v.screened, Now: v.now, Explain: v.explain,
+		Accept: func(e *verify.Opened) error { return raise(v.seen, e) },
 	}
-	if err := raise(v.seen, e); err != nil {
-		return nil, err
-	}
-	if e, err = e.Disclose(ds); err != nil {
-		return nil, err
-	}
-	return e.Answer(r, at, v.explain, v.screened...)
 }
 
 // raise is --seen, where it is given. It goes by the clock, whatever the request says.

@@ -170,6 +170,24 @@ func (d *Doc) Explain(file string, problems strictjson.Problems) error {
 	return m.sorted()
 }
 
+// Read reads YAML or JSON into JSON and hands it to parse; what is wrong, and what
+// parse finds wrong, is named by the file's name, line and member.
+func Read[T any](name string, data []byte, parse func([]byte) (T, error)) (T, error) {
+	var none T
+	doc, err := Parse(data)
+	if err != nil {
+		return none, InFile(name, err)
+	}
+	v, err := parse(doc.JSON())
+	if p, ok := errors.AsType[strictjson.Problems](err); ok {
+		err = doc.Explain(name, p)
+	}
+	if err != nil {
+		return none, err
+	}
+	return v, nil
+}
+
 // A Mistake is one mistake in a file.
 type Mistake struct {
 	// Line and Column count from 1; a Column of 0 says nothing.
