@@ -6,12 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"regexp"
 	"strings"
 	"time"
 
-	"github.com/safeconduct/safeconduct/attest/prose"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/registry/web/display"
 )
 
 //go:embed words/en.json
@@ -59,7 +58,7 @@ var functions = template.FuncMap{
 	"warning": func(code string) string { return words["warning."+code] },
 	// word is what a code is called, the code itself where the catalogue lacks it.
 	"word":    func(prefix, code string) string { return cmp.Or(words[prefix+code], code) },
-	"moments": moments,
+	"moments": display.Moments,
 	"join":    func(list []string) string { return strings.Join(list, ", ") },
 	// keys are shown under a heading, by its id.
 	"keys": func(heading string, keys []listedKey) any {
@@ -75,61 +74,19 @@ var functions = template.FuncMap{
 	"rolesOf":   rolesOf,
 }
 
-// plain is text of a statement, such as a name, with everything escaped that could
-// be read as something else or not be seen, see [prose.Quote]; quotation marks
-// need not be, since it does not stand between such.
-func plain(text string) string {
-	q := prose.Quote(text)
-	return unquoted.Replace(q[1 : len(q)-1])
-}
+// plain is text of a statement, such as a name, as pages show it.
+func plain(text string) string { return display.Text(text) }
 
-var unquoted = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
-
-// A moment is a time as it is shown, and as programs read it.
-type moment struct{ Text, Machine string }
-
-// when is a time in UTC, to the second or millisecond where it has such. It takes
-// a [time.Time] or a [policy.Instant].
-func when(of any) (moment, error) {
-	var t time.Time
+// when is a time as pages show it: a [time.Time] or a [policy.Instant].
+func when(of any) (display.Moment, error) {
 	switch v := of.(type) {
 	case time.Time:
-		t = v
+		return display.MomentOf(v), nil
 	case policy.Instant:
-		t = v.Time()
+		return display.MomentOf(v.Time()), nil
 	default:
-		return moment{}, fmt.Errorf("%T is no time", of)
+		return display.Moment{}, fmt.Errorf("%T is no time", of)
 	}
-	if t.IsZero() {
-		return moment{}, nil
-	}
-	t = t.UTC()
-	form := "2006-01-02 15:04 UTC"
-	switch {
-	case t.Nanosecond() != 0:
-		form = "2006-01-02 15:04:05.000 UTC"
-	case t.Second() != 0:
-		form = "2006-01-02 15:04:05 UTC"
-	}
-	return moment{t.Format(form), t.Format(time.RFC3339Nano)}, nil
-}
-
-var written = regexp.MustCompile(`\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}Z\b`)
-
-// moments writes the times in a sentence as pages do. What quotes somebody is left
-// as it was signed.
-func moments(text string) string {
-	if strings.Contains(text, `"`) {
-		return text
-	}
-	return written.ReplaceAllStringFunc(text, func(s string) string {
-		t, err := time.Parse(time.RFC3339Nano, s)
-		if err != nil {
-			return s
-		}
-		m, _ := when(t)
-		return m.Text
-	})
 }
 
 // A status is a state as it is shown: a word, what it means, and how it looks.
