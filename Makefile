@@ -6,12 +6,26 @@ LINT_VERSION := v2.15.0
 TEST  := go test -race -shuffle=on -timeout 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup npm build demo test skipped hsm check differential fmt lint vet tidy interop screenshots smoke bench cover fuzz crash clean
+.PHONY: help setup npm wasm build demo test skipped hsm check differential fmt lint vet tidy interop screenshots smoke bench cover fuzz crash clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-build: ## build bin/safeconduct; TAGS=pkcs11 for keys in hardware
+# The verifier that pages run in the browser. It is in the binary, so what builds or
+# tests package web wants it first; without it the pages say that it is missing.
+WASM     := registry/web/built/verifier.wasm.gz
+WASM_MAX := 4194304
+WASM_SRC := $(shell find attest internal policy presentation screening verify registry/web/display registry/web/verifier -name '*.go' ! -name '*_test.go') go.mod go.sum
+wasm: $(WASM) ## build the verifier that the pages run in the browser
+
+$(WASM): $(WASM_SRC) $(shell go env GOROOT)/VERSION Makefile
+	@mkdir -p $(@D)
+	GOOS=js GOARCH=wasm go build -buildvcs=false -trimpath -ldflags='-s -w' -o $(@D)/verifier.wasm ./registry/web/verifier/wasm
+	gzip -9 -n -f $(@D)/verifier.wasm
+	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(@D)/wasm_exec.js
+	@size=$$(wc -c < $@); if [ $$size -gt $(WASM_MAX) ]; then rm $@; echo "the verifier has $$size bytes, packed; at most $(WASM_MAX) are served"; exit 1; fi
+
+build: wasm ## build bin/safeconduct; TAGS=pkcs11 for keys in hardware
 	@mkdir -p $(GOBIN)
 	go build $(if $(TAGS),-tags $(TAGS)) -o $(GOBIN)/safeconduct ./cmd/safeconduct
 
@@ -33,7 +47,8 @@ ALONE := ^(TestWhatWasAcknowledgedSurvivesAKill|TestADamagedFileLosesNothingSile
 
 # The command's scripts start it hundreds of times, which the race detector makes
 # minutes of; what runs concurrently in it is tested with it in the packages.
-test: setup ## every test, those of packages with the race detector
+test: export SAFECONDUCT_MUST_WASM := 1
+test: setup wasm ## every test, those of packages with the race detector
 	$(TEST) -skip '$(ALONE)' $$(go list ./... | grep -v /cmd/safeconduct$$)
 	go test -timeout 10m -run '$(ALONE)' ./registry/badgerlog ./registry/httpapi
 	go test -shuffle=on -timeout 10m ./cmd/safeconduct
@@ -52,12 +67,12 @@ hsm: setup ## keys in hardware, which SoftHSM plays
 
 # Where the libraries cannot be had, what needs them is skipped. The pages are what
 # a browser makes of them: the race detector would only slow it down.
-interop: setup ## tests against other implementations, and of the pages in a browser, in a module of their own
+interop: setup wasm ## tests against other implementations, and of the pages in a browser, in a module of their own
 	-@$(MAKE) --no-print-directory npm
 	cd interop && $(TEST) $$(go list ./... | grep -v /pages$$)
 	cd interop && go test -shuffle=on -timeout 10m ./pages
 
-screenshots: setup ## pictures of every page, in docs/screenshots
+screenshots: setup wasm ## pictures of every page, in docs/screenshots
 	@mkdir -p docs/screenshots
 	cd interop && SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run '^TestScreenshots$$' ./pages
 
@@ -80,6 +95,7 @@ vet: ## go vet, and what differs by system on others
 	go vet ./...
 	go vet -tags pkcs11 ./attest/signer/... ./cmd/...
 	for os in darwin windows; do GOOS=$$os go vet ./registry/badgerlog || exit 1; done
+	GOOS=js GOARCH=wasm go vet ./registry/web/verifier/wasm
 	cd interop && go vet ./...
 
 tidy: ## fail where go mod tidy would change something
@@ -108,4 +124,4 @@ crash: ## 500 kills of a writing log
 	CRASH_ROUNDS=500 go test -run SurvivesAKill -timeout 60m ./registry/badgerlog
 
 clean: ## remove what was built
-	rm -rf bin cover.out interop/npm/node_modules
+	rm -rf bin cover.out interop/npm/node_modules $(WASM) registry/web/built/wasm_exec.js

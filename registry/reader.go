@@ -87,6 +87,10 @@ func (r *Reader) exhibitable(ctx context.Context) (*snapshot, error) {
 // Origin names the register, in checkpoints and in every statement's aud.
 func (r *Reader) Origin() string { return r.origin }
 
+// OwnTrust is what the register's own answers trust ([Config].Trust), nil for
+// nothing. Whoever relies on it relies on the register's word.
+func (r *Reader) OwnTrust() *verify.Trust { return r.trust }
+
 // Size returns the number of durable leaves, which may be more than the
 // published checkpoint covers.
 func (r *Reader) Size() int64 { return r.newest().size }

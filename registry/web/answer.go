@@ -31,6 +31,8 @@ type answer struct {
 	Code *qrCode
 	// Signed says that there is a receipt to be had.
 	Signed bool
+	// Own is what the browser verifies the answer by.
+	Own *ownAnswer
 }
 
 // An askedField is a field of the question, and what was entered.
@@ -47,7 +49,7 @@ const maxAsked = 50
 
 // answer decides, and shows the decision.
 func (p *Pages) answer(x *exchange, pg *page, v *checkPage, q *question) (*page, error) {
-	d, _, err := p.reg.Explain(x.Context(), q.req, q.req.Times(p.now()), q.disclosed...)
+	d, evidence, err := p.reg.Explain(x.Context(), q.req, q.req.Times(p.now()), q.disclosed...)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +61,10 @@ func (p *Pages) answer(x *exchange, pg *page, v *checkPage, q *question) (*page,
 		a.Code = newCode(replayLink(base, d))
 	}
 	_, a.Signed = p.reg.DecisionKey()
+	if a.Own, err = p.carry(d, evidence, q); err != nil {
+		return nil, err
+	}
+	pg.Scripts = append(pg.Scripts, verifyScript)
 	a.ask(x.fields)
 	v.Answer = a
 	v.More = v.More || slices.Contains(d.Codes(), policy.MissingFact)

@@ -25,14 +25,14 @@ var templateFiles embed.FS
 // templates are those of the pages, by name, each with the layout around it.
 var templates = parseTemplates(
 	"find", "partners", "entity", "sandbox",
-	"check",
+	"check", "verify",
 	"log", "statement",
 	"authorities", "authority", "compose",
 	"api", "error",
 )
 
 func parseTemplates(names ...string) map[string]*template.Template {
-	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(templateFiles, "template/layout.html", "template/parts.html"))
+	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(templateFiles, "template/layout.html", "template/parts.html", "template/verification.html"))
 	all := make(map[string]*template.Template, len(names))
 	for _, name := range names {
 		all[name] = template.Must(template.Must(layout.Clone()).ParseFS(templateFiles, "template/"+name+".html"))
@@ -80,6 +80,7 @@ type place struct{ Path, Key string }
 var places = []place{
 	{"/", "nav.find"},
 	{"/check", "nav.check"},
+	{"/verify", "nav.verify"},
 	{"/log", "nav.log"},
 	{"/authorities", "nav.authorities"},
 	{"/api", "nav.api"},

@@ -42,6 +42,7 @@ import (
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
+	"github.com/safeconduct/safeconduct/verify"
 )
 
 // ContentSecurityPolicy is what every page says: nothing but the service's own
@@ -55,6 +56,7 @@ type Reader interface {
 	finder.Register
 	Origin() string
 	Root() *attest.TrustRoot
+	OwnTrust() *verify.Trust
 	Explain(ctx context.Context, req *policy.Request, at policy.Times, ds ...attest.Disclosure) (*policy.Decision, []byte, error)
 	DecideSigned(ctx context.Context, req *policy.Request, at policy.Times, explain bool, ds ...attest.Disclosure) (*registry.Signed, error)
 	DecisionKey() (kid string, listed bool)
@@ -113,6 +115,7 @@ func (p *Pages) Paths() map[string]httpapi.Beside {
 	page("/entities/{id}", httpapi.CostPage, p.entity)
 	page("/sandboxes/{id}", httpapi.CostPage, p.sandbox)
 	page("/check", httpapi.CostDecision, p.check)
+	page("/verify", httpapi.CostRead, p.verify)
 	page("/log", httpapi.CostPage, p.log)
 	page("/statements/{issuer}/{jti}", httpapi.CostPage, p.statement)
 	page("/api", httpapi.CostPage, p.api)

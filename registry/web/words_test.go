@@ -48,7 +48,7 @@ func TestTheCatalogueHasAllWordsAndNoOthers(t *testing.T) {
 			t.Errorf("the catalogue lacks %q", m[1])
 		}
 	}
-	made := regexp.MustCompile(`^(nav|state|field|hint|act|mode|class|decision|warning|kind|event|signature|role|code|rule|param|effect|weight|draftkind)\.`)
+	made := regexp.MustCompile(`^(nav|state|field|hint|act|mode|class|decision|warning|kind|event|signature|role|code|rule|param|effect|weight|draftkind|step)\.`)
 	for key := range words {
 		if !used[key] && !made.MatchString(key) {
 			t.Errorf("nobody says %q", key)

@@ -1,0 +1,304 @@
+// Verifies files, and the register's own answers, in a worker that can request
+// nothing. What is shown of them is text, and nothing else; all words are the page's.
+"use strict";
+(() => {
+  const form = document.getElementById("verify");
+  const own = document.getElementById("own");
+  const page = form || own;
+  if (!page || !page.dataset.fetching) return;
+  const words = page.dataset;
+  const progress = document.getElementById("progress");
+  const result = document.getElementById("result");
+  const steps = document.querySelector("ol.steps");
+
+  // longest is how long the verifier may take, in milliseconds.
+  const longest = 60000;
+
+  // A verifier is fetched once; from then on it needs no network, not even to begin
+  // anew after it was ended.
+  let module, worker;
+
+  function ask(at, message, transfer) {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => { at.terminate(); reject(new Error("late")); }, longest);
+      at.onmessage = ({ data }) => {
+        clearTimeout(late);
+        if (data.failed) reject(new Error(data.failed));
+        else resolve(data);
+      };
+      at.onerror = (event) => { clearTimeout(late); event.preventDefault(); reject(new Error(event.message || "worker")); };
+      if (message) at.postMessage(message, transfer || []);
+    });
+  }
+
+  async function begin() {
+    if (!module) {
+      const fetching = new Worker(words.fetching);
+      try {
+        module = (await ask(fetching)).module;
+      } finally {
+        fetching.terminate();
+      }
+    }
+    worker = new Worker(words.verifying);
+    const copy = module.slice(0);
+    await ask(worker, { module: copy }, [copy]);
+  }
+
+  // The worker answers one question at a time.
+  let turn = Promise.resolve();
+
+  function verify(question) {
+    const mine = turn.then(async () => {
+      await started;
+      try {
+        return (await ask(worker, { question })).report;
+      } catch (err) {
+        worker.terminate();
+        started = begin();
+        started.catch(() => {});
+        throw err;
+      }
+    });
+    turn = mine.catch(() => {});
+    return mine;
+  }
+
+  let started = begin();
+
+  // get follows a path of names; "" is the thing itself.
+  const get = (of, path) => (path === "" ? [] : path.split(".")).reduce((at, name) => (at === undefined || at === null ? undefined : at[name]), of);
+  const there = (value) => (Array.isArray(value) ? value.length > 0 : Boolean(value));
+
+  // fill puts what was found into the places that the page has for it.
+  function fill(root, found) {
+    for (const made of root.querySelectorAll("[data-made]")) made.remove();
+    for (const at of root.querySelectorAll("[data-if]")) at.hidden = !there(get(found, at.dataset.if));
+    for (const at of root.querySelectorAll("[data-text]")) {
+      const value = get(found, at.dataset.text);
+      at.textContent = value === undefined || value === null ? "" : String(value);
+    }
+    for (const at of root.querySelectorAll("[data-time]")) {
+      const moment = get(found, at.dataset.time) || {};
+      at.textContent = moment.text || "";
+      at.dateTime = moment.machine || "";
+      tellLocalTime(at);
+    }
+    for (const each of root.querySelectorAll("template[data-each]")) {
+      for (const one of get(found, each.dataset.each) || []) {
+        const copy = each.content.cloneNode(true);
+        const kinds = one && typeof one === "object" ? { ...one, class: { [one.class]: true }, role: { [one.role]: true } } : one;
+        fill(copy, kinds);
+        for (const top of copy.children) top.dataset.made = "";
+        each.parentNode.insertBefore(copy, each);
+      }
+    }
+  }
+
+  const looks = { passed: "good", failed: "bad" };
+
+  // walk shows each step as it went. Those that the file has not are put aside.
+  function walk(report) {
+    const went = new Map((report.steps || []).map((s) => [s.name, s]));
+    for (const li of steps.children) {
+      const step = went.get(li.dataset.step);
+      const badge = li.querySelector(".status");
+      const wrong = li.querySelector(".error");
+      li.hidden = went.size > 0 && !step;
+      badge.hidden = wrong.hidden = true;
+      badge.className = "status";
+      if (!step) continue;
+      badge.textContent = steps.dataset[step.state];
+      badge.classList.add(looks[step.state] || "past");
+      badge.hidden = false;
+      wrong.firstElementChild.textContent = step.wrong || "";
+      wrong.hidden = !step.wrong;
+    }
+  }
+
+  // view is what the page has places for.
+  function view(report) {
+    const failed = (report.steps || []).find((s) => s.state === "failed" || s.state === "not_reached");
+    const title = failed && steps.querySelector(`[data-step="${CSS.escape(failed.name)}"] .label`);
+    const decision = report.stands ? report.decision : undefined;
+    const compared = (report.steps || []).find((s) => s.name === "answer");
+    return {
+      ...report,
+      decision,
+      failed: failed && { title: title ? title.textContent : failed.name, wrong: failed.wrong },
+      refused: Boolean(failed),
+      bad: Boolean(failed || report.mistake),
+      plain: report.stands && !decision,
+      decided: decision && { [decision.decision]: true },
+      replaces: decision && decision.decision === "PERMIT" && decision.replaces_licence,
+      replaces_not: decision && decision.decision === "PERMIT" && !decision.replaces_licence,
+      no_reasons: decision && !there(decision.reasons),
+      warns: Object.fromEntries(((report.evidence || {}).warnings || []).map((code) => [code, true])),
+      same: report.stands && compared && compared.state === "passed",
+      not_compared: report.stands && compared && compared.state === "not_compared",
+      clock: decision && Math.abs(Date.now() - Date.parse(decision.checked_at.machine)) > 5 * 60000,
+    };
+  }
+
+  function tell(text) {
+    progress.textContent = text;
+    progress.hidden = false;
+  }
+
+  const broken = (err) => (err.message === "late" ? words.tooLong : `${words.broken} ${err.message}`);
+
+  const bytes = (text) => new TextEncoder().encode(text);
+
+  if (own) {
+    tell(words.loading);
+    started.then(async () => {
+      tell(words.working);
+      const { evidence, request, disclosures, answer, trust } = words;
+      const report = await verify({ file: bytes(evidence), request: bytes(request), disclosures, answer: bytes(answer), trust: bytes(trust) });
+      const found = view(report);
+      walk(report);
+      fill(result, found);
+      result.hidden = false;
+      progress.hidden = true;
+      own.dataset.found = found.bad ? "bad" : "good";
+      if (found.bad) own.querySelector("details").open = true;
+    }).catch((err) => tell(broken(err)));
+    return;
+  }
+
+  const inputs = { file: "f-file", request: "f-request_file", trust: "f-trust_file", audience: "f-audience", nonce: "f-nonce", age: "f-max_age" };
+  for (const name of Object.keys(inputs)) inputs[name] = document.getElementById(inputs[name]);
+  const without = document.getElementById("without");
+  const button = form.querySelector("button");
+
+  // wrong tells a mistake at its field, and returns false.
+  function wrong(input, text) {
+    const at = document.getElementById(input.id.replace("f-", "e-"));
+    at.textContent = text;
+    at.hidden = !text;
+    if (text) {
+      input.setAttribute("aria-invalid", "true");
+      const folded = input.closest("details");
+      if (folded) folded.open = true;
+    } else {
+      input.removeAttribute("aria-invalid");
+    }
+    return !text;
+  }
+
+  async function read(input, bound) {
+    const file = input.files[0];
+    if (!file) return undefined;
+    if (file.size > bound) throw { input, text: words.tooLarge };
+    try {
+      return new Uint8Array(await file.arrayBuffer());
+    } catch {
+      throw { input, text: words.unreadable };
+    }
+  }
+
+  async function question() {
+    for (const input of Object.values(inputs)) wrong(input, "");
+    if (!inputs.file.files[0]) throw { input: inputs.file, text: words.noFile };
+    const register = document.getElementById("own-trust");
+    const age = Number(inputs.age.value) * 60;
+    if (!(age > 0 && age < 1e9)) throw { input: inputs.age, text: words.badAge };
+    const trust = (await read(inputs.trust, Number(words.maxDocument))) || (register && bytes(register.value));
+    if (!trust) throw { input: inputs.trust, text: words.noTrust };
+    return {
+      file: await read(inputs.file, Number(words.maxFile)),
+      request: await read(inputs.request, Number(words.maxDocument)),
+      trust, audience: inputs.audience.value, nonce: inputs.nonce.value, max_age: age,
+    };
+  }
+
+  // Only the last one that was asked is shown.
+  let asked = 0;
+
+  async function run(focus) {
+    const mine = ++asked;
+    result.hidden = true;
+    walk({});
+    button.disabled = true;
+    try {
+      const q = await question();
+      const names = { file_name: inputs.file.files[0].name, trust_name: inputs.trust.files[0] ? inputs.trust.files[0].name : "" };
+      tell(words.working);
+      const report = await verify(q);
+      if (mine !== asked) return;
+      show(report, names, focus);
+    } catch (err) {
+      if (mine !== asked) return;
+      if (err.input) {
+        wrong(err.input, err.text);
+        tell(err.text);
+        if (focus) err.input.focus();
+      } else {
+        tell(broken(err));
+      }
+    } finally {
+      if (mine === asked) button.disabled = false;
+    }
+  }
+
+  function show(report, names, focus) {
+    const at = report.mistake && inputs[report.mistake.in];
+    if (at) {
+      wrong(at, report.mistake.text);
+      tell(words.notDone);
+      if (focus) at.focus();
+      return;
+    }
+    const found = view({ ...report, ...names, by_own: !names.trust_name });
+    walk(report);
+    fill(result, found);
+    result.className = "answer";
+    if (found.bad) result.classList.add("refused");
+    else result.classList.add(found.decision ? found.decision.decision : "stands");
+    result.hidden = false;
+    const heading = result.querySelector("h2");
+    const said = [...heading.children].filter((at) => !at.hidden).map((at) => at.textContent).join(" ");
+    tell(`${words.done} ${said}${found.failed ? `: ${found.failed.title}` : ""}`);
+    if (focus) heading.focus();
+  }
+
+  // kind tells which of the inputs a dropped file belongs to.
+  async function kind(file) {
+    if (file.size > Number(words.maxDocument)) return inputs.file;
+    const text = await file.text().catch(() => "");
+    if (/\bmax_status_age"?\s*:/.test(text)) return inputs.trust;
+    if (/\beffective_at"?\s*:/.test(text)) return inputs.request;
+    return inputs.file;
+  }
+
+  const drop = document.getElementById("drop");
+  for (const type of ["dragenter", "dragover"]) {
+    drop.addEventListener(type, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  }
+  for (const type of ["dragleave", "drop"]) drop.addEventListener(type, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    for (const file of [...event.dataTransfer.files].slice(0, 3)) {
+      const holder = new DataTransfer();
+      holder.items.add(file);
+      (await kind(file)).files = holder.files;
+    }
+    if (inputs.file.files[0]) run(true);
+  });
+  // A file that misses the place is not opened in the page's stead.
+  for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
+
+  for (const input of [inputs.file, inputs.request, inputs.trust]) {
+    input.addEventListener("change", () => { if (inputs.file.files[0]) run(false); });
+  }
+  form.addEventListener("submit", (event) => { event.preventDefault(); run(true); });
+
+  form.hidden = false;
+  without.hidden = true;
+  tell(words.loading);
+  started.then(() => { if (asked === 0) tell(words.ready); }, (err) => {
+    tell(broken(err));
+    without.hidden = false;
+    form.hidden = true;
+  });
+})();
