@@ -47,7 +47,7 @@ func newBrowserVerifier(built fs.FS) *browserVerifier {
 		panic(fmt.Sprintf("the verifier has %d bytes, packed; at most %d are served", len(module), MaxVerifier))
 	}
 	wasm := serveAsset("verifier", "wasm", &asset{contentType: "application/wasm", body: module, zipped: true})
-	fetching := append([]byte("const modulePath = "+strconv.Quote(wasm.path)+";\n"), readAsset("worker-fetch.js")...)
+	fetching := append([]byte("\"use strict\";\nconst modulePath = "+strconv.Quote(wasm.path)+";\n"), readAsset("worker-fetch.js")...)
 	verifying := append(append(runtime, '\n'), readAsset("worker-verify.js")...)
 	return &browserVerifier{
 		Fetching:  serveAsset("worker-fetch", "js", &asset{contentType: javascript, body: fetching, policy: fetchingPolicy}),

@@ -136,7 +136,6 @@
       warns: Object.fromEntries(((report.evidence || {}).warnings || []).map((code) => [code, true])),
       same: report.stands && compared && compared.state === "passed",
       not_compared: report.stands && compared && compared.state === "not_compared",
-      clock: decision && Math.abs(Date.now() - Date.parse(decision.checked_at.machine)) > 5 * 60000,
     };
   }
 

@@ -1,7 +1,6 @@
 // Runs the verifier. By its Content-Security-Policy it can request nothing, from
 // nobody. First it is sent the module, then questions; each is answered by a report.
-// The service puts Go's wasm_exec.js before it.
-"use strict";
+// The service puts Go's wasm_exec.js, which is in strict mode, before it.
 onmessage = async ({ data }) => {
   try {
     if (data.module) {

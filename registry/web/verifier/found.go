@@ -94,7 +94,8 @@ func shownOf(o *presentation.Opened) *Shown {
 type Decision struct {
 	Decision        policy.Result `json:"decision"`
 	ReplacesLicence bool          `json:"replaces_licence"`
-	// Past says that it is by what was known some time ago: nothing may go ahead on it.
+	// Past says that it is by what was known some time ago, or as if asked then: nothing
+	// may go ahead on it.
 	Past        bool           `json:"past,omitzero"`
 	EffectiveAt display.Moment `json:"effective_at"`
 	KnownAt     display.Moment `json:"known_at"`
@@ -130,7 +131,6 @@ type Duty struct {
 func decisionOf(d *policy.Decision) *Decision {
 	out := &Decision{
 		Decision: d.Decision, ReplacesLicence: d.ReplacesLicence, AsFarAsShown: d.AsFarAsShown,
-		Past:        d.KnownAt.Time().Before(d.CheckedAt.Time()),
 		EffectiveAt: display.MomentOf(d.EffectiveAt.Time()), KnownAt: display.MomentOf(d.KnownAt.Time()), CheckedAt: display.MomentOf(d.CheckedAt.Time()),
 		RecheckBy: display.MomentOf(d.RecheckBy.Time()), NextChange: display.MomentOf(d.NextChange.Time()),
 	}

@@ -124,6 +124,9 @@ type Report struct {
 	Evidence *Evidence `json:"evidence,omitzero"`
 	Shown    *Shown    `json:"shown,omitzero"`
 	Decision *Decision `json:"decision,omitzero"`
+	// ClockDiffers says that the register's answer was given at another time than now, by
+	// more than clocks may differ ([verify.MaxSkew]).
+	ClockDiffers bool `json:"clock_differs,omitzero"`
 	// TrustDigest names the trust, as decisions do.
 	TrustDigest string `json:"trust_digest,omitzero"`
 }
@@ -168,8 +171,10 @@ func Verify(q Question) *Report {
 	}
 	if d != nil {
 		r.Decision = decisionOf(d)
+		r.Decision.Past = d.KnownAt.Time().Before(d.CheckedAt.Time()) || q.Answer == nil && q.Now.Sub(d.CheckedAt.Time()) > verify.MaxSkew
 	}
 	if q.Answer != nil {
+		r.ClockDiffers = q.Now.Sub(answer.CheckedAt.Time()).Abs() > verify.MaxSkew
 		r.compare(d, answer, q.Answer)
 	}
 	r.Stands = r.stands()
