@@ -56,7 +56,7 @@ func TestThePageOfVerifyingSaysWhatIsCheckedAndByWhoseTrust(t *testing.T) {
 		d.has("This build of the register has no verifier for the browser in it (make build puts it there).")
 		return
 	}
-	d.has("nothing of them is sent", "A register that lies could lie in that, too").lacks("make build")
+	d.has("nothing of them is sent to anybody", "A register that lies could lie in that, too").lacks("make build")
 	var trust bytes.Buffer
 	doc, err := s.Trust.MarshalJSON()
 	if err == nil {

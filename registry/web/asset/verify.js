@@ -11,7 +11,8 @@
   const result = document.getElementById("result");
   const steps = document.querySelector("ol.steps");
 
-  // longest is how long the verifier may take, in milliseconds.
+  // longest is how long the verifier may take, in milliseconds. That it is fetched
+  // takes as long as the network does.
   const longest = 60000;
 
   // A verifier is fetched once; from then on it needs no network, not even to begin
@@ -20,7 +21,7 @@
 
   function ask(at, message, transfer) {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => { at.terminate(); reject(new Error("late")); }, longest);
+      const late = message && setTimeout(() => { at.terminate(); reject(new Error("late")); }, longest);
       at.onmessage = ({ data }) => {
         clearTimeout(late);
         if (data.failed) reject(new Error(data.failed));
@@ -50,7 +51,7 @@
 
   function verify(question) {
     const mine = turn.then(async () => {
-      await started;
+      await started.catch(() => { started = begin(); return started; });
       try {
         return (await ask(worker, { question })).report;
       } catch (err) {
@@ -105,6 +106,7 @@
       const badge = li.querySelector(".status");
       const wrong = li.querySelector(".error");
       li.hidden = went.size > 0 && !step;
+      for (const of of li.querySelectorAll(".of")) of.hidden = went.size > 0;
       badge.hidden = wrong.hidden = true;
       badge.className = "status";
       if (!step) continue;
