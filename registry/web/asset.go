@@ -107,7 +107,7 @@ func (a *asset) unzip(w io.Writer) {
 // takesGzip reports whether a client takes answers that are packed with gzip (RFC
 // 9110, section 12.5.3).
 func takesGzip(r *http.Request) bool {
-	any := false
+	other := false
 	for _, header := range r.Header.Values("Accept-Encoding") {
 		for one := range strings.SplitSeq(header, ",") {
 			coding, weight, _ := strings.Cut(one, ";")
@@ -116,11 +116,11 @@ func takesGzip(r *http.Request) bool {
 			case "gzip", "x-gzip":
 				return taken
 			case "*":
-				any = taken
+				other = taken
 			}
 		}
 	}
-	return any
+	return other
 }
 
 // refused reports whether a weight is zero.

@@ -1,6 +1,6 @@
 // Package web serves pages for people: find an entity or a sandbox, see what is
 // approved, by whom and since when, at any legal time and by what was known at
-// any time, check whether an act may go ahead, see who may sign what and what waits
+// any time, check whether an act may go ahead, verify a file, see who may sign what and what waits
 // for whom, compose the draft of an approval, and see the log itself, with the way
 // from every statement to the checkpoint that fixes it.
 //
@@ -18,10 +18,19 @@
 //
 // Names are whatever an issuer has signed. All text is escaped where it stands
 // (html/template); names are shown as package prose shows them, without anything
-// that turns the direction or shows nothing. Every answer has a policy
+// that turns the direction or shows nothing. Every page has a policy
 // ([ContentSecurityPolicy]) by which a browser would run no script that had got in
-// all the same, and no script at all could send anything. What is sent is bounded, and each client may ask as much as of
-// the API ([httpapi.Limits]).
+// all the same, and no script at all could send anything. What is sent is bounded, and
+// each client may ask as much as of the API ([httpapi.Limits]).
+//
+// # Files
+//
+// A file that somebody verifies (/verify) stays in the browser: package verifier runs
+// there, in WebAssembly, which make builds into this package; a build without it says so
+// on the page. It runs in a worker whose own policy lets it request nothing, whatever is
+// in the file. What it finds is only as good as the trust file: that of the register
+// itself is the register's word, and the page says by whose a result was reached. The
+// page of a check verifies the register's own answer in the same way.
 //
 // # Words
 //

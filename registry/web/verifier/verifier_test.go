@@ -349,8 +349,10 @@ func TestAPresentationStandsForItsVerifierOnceAndLately(t *testing.T) {
 		t.Errorf("who has shown itself: %+v", r.Shown)
 	}
 	for step, change := range map[string]func(*verifier.Question){
-		presentation.StepForm:     func(q *verifier.Question) { q.File = append(bytes.Clone(q.File), ' ') },
-		verify.StepCheckpoint:     func(q *verifier.Question) { q.File = bytes.Replace(q.File, []byte("checkpoint\":\""), []byte("checkpoint\":\"x"), 1) },
+		presentation.StepForm: func(q *verifier.Question) { q.File = append(bytes.Clone(q.File), ' ') },
+		verify.StepCheckpoint: func(q *verifier.Question) {
+			q.File = bytes.Replace(q.File, []byte("checkpoint\":\""), []byte("checkpoint\":\"x"), 1)
+		},
 		presentation.StepAudience: func(q *verifier.Question) { q.Audience += "/" },
 		presentation.StepNonce:    func(q *verifier.Question) { q.Nonce += "A" },
 		presentation.StepTime:     func(q *verifier.Question) { q.Now, q.MaxAge = q.Now.Add(61*time.Second), time.Minute },
