@@ -162,7 +162,12 @@
       result.hidden = false;
       progress.hidden = true;
       own.dataset.found = found.bad ? "bad" : "good";
-      if (found.bad) own.querySelector("details").open = true;
+      if (found.bad) {
+        // Before the answer, and not below it, where somebody may have stopped reading.
+        document.querySelector("main h1").after(own);
+        own.querySelector("details").open = true;
+        own.scrollIntoView();
+      }
     }).catch((err) => tell(broken(err)));
     return;
   }
