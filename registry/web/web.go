@@ -1,8 +1,8 @@
 // Package web serves pages for people: find an entity or a sandbox, see what is
 // approved, by whom and since when, at any legal time and by what was known at
-// any time, check whether an act may go ahead, verify a file, see who may sign what and what waits
-// for whom, compose the draft of an approval, and see the log itself, with the way
-// from every statement to the checkpoint that fixes it.
+// any time, check whether an act may go ahead, verify a file, see who may sign what
+// and what waits for whom, compose the draft of an approval, and see the log itself,
+// with the way from every statement to the checkpoint that fixes it.
 //
 //	options.Beside = web.New(reg, web.Options{Finder: find}).Paths()
 //	handler := httpapi.NewHandler(reg, options)

@@ -96,6 +96,15 @@
     }
   }
 
+  // printed is what the code on a printed answer says, see docs/format.md.
+  const printed = new URLSearchParams(location.hash.slice(1));
+
+  function isPrinted(decision) {
+    const at = (name) => Date.parse(printed.get(name)) === Date.parse(decision[name].machine);
+    return decision.decision === printed.get("decision") && at("effective_at") && at("known_at")
+      && ["request", "evidence", "disclosures"].every((name) => (decision.replay[name] || "") === (printed.get(name) || ""));
+  }
+
   const looks = { passed: "good", failed: "bad" };
 
   // walk shows each step as it went. Those that the file has not are put aside.
@@ -136,6 +145,8 @@
       replaces_not: decision && decision.decision === "PERMIT" && !decision.replaces_licence,
       no_reasons: decision && !there(decision.reasons),
       warns: Object.fromEntries(((report.evidence || {}).warnings || []).map((code) => [code, true])),
+      printed_same: decision && printed.has("decision") && isPrinted(decision),
+      printed_other: decision && printed.has("decision") && !isPrinted(decision),
       same: report.stands && compared && compared.state === "passed",
       not_compared: report.stands && compared && compared.state === "not_compared",
     };
@@ -299,6 +310,7 @@
   }
   form.addEventListener("submit", (event) => { event.preventDefault(); run(true); });
 
+  document.getElementById("printed").hidden = !printed.has("decision");
   form.hidden = false;
   without.hidden = true;
   tell(words.loading);

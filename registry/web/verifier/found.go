@@ -111,6 +111,8 @@ type Decision struct {
 	// Hindsight is what it would be by what was logged since, "" where that is the same.
 	Hindsight    policy.Result `json:"hindsight,omitzero"`
 	AsFarAsShown bool          `json:"as_far_as_shown,omitzero"`
+	// Replay are the digests of what it was made of.
+	Replay policy.Replay `json:"replay"`
 }
 
 // A Reason of a decision.
@@ -130,7 +132,7 @@ type Duty struct {
 
 func decisionOf(d *policy.Decision) *Decision {
 	out := &Decision{
-		Decision: d.Decision, ReplacesLicence: d.ReplacesLicence, AsFarAsShown: d.AsFarAsShown,
+		Decision: d.Decision, ReplacesLicence: d.ReplacesLicence, AsFarAsShown: d.AsFarAsShown, Replay: d.Replay,
 		EffectiveAt: display.MomentOf(d.EffectiveAt.Time()), KnownAt: display.MomentOf(d.KnownAt.Time()), CheckedAt: display.MomentOf(d.CheckedAt.Time()),
 		RecheckBy: display.MomentOf(d.RecheckBy.Time()), NextChange: display.MomentOf(d.NextChange.Time()),
 	}
