@@ -48,6 +48,13 @@ type statementPage struct {
 	Bundle string
 }
 
+// Amendable reports whether a new version may begin from it: an approval that no
+// newer version has replaced.
+func (v *statementPage) Amendable() bool {
+	approval := v.Kind == attest.KindEntityApproval || v.Kind == attest.KindDomainApproval
+	return approval && !v.Void && v.Standing != nil && v.Standing.State != policy.Superseded
+}
+
 // A ref is a statement, and the path of its page; "" where no path leads there.
 type ref struct{ Issuer, JTI, Path string }
 

@@ -199,3 +199,21 @@ func TestAMirrorShowsTheSameLog(t *testing.T) {
 		}
 	}
 }
+
+func TestANewVersionIsComposedFromTheStatementThatGoverns(t *testing.T) {
+	s := newJointSandbox(t)
+	newer := registrytest.Approval("approval-varuna-2", us, registrytest.Varuna, "IN")
+	newer.Supersedes = "approval-varuna"
+	s.MustSubmit(newer)
+	s.Clock.Add(time.Minute)
+	for jti, want := range map[string]bool{"approval-varuna": false, "approval-varuna-2": true} {
+		from := "/compose?from=auth-us/" + jti
+		if got := links(s.get("/statements/auth-us/"+jti).shown(http.StatusOK), from); got != want {
+			t.Errorf("%s leads to the form for a new version of it: %v, want %v", jti, got, want)
+		}
+	}
+	s.get("/compose?from=auth-us/approval-varuna-2").shown(http.StatusOK).has("This is a new version of approval-varuna-2")
+	if links(s.get("/statements/auth-in/reg-varuna").shown(http.StatusOK), "/compose?from=auth-in/reg-varuna") {
+		t.Error("a registration leads to the form of an approval")
+	}
+}
