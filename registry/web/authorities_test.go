@@ -91,11 +91,11 @@ func TestAnAuthorityIsToldWhatWaitsForIt(t *testing.T) {
 	s.MustSubmit(registrytest.Domain("domain-us", us))
 	s.Clock.Add(50 * time.Hour)
 	title := "Joint sandbox: high-bandwidth underwater communications"
-	mine := s.get("/authorities/auth-in").shown(http.StatusOK).has("It is its turn", title+" "+registrytest.Sandbox+" waiting on auth-in for 2 days", "It waits for nobody.", "The register has never seen it")
+	mine := s.get("/authorities/auth-in").shown(http.StatusOK).has("Waiting for this authority", title+" "+registrytest.Sandbox+" waiting on auth-in for 2 days", "Nothing of it waits for others.", "The register has never seen it")
 	if !links(mine, "/sandboxes/"+registrytest.Sandbox) {
 		t.Error("the page does not lead to the sandbox")
 	}
-	s.get("/authorities/auth-us").shown(http.StatusOK).has("Nothing waits for it.", "It waits for others "+title+" "+registrytest.Sandbox+" waiting on auth-in for 2 days")
+	s.get("/authorities/auth-us").shown(http.StatusOK).has("Nothing waits for it.", "Waiting for others "+title+" "+registrytest.Sandbox+" waiting on auth-in for 2 days")
 	s.get("/authorities").shown(http.StatusOK).has("What waits now " + title)
 	s.MustSubmit(registrytest.Domain("domain-in", in))
 	s.Clock.Add(time.Minute)

@@ -428,7 +428,7 @@ func TestDisclosuresAreDecidedByAndStandNowhereInTheAnswer(t *testing.T) {
 	}
 	s.ask(q).shown(http.StatusOK).has("REFER", "MISSING_FACT")
 	q.Set("disclosures", ds[0].String()+"\r\n")
-	d := s.ask(q).shown(http.StatusOK).has("PERMIT", "Disclosures 1 confidential members were disclosed", "Digest of what was disclosed")
+	d := s.ask(q).shown(http.StatusOK).has("PERMIT", "Disclosures Confidential members disclosed: 1", "Digest of what was disclosed")
 	answer := d.find("section", func(n *html.Node) bool { return strings.HasPrefix(attr(n, "class"), "answer") })[0]
 	if text := textOf(answer); strings.Contains(text, "12345") || strings.Contains(text, ds[0].String()) {
 		t.Errorf("the answer repeats what was disclosed: %s", text)
@@ -605,7 +605,7 @@ func TestAnAnswerAsPrintedHasAllThatAFileNeeds(t *testing.T) {
 		}
 	}
 	d.has("PERMIT", "Asked on 2026-01-05 09:01 UTC", "Register example.org/register, 14 entries", "Warning:", "Report to the authority within 30 days",
-		"Sandbox "+registrytest.Sandbox, "From whom "+registrytest.Halcyon, "To whom "+registrytest.Varuna, "Site VTZ-1", "Act Release of technology", "When 2026-01-05 09:00 UTC",
+		"Sandbox "+registrytest.Sandbox, "Transferor "+registrytest.Halcyon, "Transferee "+registrytest.Varuna, "Site VTZ-1", "Act Release of technology", "When 2026-01-05 09:00 UTC",
 		"End use sea_trial", "Items US_CCL 5A001.b.1", "What went before 2026-01-02 09:00, 1000, USD", "Your reference PO 4711", "Asked by A. Officer",
 		"Digest of the request", "Digest of the ledger", "Digest of the trust", "Digest of the evidence", "/verify#decision=PERMIT").lacks("Suggest from")
 }

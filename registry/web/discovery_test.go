@@ -34,7 +34,7 @@ func TestWhoIsApprovedForSomethingInACountryIsFound(t *testing.T) {
 	} {
 		d := s.get("/partners?"+q.Encode()).shown(http.StatusOK).has(
 			"Joint sandbox: high-bandwidth underwater communications", "1 in all.", "Varuna Deepsense Private Limited", "auth-us TEA in force since 2026-01-05 09:00 UTC",
-			"stands in for a licence", "US_CCL 5A001.b The list's heading: Category 5, Telecommunications and Information Security; Product group A", "is the end user, receives")
+			"stands in for a licence", "US_CCL 5A001.b The list's heading: Category 5, Telecommunications and Information Security; Product group A", "end user, transferee")
 		if !links(d, "/entities/"+registrytest.Varuna) || !links(d, "/sandboxes/"+registrytest.Sandbox) {
 			t.Errorf("%v does not lead there:\n%s", q, d.text())
 		}

@@ -144,7 +144,7 @@ func TestWitnessesAreShownWithTheAgeOfTheirCosignatures(t *testing.T) {
 		if r := rows[0]; !strings.HasPrefix(r[0], registrytest.Origin+"+") || r[1] != "key of the log" || r[2] != "good" {
 			t.Errorf("the log's own line is %q", r)
 		}
-		if r := rows[1]; r[1] != "witness, the register's own" {
+		if r := rows[1]; r[1] != "witness, the operator's own" {
 			t.Errorf("the operator's own line is %q", r)
 		}
 		if r := rows[2]; r[1] != "mirror, somebody else's" || r[2] != c.status || !strings.HasPrefix(r[3], c.says+" 2026-01-05 09:00") {

@@ -99,7 +99,7 @@ func TestBothClocksMoveOverABackdatedRevocation(t *testing.T) {
 			t.Errorf("at %q, known %q: want %s in\n%s", c.at, c.known, c.want, card)
 		}
 	}
-	s.get("/entities/"+registrytest.Varuna+"?known=2026-01-01+00:00").shown(http.StatusOK).has("There is no approval at that time, by what was known.", "what was logged by 2026-01-01 00:00 UTC")
+	s.get("/entities/"+registrytest.Varuna+"?known=2026-01-01+00:00").shown(http.StatusOK).has("There is no approval at that time, by what was known.", "what was logged up to 2026-01-01 00:00 UTC")
 	d := s.get("/entities/" + registrytest.Varuna + "?at=2026-02-15&known=yesterday").shown(http.StatusUnprocessableEntity).has("is no date and time")
 	if wrong := d.find("input", func(n *html.Node) bool { return attr(n, "aria-invalid") == "true" }); len(wrong) != 2 || attr(wrong[1], "value") != "yesterday" {
 		t.Errorf("the mistakes are not named at their fields:\n%s", d.body)

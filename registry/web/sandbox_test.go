@@ -128,9 +128,9 @@ func TestParticipantsAreThoseOfTheClocksWithTheirRoles(t *testing.T) {
 		return text
 	}
 	for query, want := range map[string]string{
-		"":                     "lei:999900CORVUSPACF0114 AU auth-in in force every role auth-us revoked stands in between",
-		"?at=2026-02-10+00:00": "lei:999900CORVUSPACF0114 AU auth-in in force every role auth-us in force stands in between",
-		"?at=2026-02-20+00:00&known=2026-02-20+00:00": "AU auth-in in force every role auth-us in force stands in between",
+		"":                     "lei:999900CORVUSPACF0114 AU auth-in in force every role auth-us revoked intermediate",
+		"?at=2026-02-10+00:00": "lei:999900CORVUSPACF0114 AU auth-in in force every role auth-us in force intermediate",
+		"?at=2026-02-20+00:00&known=2026-02-20+00:00": "AU auth-in in force every role auth-us in force intermediate",
 	} {
 		if got := who(query); !strings.Contains(got, want) || !strings.Contains(got, "3 in all.") || !strings.Contains(got, "auth-in registered") && !strings.Contains(got, "in force registered") {
 			t.Errorf("%s: want %q in\n%s", query, want, got)

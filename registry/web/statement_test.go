@@ -29,7 +29,7 @@ func TestAStatementIsToldInWordsWithItsStandingAndSigners(t *testing.T) {
 	s.MustSubmit(registrytest.Event("revoke-1", us, attest.ApprovalSubject(registrytest.Varuna, us), "approval-varuna", attest.Revoke, registrytest.Start))
 	s.Clock.Add(time.Minute)
 	d := s.get("/statements/auth-us/approval-varuna").shown(http.StatusOK).has(
-		`auth-us approves an entity: "Varuna Deepsense Private Limited"`, "Comes to, now revoked since 2026-01-05 09:00 UTC by revoke-1 of auth-us",
+		`auth-us approves an entity: "Varuna Deepsense Private Limited"`, "Status now revoked since 2026-01-05 09:00 UTC by revoke-1 of auth-us",
 		"Legal effect: authorization", "Obligation: report_within", "us-1 "+registrytest.SignerNamed("us-1").Key().ID()+" counts",
 		"us-2 "+registrytest.SignerNamed("us-2").Key().ID()+" counts",
 	)
@@ -74,7 +74,7 @@ func TestAStatementByACompromisedKeyIsToldToBeVoid(t *testing.T) {
 	next.IAT = attest.NumericDate(s.Clock.Now().Unix())
 	s.MustSubmit(next)
 	s.Clock.Add(time.Minute)
-	s.get("/statements/auth-in/domain-in").shown(http.StatusOK).has("Comes to, now void", "It stays in the log, and counts for nothing.", "in-1 "+kid+" does not count The key is declared compromised.", "It leads there.")
+	s.get("/statements/auth-in/domain-in").shown(http.StatusOK).has("Status now void", "It stays in the log, and counts for nothing.", "in-1 "+kid+" does not count The key is declared compromised.", "It leads there.")
 	void := 0
 	for _, r := range s.get("/log").shown(http.StatusOK).rows("recent") {
 		if is := strings.HasPrefix(r[3], "void "); is != strings.HasPrefix(r[2], "auth-in ") {
@@ -160,7 +160,7 @@ func TestOfWhatTooMuchIsLoggedOnlyTheStandingIsMissing(t *testing.T) {
 		}
 	}
 	s.Clock.Add(time.Minute)
-	s.get("/statements/auth-us/domain-us").shown(http.StatusOK).has("Comes to, now Not told here", "It leads there.").lacks("in force since")
+	s.get("/statements/auth-us/domain-us").shown(http.StatusOK).has("Status now Not told here", "It leads there.").lacks("in force since")
 }
 
 // A jti of dots is a direction where it stands in a path.
