@@ -1,18 +1,28 @@
-// Package web serves pages for people: find an entity or a sandbox, see what is
-// approved, by whom and since when, at any legal time and by what was known at
-// any time, check whether an act may go ahead, verify a file, see who may sign what
-// and what waits for whom, compose the draft of an approval, and see the log itself,
-// with the way from every statement to the checkpoint that fixes it.
+// Package web serves pages for people:
+//
+//	/                 find an entity or a sandbox
+//	/partners         find a partner by what it is approved for
+//	/entities/{id}    what is approved, by whom and since when, by both clocks
+//	/sandboxes/{id}   terms, who has concurred, whose turn it is, participants
+//	/check            may an act go ahead, and the evidence for the answer
+//	/verify           verify a file, in the browser
+//	/log              growth, the latest checkpoint, recent statements
+//	/statements/…     a statement, with its way to that checkpoint
+//	/authorities/…    who may sign what, and what waits for whom
+//	/compose          the draft of an approval, and what it would change
+//	/api              the HTTP API, with lines of curl that work
+//
+// A service has them beside its API:
 //
 //	options.Beside = web.New(reg, web.Options{Finder: find}).Paths()
 //	handler := httpapi.NewHandler(reg, options)
 //
 // They are HTML that the service itself makes, from the templates, the words and
-// the one stylesheet that are in the binary. They work without any script; the few
-// that there are, in files of the binary, too, add what a page alone cannot, such
-// as the local time of a time. Nothing comes from elsewhere, and nothing is kept:
-// no cookie, no session, no state. What is asked by the form of a check goes in the body of a
-// POST, so that no address has it.
+// the one stylesheet that are in the binary. They work without any script; those in
+// asset add what a page alone cannot: the local time of a time, sliders for the
+// clocks, the verifier. Nothing comes from elsewhere, and nothing is kept: no
+// cookie, no session, no state. What is asked by a form that takes more than names
+// goes in the body of a POST, so that no address has it.
 //
 // # Hostile input
 //
@@ -20,17 +30,18 @@
 // (html/template); names are shown as package prose shows them, without anything
 // that turns the direction or shows nothing. Every page has a policy
 // ([ContentSecurityPolicy]) by which a browser would run no script that had got in
-// all the same, and no script at all could send anything. What is sent is bounded, and
-// each client may ask as much as of the API ([httpapi.Limits]).
+// all the same, and no script at all could send anything. What is sent is bounded,
+// and each client may ask as much as of the API ([httpapi.Limits]).
 //
 // # Files
 //
-// A file that somebody verifies (/verify) stays in the browser: package verifier runs
-// there, in WebAssembly, which make builds into this package; a build without it says so
-// on the page. It runs in a worker whose own policy lets it request nothing, whatever is
-// in the file. What it finds is only as good as the trust file: that of the register
-// itself is the register's word, and the page says by whose a result was reached. The
-// page of a check verifies the register's own answer in the same way.
+// A file that somebody verifies (/verify) stays in the browser: package verifier
+// runs there, in WebAssembly, which make builds into this package; a build without
+// it says so on the page. It runs in a worker whose own policy lets it request
+// nothing, whatever is in the file. What it finds is only as good as the trust file:
+// that of the register itself is the register's word, and the page says by whose a
+// result was reached. The page of a check verifies the register's own answer in the
+// same way.
 //
 // # Words
 //
