@@ -26,6 +26,9 @@ type DomainApproval struct {
 	LegalEffect LegalEffect `json:"legal_effect"`
 	// Programme is the programme that it is given under.
 	Programme string `json:"programme,omitzero"`
+	// Challenge is the joint challenge that the sandbox belongs to. It decides nothing,
+	// and no authority has to concur on it: each says it for itself.
+	Challenge *Challenge `json:"challenge,omitzero"`
 	// Terms are what the authorities concur on.
 	Terms Terms `json:"terms"`
 	// Caveats are this authority's own limits, which only narrow the terms.
@@ -34,6 +37,15 @@ type DomainApproval struct {
 	ExpirySavings []Savings `json:"expiry_savings,omitzero"`
 	// Obligations are what it asks of whoever relies on it.
 	Obligations []Obligation `json:"obligations,omitzero"`
+}
+
+// A Challenge is a joint challenge: several countries set a task together, and those
+// who are chosen for it work in a sandbox.
+type Challenge struct {
+	// Name is what it is called.
+	Name string `json:"name"`
+	// Citation is where it was announced.
+	Citation string `json:"citation,omitzero"`
 }
 
 // Terms are what the authorities of a sandbox concur on. They concur where
@@ -157,6 +169,11 @@ func (d *DomainApproval) check() Problems {
 	p.text("/title", d.Title)
 	d.LegalEffect.check(p)
 	checkProgramme(p, d.Programme)
+	if c := d.Challenge; c != nil {
+		p.missing("/challenge/name", c.Name)
+		p.text("/challenge/name", c.Name)
+		p.text("/challenge/citation", c.Citation)
+	}
 	d.Terms.check(p, d.Iss)
 	d.Terms.Limits.check(p.in("/terms"))
 	d.Terms.notConfidential(p.in("/terms"))

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/safeconduct/safeconduct/attest/controllist"
+	"github.com/safeconduct/safeconduct/attest/identifier"
 	"github.com/safeconduct/safeconduct/attest/isocode"
 )
 
@@ -49,6 +50,10 @@ type EntityApproval struct {
 	EligibleItems []Item `json:"eligible_items,omitzero"`
 	// Caveats limit what may go ahead on it.
 	Caveats *Limits `json:"caveats,omitzero"`
+	// Mentor is the identifier of the entity whose protégé the holder is. It decides
+	// nothing: should the mentor's approval end, this one stands until its
+	// own end, or until its authority ends it.
+	Mentor string `json:"mentor,omitzero"`
 	// Conditions are what it depends on.
 	Conditions *Conditions `json:"conditions,omitzero"`
 	// ExpirySavings are what may still go ahead after exp.
@@ -127,6 +132,7 @@ func (a *EntityApproval) check() Problems {
 	p.missing("/country", a.Country)
 	p.is("/country", a.Country, isocode.Country)
 	checkIdentifiers(p, a.Identifiers, EntitySubject(a.Entity()))
+	a.checkMentor(p)
 	a.LegalEffect.check(p)
 	checkProgramme(p, a.Programme)
 	for i, r := range a.AuthorisedRoles {
@@ -145,6 +151,17 @@ func (a *EntityApproval) check() Problems {
 	checkExpirySavings(p, &a.Grant, a.ExpirySavings)
 	checkObligations(p, a.Obligations)
 	return p.Problems
+}
+
+func (a *EntityApproval) checkMentor(p *checker) {
+	if a.Mentor == "" {
+		return
+	}
+	if _, err := identifier.Parse(a.Mentor); err != nil {
+		p.Add("/mentor", "%v", err)
+	} else if a.Names(a.Mentor) {
+		p.Add("/mentor", "is the holder itself; want another entity")
+	}
 }
 
 // checkApprovalSubject: entity:<id>/<issuer>.

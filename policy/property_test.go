@@ -40,8 +40,12 @@ type script struct {
 func (s *script) add(what string, do func(*stage)) { s.moves = append(s.moves, move{what, do}) }
 
 // play logs the moves, a day apart.
-func (s *script) play(t tb) *stage {
+func (s *script) play(t tb) *stage { return s.altered(t, nil) }
+
+// altered plays with statements that are changed before they are signed.
+func (s *script) altered(t tb, alter func(attest.Claims)) *stage {
 	st := newStage(t, 1)
+	st.alter = alter
 	for i, m := range s.moves {
 		st.clock = date("2026-01-01").AddDate(0, 0, i*5)
 		m.do(st)

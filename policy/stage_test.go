@@ -72,6 +72,8 @@ type stage struct {
 	issuers, subjects map[string]string
 	// maxAge is what the verifier accepts.
 	maxAge time.Duration
+	// alter, where there is one, changes what is said before it is signed.
+	alter func(attest.Claims)
 }
 
 // The authorities of a stage and their countries; each has two officers.
@@ -198,6 +200,9 @@ func (st *stage) log(c attest.Claims, by ...int) int64 {
 	st.t.Helper()
 	h := c.Head()
 	h.Aud, h.IAT = origin, numeric(st.clock)
+	if st.alter != nil {
+		st.alter(c)
+	}
 	opened := st.opened(c, by, func(data []byte) (*attest.Statement, error) { return attest.Open(data, st.root) })
 	if st.lineages[h.Sub] == nil {
 		st.lineages[h.Sub] = new(attest.Lineage)

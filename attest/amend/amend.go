@@ -121,6 +121,7 @@ func (d *differ) entityApproval(o, n *attest.EntityApproval) {
 	d.set("/identifiers", "identifier", o.Identifiers, n.Identifiers, descriptions)
 	d.effect(o.LegalEffect, n.LegalEffect)
 	d.code("/programme", "It is given under another programme", o.Programme, n.Programme)
+	d.code("/mentor", "It has another mentor", o.Mentor, n.Mentor)
 	d.grant(&o.Grant, &n.Grant)
 	d.limited("/authorised_roles", "role", strs(o.AuthorisedRoles), strs(n.AuthorisedRoles))
 	d.sites("/approved_sites", o.ApprovedSites, n.ApprovedSites)
@@ -135,6 +136,15 @@ func (d *differ) domainApproval(o, n *attest.DomainApproval) {
 	d.code("/title", "It has another title", o.Title, n.Title)
 	d.effect(o.LegalEffect, n.LegalEffect)
 	d.code("/programme", "It is given under another programme", o.Programme, n.Programme)
+	var oc, nc attest.Challenge
+	if o.Challenge != nil {
+		oc = *o.Challenge
+	}
+	if n.Challenge != nil {
+		nc = *n.Challenge
+	}
+	d.code("/challenge/name", "It belongs to another joint challenge", oc.Name, nc.Name)
+	d.code("/challenge/citation", "The joint challenge is announced elsewhere", oc.Citation, nc.Citation)
 	d.grant(&o.Grant, &n.Grant)
 	const fixed = ", which the first approval of a sandbox has fixed: a register refuses it"
 	d.set("/terms/authorities", "authority"+fixed, o.Terms.Authorities, n.Terms.Authorities, descriptions)

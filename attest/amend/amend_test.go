@@ -65,6 +65,7 @@ func TestDiffSaysWhatAVersionAddsNarrowsWidensAndEnds(t *testing.T) {
 		{func(e *attest.EntityApproval, _ *attest.DomainApproval) { e.LegalEffect = attest.Authorization }, "widened /legal_effect It does more"},
 		{func(e *attest.EntityApproval, _ *attest.DomainApproval) { e.LegalEffect = attest.PolicyBaseline }, "narrowed /legal_effect It does less"},
 		{func(e *attest.EntityApproval, _ *attest.DomainApproval) { e.LegalName = "Halcyon Inc." }, "changed /legal_name It has another legal name"},
+		{func(e *attest.EntityApproval, _ *attest.DomainApproval) { e.Mentor = "duns:123456789" }, "changed /mentor It has another mentor"},
 		{func(e *attest.EntityApproval, _ *attest.DomainApproval) { e.AuthorisedRoles = e.AuthorisedRoles[:1] }, "ended /authorised_roles/1 role transferee"},
 		{func(e *attest.EntityApproval, _ *attest.DomainApproval) { e.AuthorisedRoles = nil }, "widened /authorised_roles No longer limited by role"},
 		{func(e *attest.EntityApproval, _ *attest.DomainApproval) {
@@ -110,6 +111,9 @@ func TestDiffSaysWhatAVersionAddsNarrowsWidensAndEnds(t *testing.T) {
 		{func(_ *attest.EntityApproval, d *attest.DomainApproval) {
 			d.Terms.Excluded["US_CCL"] = []string{"5A001.b.1.c", "5D001.a"}
 		}, "narrowed /terms/excluded/US_CCL/1 exclusion of 5D001.a of US_CCL"},
+		{func(_ *attest.EntityApproval, d *attest.DomainApproval) {
+			d.Challenge = &attest.Challenge{Name: "Joint challenge", Citation: "Joint statement"}
+		}, "changed /challenge/name It belongs to another joint challenge; changed /challenge/citation The joint challenge is announced elsewhere"},
 		{func(_ *attest.EntityApproval, d *attest.DomainApproval) { d.Terms.Excluded = nil }, "widened /terms/excluded/US_CCL/0 exclusion of 5A001.b.1.c of US_CCL"},
 		{func(_ *attest.EntityApproval, d *attest.DomainApproval) {
 			d.Terms.Excluded["US_CCL"] = []string{"5A001.b.1"}

@@ -36,13 +36,16 @@ func full(t *testing.T, k attest.Kind, edits ...string) attest.Claims {
 }
 
 func TestAnAmendmentSaysTheSame(t *testing.T) {
-	entity := full(t, attest.KindEntityApproval, "# programme", "programme", "# caveats:", "caveats:", "#   max_classification", "  max_classification",
+	entity := full(t, attest.KindEntityApproval, "# programme", "programme", "# mentor:", "mentor:", "# caveats:", "caveats:", "#   max_classification", "  max_classification",
 		"#   allowed_end_uses", "  allowed_end_uses", "# authorised_roles:\n#   - transferee\n#   - end_user", "authorised_roles: [transferee]",
 		"# expiry_savings:\n#   - kind: in_transit\n#     deliver_before", "expiry_savings:\n  - kind: in_transit\n    deliver_before",
 		"# legal_basis", "legal_basis", "# retroactive", "retroactive", "# supersedes", "supersedes", "# publication:\n#   citation", "publication:\n  citation",
 		"name: Ocean Tech Park works", "name: \"a\\u202eb: \\\"c\\\" \\\\ # \\U0001F6E0 NO\"")
 	domain := full(t, attest.KindDomainApproval, "# quantity:\n  #   unit: piece\n  #   per_transaction: 10\n  #   cumulative: 40", "quantity: {unit: piece, cumulative: 0.5}",
-		"permitted: [US, IN, AU, GB, FR]", "permitted: [NO, US, IN]")
+		"permitted: [US, IN, AU, GB, FR]", "permitted: [NO, US, IN]", "# challenge:\n#   name", "challenge:\n  name", "#   citation: Joint", "  citation: Joint")
+	if entity.(*attest.EntityApproval).Mentor == "" || domain.(*attest.DomainApproval).Challenge.Citation == "" {
+		t.Fatal("not all is given")
+	}
 	for _, old := range []attest.Claims{full(t, attest.KindRegistration), entity, domain} {
 		again, text := parseAmendment(t, old, now)
 		h, g := again.Head(), attest.GrantOf(again)

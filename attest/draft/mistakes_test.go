@@ -101,6 +101,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		event   = "kind: event\naud: r.example\niss: auth-us\njti: E-1\ntarget: T-1\nevent: revoke\nentity: cage:9HMS1\n"
 		at      = "effective_at: 2026-01-01T00:00:00Z\n"
 		domain  = "kind: domain\naud: r.example\niss: auth-us\njti: D-1\ntitle: T\nlegal_effect: eligibility\nnbf: 2026-01-01T00:00:00Z\nsandbox: SBX-1\n"
+		entity  = "kind: entity\naud: r.example\niss: auth-us\njti: A-1\nentity: cage:9HMS1\nlegal_name: N\ncountry: US\nlegal_effect: eligibility\nnbf: 2026-01-01T00:00:00Z\n"
 		consent = "kind: consent\naud: r.example\niss: auth-us\njti: C-1\ntransferee: cage:9HMS1\nnbf: 2026-01-01T00:00:00Z\n"
 		change  = "kind: entity-event\naud: r.example\niss: auth-us\njti: E-1\nentity: cage:9HMS1\n"
 		passes  = "kind: succession\naud: r.example\niss: auth-us\njti: S-1\nentity: cage:9HMS1\ntarget: T-1\nlegal_name: N\ncountry: US\n"
@@ -125,6 +126,14 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"entity and sub", event + at + "sub: sandbox:SBX-1\n", "f:7: entity: stands beside sub; give one of them"},
 		{"entity that is a number", strings.Replace(event, "cage:9HMS1", "7", 1) + at, `f:7: entity: is a number; want text: write it in quotes, "7"`},
 		{"unknown scheme", strings.Replace(event, "cage:", "lie:", 1) + at, "f:7: entity: parse identifier: unknown scheme …"},
+		{"a challenge that is text", domain + terms + "challenge: Underwater\n", `f:13: challenge: is the text "Underwater"; want members`},
+		{"a challenge without name", domain + terms + "challenge:\n  citation: Joint statement\n", "f:13: challenge/name: is missing"},
+		{"a challenge with another member", domain + terms + "challenge:\n  name: N\n  cite: Joint statement\n", "f:15: challenge/cite: unknown member; here may stand citation, name"},
+		{"a challenge on which to concur", domain + terms + "  challenge: {name: N}\n", "f:13: terms/challenge: unknown member; here may stand …"},
+		{"a mentor of a sandbox", domain + terms + "mentor: cage:9HMS1\n", "f:13: mentor: unknown member; here may stand …"},
+		{"a mentor that is the holder", entity + "mentor: cage:9HMS1\n", "f:10: mentor: is the holder itself; want another entity"},
+		{"a mentor by name", entity + "mentor: Halcyon\n", "f:10: mentor: parse identifier \"Halcyon\": …"},
+		{"a mentor that is confidential", entity + "mentor: {value: cage:1ABC5, confidential: true}\n", "f:10: mentor: …"},
 		{"entity in a domain approval", domain + terms + "entity: cage:9HMS1\n", "f:13: entity: unknown member; here may stand …"},
 		{"no issuer", strings.Replace(event, "iss: auth-us\n", "", 1) + at, "f:1: iss: is missing"},
 		{"on what", event + at + "on: licence\n", `f:9: on: unknown value "licence": want approval or registration`},

@@ -49,6 +49,9 @@ func (w *writer) entityApproval(a *attest.EntityApproval) {
 		w.id("/country", "Established in", a.Country)
 		w.ids("/identifiers", "Other identifiers, by which it is screened", a.Identifiers, "")
 		w.effect(a.LegalEffect, a.Programme)
+		if a.Mentor != "" {
+			w.say("/mentor", "Mentor of the holder: %s; it decides nothing; should the mentor's approval end, this one stands until its own end, or until its authority ends it", Code(a.Mentor))
+		}
 		w.grant(&a.Grant)
 		w.ids("/authorised_roles", "Roles that it may act in", strs(a.AuthorisedRoles), "every role")
 		each(w, "/approved_sites", "Approved sites", a.ApprovedSites, "none", w.site)
@@ -98,6 +101,13 @@ func (w *writer) domainApproval(d *attest.DomainApproval) {
 	w.titled(Code(d.Iss)+" approves a sandbox, "+Code(d.Sandbox())+": "+Quote(d.Title), &d.Common, func() {
 		w.text("/title", "Title", d.Title)
 		w.effect(d.LegalEffect, d.Programme)
+		if c := d.Challenge; c != nil {
+			w.say("/challenge", "Joint challenge that it belongs to, by the word of %s alone; it decides nothing:", Code(d.Iss))
+			w.in("/challenge", func() {
+				w.text("/name", "Name", c.Name)
+				w.text("/citation", "Announced in", c.Citation)
+			})
+		}
 		w.grant(&d.Grant)
 		w.say("/terms", "Terms, on which the authorities have to agree to the letter:")
 		w.in("/terms", func() {

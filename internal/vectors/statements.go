@@ -186,9 +186,12 @@ func (f *StatementFile) valid() {
 	entity.AuthorisedRoles = []attest.Role{attest.Transferee, attest.EndUser, attest.Transferor, attest.Via}
 	entity.EligibleItems = []attest.Item{{List: "US_CCL", Entry: "5A001.b.1", Limitation: "below 10 kHz", Sites: []string{"VTZ-1"}}, {List: "US_USML", Entry: "XI(a)(3)(ii)"}}
 	entity.LegalEffect, entity.Identifiers, entity.Caveats = attest.Eligibility, []string{alias, "duns:123456789"}, everyLimit()
-	entity.Conditions = &attest.Conditions{ChangeOfControl: attest.AutoSuspend}
+	entity.Mentor, entity.Conditions = halcyon, &attest.Conditions{ChangeOfControl: attest.AutoSuspend}
 	entity.ExpirySavings, entity.Obligations = []attest.Savings{inTransit(), windDown(attest.Tangible, attest.Intangible)}, everyObligation()
 	f.add("an entity approval with every member", entity, us1, us3)
+	protege := approval("TEA-US-5", "VTZ-1")
+	protege.Mentor = halcyon
+	f.add("an approval of a protégé, with its mentor", protege, us1, us2)
 	f.add("an entity approval that conceals what may be", concealing(), us1, us3)
 	f.add("within a jurisdiction", inApproval(), in1)
 	within := inApproval()
@@ -197,9 +200,13 @@ func (f *StatementFile) valid() {
 	f.add("32 obligations", obliged(32), us1, us2)
 	joint := domain("auth-us", "PDA-US-1")
 	joint.Programme, joint.Terms.Concurrence = "JCP", 1
+	joint.Challenge = &attest.Challenge{Name: "Joint challenge: underwater communications", Citation: "Joint statement, paragraph 7"}
 	joint.Terms.Limits, joint.Caveats = *everyLimit(), &attest.Limits{MaxClassification: "UNCLASSIFIED"}
 	joint.ExpirySavings, joint.Obligations = []attest.Savings{windDown()}, everyObligation()
 	f.add("a domain approval with every member", joint, us1, us2)
+	challenged := domain("auth-us", "PDA-US-2")
+	challenged.Challenge = &attest.Challenge{Name: "Joint challenge: underwater communications"}
+	f.add("a domain approval of a joint challenge", challenged, us1, us2)
 	f.add("a domain approval within a jurisdiction", domain("auth-in", "PDA-IN-1"), in1)
 	bounded := domain("auth-in", "PDA-IN-2")
 	bounded.Programme, bounded.Caveats = "GAICT", &attest.Limits{InScope: attest.Scope{"IN_SCOMET": {"8A501"}}}
@@ -318,6 +325,13 @@ func identified(n int) *attest.Registration {
 		r.Identifiers = append(r.Identifiers, fmt.Sprintf("in-test:%02d", i))
 	}
 	return r
+}
+
+// known is an approval of an entity with another identifier.
+func known() *attest.EntityApproval {
+	a := approval("TEA-US-1", "VTZ-1")
+	a.Identifiers = []string{alias}
+	return a
 }
 
 func withdraw() *attest.Event {
@@ -467,10 +481,19 @@ func (f *StatementFile) claims() {
 	entity("an entry with a leading zero", "/eligible_items/0/entry", `5A001.b.1`, `5A001.b.01`)
 	entity("an item's site that is not approved", "/eligible_items/0/sites/0", `"list":"US_CCL"`, `"list":"US_CCL","sites":["X"]`)
 	entity("a programme with a space", "/programme", `"VEU"`, `"V EU"`)
+	mentor := func(name, id string) {
+		entity("a mentor that is "+name, "/mentor", `"nbf":`, `"mentor":`+id+`,"nbf":`)
+	}
+	mentor("the holder", `"`+varuna+`"`)
+	mentor("a name", `"Halcyon"`)
+	mentor("an identifier with a false check digit", `"lei:999900VARUNADEEP0175"`)
+	mentor("an approval", `"`+halcyon+`/auth-us"`)
+	say("a mentor that is the holder by another identifier", "/mentor", entityTyp, `"nbf":`, `"mentor":"`+alias+`","nbf":`, known(), us1, us2)
 	conceals := func(name, pointer, from, to string) {
 		say("concealing: "+name, pointer, entityTyp, from, to, concealing(), us1, us2)
 	}
 	conceals("a country", "/confidential/1", `"contacts"`, `"country"`)
+	conceals("a mentor", "/confidential/2", `"contacts","legal_name"`, `"contacts","mentor"`)
 	conceals("a name too many", "/_sd", `"confidential":["case_number","contacts",`, `"confidential":["case_number",`)
 	conceals("a name in clear", "/legal_name", `"listed"`, `"legal_name":"X","listed"`)
 	conceals("no algorithm", "/_sd_alg", `"_sd_alg":"sha-256",`, "")
@@ -483,6 +506,9 @@ func (f *StatementFile) claims() {
 	dom := func(name, pointer, from, to string) {
 		say(name, pointer, domainTyp, from, to, domain("auth-us", "PDA-US-1"), us1, us2)
 	}
+	dom("a challenge without name", "/challenge/name", `"exp"`, `"challenge":{"citation":"x"},"exp"`)
+	dom("a challenge with a name too long", "/challenge/name", `"exp"`, `"challenge":{"name":"`+strings.Repeat("x", 4097)+`"},"exp"`)
+	dom("a challenge with a citation too long", "/challenge/citation", `"exp"`, `"challenge":{"citation":"`+strings.Repeat("x", 4097)+`","name":"x"},"exp"`)
 	dom("terms without the issuer", "/terms/authorities", `["auth-in","auth-us"]`, `["auth-in","auth-uk"]`)
 	dom("nine authorities", "/terms/authorities", `["auth-in","auth-us"]`, `["a","auth-us","b","c","d","e","f","g","h"]`)
 	dom("more concurrence than authorities", "/terms/concurrence", `"concurrence":2`, `"concurrence":3`)

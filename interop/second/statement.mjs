@@ -184,7 +184,7 @@ const KINDS = {
   entity: obj({
     ...grant, 'vct*': oneOf('urn:safeconduct:entity-approval:1'), legal_name: text, 'country*': country, 'legal_effect*': effects,
     case_number: text, contacts: each(text), listed: truth, cnf: obj({ 'jwk*': jwk }), ...conceals, _sd_alg: str(),
-    programme, authorised_roles: each(oneOf('transferor', 'transferee', 'via', 'end_user')), approved_sites: sitesThat(['address', 'name']),
+    programme, mentor: str(V.isIdentifier), authorised_roles: each(oneOf('transferor', 'transferee', 'via', 'end_user')), approved_sites: sitesThat(['address', 'name']),
     eligible_items: each(obj({ 'list*': list, 'entry*': str(), limitation: text, sites: each(str(V.isSite)) }, (i, p) => entry(i.list)(i.entry, p + '/entry'))),
     identifiers: each(str(V.isIdentifier), 32), caveats: obj(limits, concealed(['quantity', 'value'])), conditions: obj({ 'change_of_control*': oneOf('auto_suspend') }),
     expiry_savings: savings, obligations,
@@ -193,6 +193,7 @@ const KINDS = {
     const own = entityOf(c.sub, c.iss);
     if (!own) invalid('sub', p + '/sub');
     c.identifiers?.forEach((i, n) => { if (i === own) invalid('its own', p + '/identifiers/' + n); });
+    if (c.mentor !== undefined && (c.mentor === own || c.identifiers?.includes(c.mentor))) invalid('itself', p + '/mentor');
     concealed(['case_number', 'contacts', 'legal_name'])(c, p);
     if (c.legal_name === undefined && !c.confidential?.includes('legal_name')) invalid('absent', p + '/legal_name');
     const digests = [c, ...(c.approved_sites ?? []), c.caveats ?? {}].flatMap((o) => o._sd ?? []);
@@ -202,7 +203,8 @@ const KINDS = {
       if (!c.approved_sites?.some((a) => a.id === s)) invalid('no approved site', `${p}/eligible_items/${n}/sites/${k}`);
     }));
   }),
-  domain: obj({ ...grant, 'title*': text, 'legal_effect*': effects, programme, 'terms*': terms, caveats: obj(limits, concealed([])), expiry_savings: savings, obligations }, (c, p) => {
+  domain: obj({ ...grant, 'title*': text, 'legal_effect*': effects, programme,
+    challenge: obj({ 'name*': text, citation: text }), 'terms*': terms, caveats: obj(limits, concealed([])), expiry_savings: savings, obligations }, (c, p) => {
     grantRules(c, p);
     const m = /^sandbox:(.*)$/s.exec(c.sub);
     if (!m || !V.isSandbox(m[1])) invalid('sub', p + '/sub');
