@@ -144,6 +144,7 @@ func hostile(t *testing.T) *stage {
 		reg.LegalName, reg.FormerNames = name, []string{name + "?"}
 		approval := rt.Approval("approval-"+strings.Repeat("long.", 20)+string(rune('a'+i)), us, id, "US")
 		approval.LegalName, approval.ApprovedSites[0].Address = name, name
+		approval.Mentor = "us-own:" + strings.Repeat("M", 60)
 		approval.LegalBasis, approval.Publication = name, &attest.Publication{Citation: name}
 		s.submit(reg, approval)
 		revoke := rt.Event("revoke-"+strings.Repeat("long.", 20)+string(rune('a'+i)), us, approval.Sub, approval.JTI, attest.Revoke, rt.Start)
@@ -152,6 +153,7 @@ func hostile(t *testing.T) *stage {
 	for i, iss := range []string{us, in} {
 		d := rt.Domain("domain-"+strings.Repeat("long.", 20)+string(rune('a'+i)), iss)
 		d.Title = strings.Repeat("W", 4000)
+		d.Challenge = &attest.Challenge{Name: strings.Repeat("W", 4000-i), Citation: `<b>"` + strings.Repeat("W", 4000)}
 		s.submit(d)
 	}
 	s.clock.Add(time.Minute)

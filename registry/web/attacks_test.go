@@ -37,6 +37,7 @@ func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
 		reg.FormerNames = []string{name}
 		approval := registrytest.Approval("approval-varuna", us, registrytest.Varuna, "IN")
 		approval.LegalName, approval.ApprovedSites[0].Address, approval.Listed = name, name, true
+		approval.Mentor = registrytest.Halcyon
 		for _, c := range []attest.Claims{reg, approval, titled("domain-us", us, name), titled("domain-in", in, name), registrytest.Registration("reg-halcyon", us, registrytest.Halcyon, "US")} {
 			s.MustSubmit(c)
 		}
@@ -88,6 +89,7 @@ func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
 func titled(jti, iss, title string) *attest.DomainApproval {
 	d := registrytest.Domain(jti, iss)
 	d.Title = title
+	d.Challenge = &attest.Challenge{Name: title, Citation: title}
 	return d
 }
 

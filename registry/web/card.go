@@ -20,6 +20,9 @@ type card struct {
 	Hidden []string
 	// GivenTo is the entity that it was given to, where it has passed from that.
 	GivenTo string
+	// Mentor is whom an approval names as the mentor of its holder, where that has a
+	// page.
+	Mentor string
 	// Current says that no newer version governs, and that it is not void.
 	Current  bool
 	Sections []section
@@ -47,7 +50,7 @@ var sections = []struct {
 	heading string
 	members []string
 }{
-	{"card.effect", []string{"legal_effect", "programme"}},
+	{"card.effect", []string{"legal_effect", "programme", "challenge", "mentor"}},
 	{"card.time", []string{"nbf", "exp", "retroactive", "retroactive_reason"}},
 	{"card.terms", []string{"terms"}},
 	{"card.scope", []string{"authorised_roles", "eligible_items", "caveats"}},

@@ -116,6 +116,9 @@ func (v *entityPage) read(x *exchange, e *registry.Edition, subjects []string) (
 	if len(v.Approvals) != len(v.Entity.Approvals) || len(v.Registrations) != len(v.Entity.Registrations) {
 		return fmt.Errorf("show %s: an approval is in no history that was read", v.ID)
 	}
+	if err := v.mentors(e); err != nil {
+		return err
+	}
 	all, err := at(subjects, time.Time{}, time.Time{})
 	if err != nil {
 		return err
@@ -140,6 +143,29 @@ func (v *entityPage) read(x *exchange, e *registry.Edition, subjects []string) (
 	}
 	v.Timeline, err = d.timeline(v.clocks, e.Time())
 	return err
+}
+
+// mentors has the cards lead to the mentors that they name, where these have pages.
+func (v *entityPage) mentors(e *registry.Edition) error {
+	known := make(map[string]bool)
+	for _, c := range v.Approvals {
+		a, ok := c.claims.(*attest.EntityApproval)
+		if !ok || a.Mentor == "" {
+			continue
+		}
+		has, asked := known[a.Mentor]
+		if !asked {
+			var err error
+			if has, err = hasPage(e, a.Mentor); err != nil {
+				return err
+			}
+			known[a.Mentor] = has
+		}
+		if has {
+			c.Mentor = a.Mentor
+		}
+	}
+	return nil
 }
 
 // record takes in what was said of the entity, and whose other identifier it is.

@@ -24,6 +24,8 @@ type sandboxPage struct {
 	Titles []string
 	clocks
 	Path string
+	// Challenges are the joint challenges that it belongs to, nil for none.
+	Challenges *challenges
 	// Terms are those that are or were to be concurred on and that any authority's
 	// newest version has, the first that were logged first.
 	Terms []*terms
@@ -31,9 +33,11 @@ type sandboxPage struct {
 	// while its index is being made.
 	Participants *finder.Page[finder.Entity]
 	Taking       []participant
-	Timeline     *timeline
-	Record       []trail.Record
-	Earlier      int
+	// Kin says that any of them is the mentor or the protégé of somebody.
+	Kin      bool
+	Timeline *timeline
+	Record   []trail.Record
+	Earlier  int
 }
 
 // terms are what authorities concur on, and who does.
@@ -69,6 +73,7 @@ type ceiling struct {
 type participant struct {
 	finder.Entity
 	By []heard
+	kinship
 }
 
 // heard is what an authority has said of an entity: approvals, registrations, or
@@ -160,7 +165,7 @@ func (p *Pages) sandbox(x *exchange) (*page, error) {
 	if v.Timeline, err = d.timeline(v.clocks, e.Time()); err != nil {
 		return nil, err
 	}
-	return pg, p.participate(x, v)
+	return pg, p.participate(x, e, v)
 }
 
 func byIndex(list []policy.Recorded) map[int64]policy.Recorded {
@@ -172,7 +177,7 @@ func byIndex(list []policy.Recorded) map[int64]policy.Recorded {
 }
 
 // participate reads who takes part, at the page's times.
-func (p *Pages) participate(x *exchange, v *sandboxPage) error {
+func (p *Pages) participate(x *exchange, e *registry.Edition, v *sandboxPage) error {
 	participants, err := p.finder.Entities(x.Context(), finder.Query{Sandbox: v.ID, Limit: found, Now: v.Force, Known: v.Known, Count: true})
 	if errors.Is(err, finder.ErrBuilding) {
 		return nil
@@ -189,11 +194,11 @@ func (p *Pages) participate(x *exchange, v *sandboxPage) error {
 			}
 		}
 	}
-	for _, e := range participants.Found {
-		one := participant{Entity: e}
+	for _, who := range participants.Found {
+		one := participant{Entity: who}
 		for _, a := range authorities {
 			s := heard{Authority: a}
-			for _, g := range slices.Concat(e.Approvals, e.Registrations) {
+			for _, g := range slices.Concat(who.Approvals, who.Registrations) {
 				if g.Issuer == a {
 					s.Grants = append(s.Grants, g)
 				}
@@ -202,7 +207,7 @@ func (p *Pages) participate(x *exchange, v *sandboxPage) error {
 		}
 		v.Taking = append(v.Taking, one)
 	}
-	return nil
+	return v.relate(e)
 }
 
 // read takes in the history of the sandbox, as it is known at a time.
@@ -234,6 +239,7 @@ func (v *sandboxPage) read(list []policy.Recorded, known time.Time) {
 		approved[c.Iss] = r.Time
 	}
 	v.Record, v.Earlier = newest(v.Record)
+	v.Challenges = challengesOf(list)
 	for _, t := range v.Terms {
 		t.settle(known, approved)
 	}

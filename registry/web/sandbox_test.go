@@ -1,10 +1,13 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/html"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
@@ -138,5 +141,163 @@ func TestParticipantsAreThoseOfTheClocksWithTheirRoles(t *testing.T) {
 	}
 	if got := who("?known=2026-01-10+00:00"); strings.Contains(got, "Corvus") || !strings.Contains(got, "2 in all.") {
 		t.Errorf("before it was approved:\n%s", got)
+	}
+}
+
+func challenged(jti, iss, name, citation string) *attest.DomainApproval {
+	d := registrytest.Domain(jti, iss)
+	if name != "" {
+		d.Challenge = &attest.Challenge{Name: name, Citation: citation}
+	}
+	return d
+}
+
+func TestASandboxSaysWhichJointChallengeItBelongsToByWhoseWord(t *testing.T) {
+	const about = "Each authority says this for itself, in its approval that stands at the time shown above. It decides nothing."
+	const differs = "The authorities do not all say the same."
+	for name, row := range map[string]struct {
+		us, in *attest.DomainApproval
+		has    []string
+		lacks  []string
+	}{
+		"both the same": {
+			challenged("domain-us", us, "Underwater", "Statement 7"), challenged("domain-in", in, "Underwater", "Statement 7"),
+			[]string{"concurrence reached", "Joint challenge Underwater, announced in Statement 7 by the word of auth-in, auth-us " + about}, []string{differs},
+		},
+		"one alone": {
+			challenged("domain-us", us, "Underwater", ""), challenged("domain-in", in, "", ""),
+			[]string{"concurrence reached", "Joint challenge " + differs + " Underwater by the word of auth-us auth-in names none. " + about}, []string{"announced in"},
+		},
+		"different names": {
+			challenged("domain-us", us, "Underwater", ""), challenged("domain-in", in, "Surface", ""),
+			[]string{"concurrence reached", "Joint challenge " + differs + " Surface by the word of auth-in Underwater by the word of auth-us " + about}, nil,
+		},
+		"different citations": {
+			challenged("domain-us", us, "Underwater", "A"), challenged("domain-in", in, "Underwater", "B"),
+			[]string{differs + " Underwater, announced in B by the word of auth-in Underwater, announced in A by the word of auth-us"}, nil,
+		},
+		"none": {challenged("domain-us", us, "", ""), challenged("domain-in", in, "", ""), []string{"concurrence reached"}, []string{"Joint challenge", "names none"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, httpapi.Options{})
+			s.MustSubmit(row.us)
+			s.MustSubmit(row.in)
+			s.Clock.Add(time.Minute)
+			s.get(sandboxPath).shown(http.StatusOK).has(row.has...).lacks(row.lacks...)
+		})
+	}
+}
+
+func TestTheJointChallengeIsThatOfTheClocks(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	s.MustSubmit(challenged("domain-us", us, "Underwater", ""))
+	s.Clock.Set(date(2, 1))
+	next := challenged("domain-us-2", us, "Seabed", "")
+	next.Supersedes = "domain-us"
+	s.MustSubmit(next)
+	s.Clock.Set(date(3, 1))
+	s.MustSubmit(registrytest.Event("revoke-1", us, attest.SandboxSubject(registrytest.Sandbox), "domain-us-2", attest.Revoke, date(2, 15)))
+	s.Clock.Add(time.Hour)
+	// What has ended says nothing any more.
+	s.get(sandboxPath).shown(http.StatusOK).has("revoked").lacks("Each authority says this for itself")
+	s.get(sandboxPath + "?at=2026-02-10+00:00").shown(http.StatusOK).has("Seabed by the word of auth-us").lacks("Underwater by the word")
+	s.get(sandboxPath + "?known=2026-01-20+00:00").shown(http.StatusOK).has("Underwater by the word of auth-us").lacks("Seabed")
+}
+
+// kinOf is what the page of the sandbox says, in the row of an entity, of its mentors
+// and protégés.
+func kinOf(d *document, entity string) string {
+	for _, row := range d.find("tr", nil) {
+		who := d.find("th", func(n *html.Node) bool { return n.Parent == row && attr(n, "scope") == "row" })
+		if len(who) == 1 && strings.Contains(textOf(who[0]), entity) {
+			for _, cell := range d.find("td", func(n *html.Node) bool { return n.Parent == row }) {
+				if text := strings.Join(strings.Fields(textOf(cell)), " "); strings.Contains(text, "mentor") || strings.Contains(text, "protégé") {
+					return text
+				}
+			}
+			return ""
+		}
+	}
+	return "no row"
+}
+
+// protege approves an entity as the protégé of another.
+func protege(jti, iss, entity, mentor string) *attest.EntityApproval {
+	a := registrytest.Approval(jti, iss, entity, "AU")
+	a.LegalName, a.Mentor = "Protégé "+jti, mentor
+	return a
+}
+
+func TestASandboxSaysWhoIsMentorOfWhomBothWays(t *testing.T) {
+	s := newJointSandbox(t)
+	s.get(sandboxPath).shown(http.StatusOK).lacks("Mentor or protégé", "protégé of")
+	s.MustSubmit(protege("corvus-us", us, registrytest.Corvus, registrytest.Halcyon))
+	s.MustSubmit(protege("corvus-in", in, registrytest.Corvus, registrytest.Halcyon))
+	s.Clock.Add(time.Minute)
+	d := s.get(sandboxPath).shown(http.StatusOK).has("Mentor or protégé", "should a mentor's approval end, the protégé's own stands")
+	for entity, want := range map[string]string{
+		registrytest.Corvus:  "protégé of Entity " + registrytest.Halcyon + ", by the word of auth-in, auth-us",
+		registrytest.Halcyon: "mentor of Protégé corvus-in, by the word of auth-in, auth-us",
+		registrytest.Varuna:  "",
+	} {
+		if got := kinOf(d, entity); got != want {
+			t.Errorf("%s: %q, want %q", entity, got, want)
+		}
+	}
+	for _, entity := range []string{registrytest.Corvus, registrytest.Halcyon} {
+		if n := len(d.find("a", func(n *html.Node) bool { return attr(n, "href") == "/entities/"+entity })); n != 2 {
+			t.Errorf("%d links lead to %s, want that of its row and that of its kin", n, entity)
+		}
+	}
+	// The mentor's end is not the protégé's, and the protégé's own ends what it says.
+	s.MustSubmit(registrytest.Event("revoke-halcyon", in, attest.ApprovalSubject(registrytest.Halcyon, in), "approval-halcyon", attest.Revoke, registrytest.Start))
+	s.MustSubmit(registrytest.Event("revoke-corvus", us, attest.ApprovalSubject(registrytest.Corvus, us), "corvus-us", attest.Revoke, registrytest.Start))
+	s.Clock.Add(time.Minute)
+	d = s.get(sandboxPath).shown(http.StatusOK)
+	if got, want := kinOf(d, registrytest.Corvus), "protégé of Entity "+registrytest.Halcyon+", by the word of auth-in"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	s.get(sandboxPath + "?known=2026-01-05+09:00").shown(http.StatusOK).lacks("protégé of")
+}
+
+func TestAMentorIsFoundByARegisteredIdentifierAndElseByItsId(t *testing.T) {
+	s := newJointSandbox(t)
+	const nobody = "duns:123456789"
+	// Varuna's registration has iec:0388012345; of nobody is anything logged.
+	s.MustSubmit(protege("corvus-us", us, registrytest.Corvus, "iec:0388012345"))
+	s.MustSubmit(protege("corvus-in", in, registrytest.Corvus, nobody))
+	s.Clock.Add(time.Minute)
+	d := s.get(sandboxPath).shown(http.StatusOK)
+	if got := kinOf(d, registrytest.Corvus); !strings.Contains(got, "protégé of "+nobody+", by the word of auth-in") || !strings.Contains(got, ", by the word of auth-us") {
+		t.Errorf("%q", got)
+	}
+	if got, want := kinOf(d, registrytest.Varuna), "mentor of Protégé corvus-in, by the word of auth-us"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if links(d, "/entities/"+nobody) {
+		t.Error("a link leads to the page of an entity of which nothing is logged")
+	}
+	entity := s.get("/entities/"+registrytest.Corvus).shown(http.StatusOK).has(
+		"Mentor of the holder: "+nobody+"; it decides nothing; should the mentor's approval end, this one stands until its own end", "Mentor of the holder: iec:0388012345")
+	if links(entity, "/entities/"+nobody) || !links(entity, "/entities/iec:0388012345") {
+		t.Error("the page of the entity does not lead to the mentor that has one, and to it alone")
+	}
+}
+
+func TestMentorsAndProtegesAreCutWithACount(t *testing.T) {
+	s := newJointSandbox(t)
+	s.MustSubmit(registrytest.Approval("corvus-in", in, registrytest.Corvus, "AU"))
+	for i := range 10 {
+		s.MustSubmit(registrytest.Approval(fmt.Sprintf("many-%d", i), in, fmt.Sprintf("duns:10000000%d", i), "AU"))
+		s.MustSubmit(protege(fmt.Sprintf("many-%d", i), us, fmt.Sprintf("duns:10000000%d", i), registrytest.Halcyon))
+		s.MustSubmit(protege(fmt.Sprintf("corvus-%d", i), us, registrytest.Corvus, fmt.Sprintf("duns:20000000%d", i)))
+	}
+	s.Clock.Add(time.Minute)
+	d := s.get(sandboxPath).shown(http.StatusOK)
+	if got := kinOf(d, registrytest.Corvus); strings.Count(got, "protégé of") != 8 || !strings.Contains(got, "2 more mentors are left out.") {
+		t.Errorf("%q", got)
+	}
+	if got := kinOf(d, registrytest.Halcyon); strings.Count(got, "mentor of") != 8 || !strings.Contains(got, "2 more protégés are left out.") {
+		t.Errorf("%q", got)
 	}
 }
