@@ -38,6 +38,11 @@ type Standing struct {
 	// Holder is the entity that an approval has passed to, "" where it is still
 	// that of the one that it was given to.
 	Holder string
+	// Joint says of a version of an approval of a sandbox that its terms are those
+	// that the authorities concur on (R2, R10), whatever has since become of one of
+	// the approvals: of terms that others have replaced, an approval may still be in
+	// force.
+	Joint bool
 }
 
 // A State is what a statement comes to.
@@ -81,7 +86,7 @@ var states = map[Code]State{
 // another one is not on which what a statement comes to depends.
 //
 // That an approval of a sandbox is in force does not say that enough others
-// concur, and that an event has taken effect not that its issuer is heard on
+// concur ([Standing.Joint]), and that an event has taken effect not that its issuer is heard on
 // every approval (R14): [Histories.Decide] decides that for a request.
 func (h *Histories) History(subject string, known, at time.Time) ([]Recorded, error) {
 	if h == nil {
@@ -263,6 +268,11 @@ func (v *view) versions(l *lineage, joint *digestOfTerms, out map[int64]Standing
 			continue
 		}
 		out[e.Index] = v.version(l, e)
+	}
+	for _, e := range l.versions {
+		s := out[e.Index]
+		s.Joint = joint != nil && e.Statement.TermsDigest() == *joint
+		out[e.Index] = s
 	}
 }
 

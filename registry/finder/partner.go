@@ -186,7 +186,8 @@ func (l *looking) domain(ctx context.Context, id string) (*domain, error) {
 	var all []*domain
 	for _, r := range list {
 		c, ok := r.Statement.Claims().(*attest.DomainApproval)
-		if !ok || r.Void || r.Standing.State != policy.InForce {
+		// Terms that others have replaced for good concur no more, in force or not.
+		if !ok || r.Void || r.Standing.State != policy.InForce || !r.Standing.Joint {
 			continue
 		}
 		d := byTerms[r.Statement.TermsDigest()]

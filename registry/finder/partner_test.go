@@ -278,3 +278,23 @@ func TestWhoIsFoundIsWhoWasKnownThen(t *testing.T) {
 		t.Errorf("before anything was logged: %+v, %v", page, err)
 	}
 }
+
+// Terms that others have replaced for good (RULES R10) are no sandbox to find
+// partners for, though an approval of them is in force.
+func TestReplacedTermsAreNoPurpose(t *testing.T) {
+	anyOne := func(jti, iss, use string) *attest.DomainApproval {
+		d := rt.Domain(jti, iss)
+		d.Sub, d.Title = attest.SandboxSubject("SBX-ANY"), "Any one of them"
+		d.Terms.Concurrence, d.Terms.AllowedEndUses = 1, []string{use}
+		return d
+	}
+	next := anyOne("any-us", rt.US, "new_use")
+	next.NBF += 60
+	r := listed(t, anyOne("any-in", rt.IN, "old_use"), next)
+	end := rt.Event("any-end", rt.US, attest.SandboxSubject("SBX-ANY"), "any-us", attest.Suspend, r.Clock.Now())
+	r.MustSubmit(end)
+	r.Clock.Add(time.Minute)
+	if got := partners(t, finder.New(r), r, finder.PartnerQuery{Sandbox: "SBX-ANY"}); len(got) > 0 {
+		t.Errorf("found %q", got)
+	}
+}

@@ -226,7 +226,7 @@ func (st *stage) step(ctx context.Context, s step, mirrored, all bool) error {
 	}
 	ways := []way{st.decide}
 	if mirrored {
-		ways = append(ways, st.decideForMirrored)
+		ways = append(ways, st.decideForMirrored, st.show)
 	}
 	if all {
 		api := httptest.NewServer(httpapi.NewHandler(st.reg, httpapi.Options{Now: st.clock.Now}))

@@ -49,6 +49,8 @@ type terms struct {
 	Ceilings          []ceiling
 	Concurrence       int64
 	Authorities       []concurring
+	// Joint says that no other terms have replaced these for good.
+	Joint bool
 	// InForce is how many of the approvals are in force, standing how many may still
 	// come to be.
 	InForce, standing int
@@ -97,8 +99,12 @@ func rolesOf(g finder.Grant) []attest.Role {
 	return nil
 }
 
-// Reached reports whether as many approvals are in force as have to be.
-func (t *terms) Reached() bool { return int64(t.InForce) >= t.Concurrence }
+// Reached reports whether as many approvals are in force as have to be, of terms that
+// no others have replaced.
+func (t *terms) Reached() bool { return t.Joint && int64(t.InForce) >= t.Concurrence }
+
+// Replaced reports whether other terms alone are why these do not concur.
+func (t *terms) Replaced() bool { return !t.Joint && int64(t.InForce) >= t.Concurrence }
 
 // concurring is an authority of the terms.
 type concurring struct {
@@ -199,7 +205,8 @@ func (p *Pages) participate(x *exchange, e *registry.Edition, v *sandboxPage) er
 		for _, a := range authorities {
 			s := heard{Authority: a}
 			for _, g := range slices.Concat(who.Approvals, who.Registrations) {
-				if g.Issuer == a {
+				// What has passed to another is said of that one.
+				if g.Issuer == a && g.Holder == "" {
 					s.Grants = append(s.Grants, g)
 				}
 			}
@@ -227,7 +234,7 @@ func (v *sandboxPage) read(list []policy.Recorded, known time.Time) {
 		if t == nil {
 			t = &terms{
 				Concurrence: c.Terms.Concurrence, InScope: headedScope(c.Terms.InScope), Excluded: headedScope(c.Terms.Excluded),
-				Ceilings: ceilingsOf("", &c.Terms.Limits),
+				Ceilings: ceilingsOf("", &c.Terms.Limits), Joint: r.Standing.Joint,
 			}
 			for _, a := range c.Terms.Authorities {
 				t.Authorities = append(t.Authorities, concurring{Authority: a})
@@ -260,7 +267,8 @@ func ceilingsOf(by string, l *attest.Limits) (out []ceiling) {
 var apart = []string{"/terms/authorities", "/terms/concurrence", "/terms/in_scope", "/terms/excluded", "/terms/value", "/terms/quantity"}
 
 // approved takes in an approval of the terms; a later one of the same authority,
-// such as a new one after a revocation, takes the place of the one before.
+// such as a new one after a revocation, takes the place of the one before, unless
+// that holds until the later one does.
 func (t *terms) approved(c *card) {
 	rest := c.Sections[:0]
 	for _, s := range c.Sections {
@@ -278,8 +286,8 @@ func (t *terms) approved(c *card) {
 	}
 	c.Sections = rest
 	for i := range t.Authorities {
-		if t.Authorities[i].Authority == c.Issuer {
-			t.Authorities[i].Approval = c
+		if a := &t.Authorities[i]; a.Authority == c.Issuer && (a.Approval == nil || !holdsBefore(a.Approval, c)) {
+			a.Approval = c
 		}
 	}
 }
@@ -293,6 +301,12 @@ func stands(s policy.State) bool {
 	default:
 		return false
 	}
+}
+
+// holdsBefore reports whether an approval is what holds, though a later one of the
+// same authority is logged, which has not come into force.
+func holdsBefore(earlier, later *card) bool {
+	return stands(earlier.Standing.State) && (earlier.Standing.State == policy.InForce || later.Standing.State != policy.InForce)
 }
 
 // settle counts, and says whose turn it is: approved is when each authority last
@@ -318,7 +332,7 @@ func (t *terms) settle(known time.Time, approved map[string]time.Time) {
 			t.between(a.Approval)
 		}
 	}
-	if int64(t.InForce) != t.Concurrence {
+	if !t.Joint || int64(t.InForce) != t.Concurrence {
 		// None concurs, or the period is that of whichever are relied on.
 		t.From, t.Until = time.Time{}, time.Time{}
 	}

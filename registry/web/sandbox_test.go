@@ -301,3 +301,64 @@ func TestMentorsAndProtegesAreCutWithACount(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A renewal that is logged ahead of its time takes nothing away until then.
+func TestARenewalAheadOfItsTimeLeavesTheConcurrenceAsItIs(t *testing.T) {
+	s := newJointSandbox(t)
+	next := registrytest.Domain("domain-us-2", us)
+	next.Supersedes, next.NBF, next.Retroactive, next.RetroactiveReason = "domain-us", attest.NumericDate(s.Clock.Now().AddDate(0, 1, 0).Unix()), false, ""
+	s.MustSubmit(next)
+	s.Clock.Add(time.Hour)
+	s.ask(question()).shown(http.StatusOK).has("PERMIT")
+	d := s.get(sandboxPath).shown(http.StatusOK).has("concurrence reached", "In force: 2 of the 2 approvals that these terms need.")
+	d.card("domain-us")
+	s.Clock.Add(32 * 24 * time.Hour)
+	s.get(sandboxPath).shown(http.StatusOK).has("concurrence reached").card("domain-us-2")
+}
+
+// Where one of several is enough, terms that another one has approved since replace
+// those before for good (RULES R10), though the approval of these is in force.
+func TestTermsThatOthersHaveReplacedAreNotConcurredOn(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	anyOne := func(jti, iss, use string) *attest.DomainApproval {
+		d := registrytest.Domain(jti, iss)
+		d.Terms.Concurrence, d.Terms.AllowedEndUses = 1, []string{use}
+		return d
+	}
+	s.MustSubmit(anyOne("domain-in", in, "sea_trial"))
+	s.MustSubmit(anyOne("domain-us", us, "sea_trial"))
+	s.Clock.Add(time.Minute)
+	s.get(sandboxPath).shown(http.StatusOK).has("concurrence reached").lacks("Other terms")
+	other := anyOne("domain-us-2", us, "test_and_evaluation")
+	other.Supersedes, other.NBF, other.Retroactive, other.RetroactiveReason = "domain-us", attest.NumericDate(s.Clock.Now().Add(time.Minute).Unix()), false, ""
+	s.MustSubmit(other)
+	s.Clock.Add(time.Hour)
+	s.MustSubmit(registrytest.Event("suspend-1", us, attest.SandboxSubject(registrytest.Sandbox), "domain-us-2", attest.Suspend, s.Clock.Now()))
+	s.Clock.Add(time.Hour)
+	q := question()
+	q.Set("effective_at", "2026-01-05 10:30")
+	s.ask(q).shown(http.StatusOK).has("DENY", "AUTHORITY_CONCURRENCE_MISSING")
+	d := s.get(sandboxPath).shown(http.StatusOK).has("auth-in in force", "have replaced these for good")
+	d.lacks("concurrence reached")
+}
+
+// What has passed to another is not shown as in force at whom it was given to.
+func TestWhatHasPassedToAnotherIsNobodyElses(t *testing.T) {
+	s := newJointSandbox(t)
+	s.MustSubmit(registrytest.Registration("reg-varuna-us", us, "us-own:HEIR", "US"))
+	own := registrytest.Approval("approval-2", us, registrytest.Varuna, "IN")
+	own.LegalName, own.AuthorisedRoles = "Varuna Deepsense Private Limited", []attest.Role{attest.Via}
+	s.MustSubmit(own)
+	s.MustSubmit(&attest.Succession{
+		Common: attest.Common{Iss: us, Sub: attest.ApprovalSubject(registrytest.Varuna, us), JTI: "succession-1"},
+		Target: "approval-varuna", EffectiveAt: attest.NumericDate(s.Clock.Now().Add(time.Minute).Unix()), Successor: "us-own:HEIR", LegalName: "Heir", Country: "US",
+	})
+	s.Clock.Add(time.Hour)
+	s.get("/?q=" + registrytest.Varuna).shown(http.StatusOK).has("auth-us in force and has passed to us-own:HEIR")
+	row := s.get(sandboxPath).shown(http.StatusOK).find("tr", func(n *html.Node) bool { return strings.Contains(textOf(n), registrytest.Varuna) })
+	if len(row) != 1 || !strings.Contains(textOf(row[0]), "auth-us in force") || strings.Contains(textOf(row[0]), "every role") || strings.Count(textOf(row[0]), "in force") != 2 {
+		t.Errorf("the participant is shown as %q", textOf(row[0]))
+	}
+	s.Clock.Set(registrytest.Start.AddDate(1, 0, -30))
+	s.get("/authorities/" + us).shown(http.StatusOK).has("in force and has passed to us-own:HEIR")
+}
