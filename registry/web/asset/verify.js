@@ -97,7 +97,8 @@
   }
 
   // printed is what the code on a printed answer says, see docs/format.md.
-  const printed = new URLSearchParams(location.hash.slice(1));
+  const code = () => new URLSearchParams(location.hash.slice(1));
+  let printed = code();
 
   function isPrinted(decision) {
     const at = (name) => Date.parse(printed.get(name)) === Date.parse(decision[name].machine);
@@ -203,8 +204,7 @@
     return !text;
   }
 
-  async function read(input, bound) {
-    const file = input.files[0];
+  async function read(input, file, bound) {
     if (!file) return undefined;
     if (file.size > bound) throw { input, text: words.tooLarge };
     try {
@@ -214,17 +214,17 @@
     }
   }
 
-  async function question() {
+  async function question({ file, request, trust: own }) {
     for (const input of Object.values(inputs)) wrong(input, "");
-    if (!inputs.file.files[0]) throw { input: inputs.file, text: words.noFile };
+    if (!file) throw { input: inputs.file, text: words.noFile };
     const register = document.getElementById("own-trust");
     const age = Number(inputs.age.value) * 60;
     if (!(age > 0 && age < 1e9)) throw { input: inputs.age, text: words.badAge };
-    const trust = (await read(inputs.trust, Number(words.maxDocument))) || (register && bytes(register.value));
+    const trust = (await read(inputs.trust, own, Number(words.maxDocument))) || (register && bytes(register.value));
     if (!trust) throw { input: inputs.trust, text: words.noTrust };
     return {
-      file: await read(inputs.file, Number(words.maxFile)),
-      request: await read(inputs.request, Number(words.maxDocument)),
+      file: await read(inputs.file, file, Number(words.maxFile)),
+      request: await read(inputs.request, request, Number(words.maxDocument)),
       trust, audience: inputs.audience.value, nonce: inputs.nonce.value, max_age: age,
     };
   }
@@ -232,14 +232,23 @@
   // Only the last one that was asked is shown.
   let asked = 0;
 
-  async function run(focus) {
-    const mine = ++asked;
-    result.hidden = true;
+  // forget takes away what was found: it is not of what is entered now.
+  function forget() {
+    asked++;
+    result.hidden = progress.hidden = true;
+    button.disabled = false;
     walk({});
+  }
+
+  async function run(focus) {
+    forget();
+    const mine = asked;
     button.disabled = true;
     try {
-      const q = await question();
-      const names = { file_name: inputs.file.files[0].name, trust_name: inputs.trust.files[0] ? inputs.trust.files[0].name : "" };
+      const chosen = { file: inputs.file.files[0], request: inputs.request.files[0], trust: inputs.trust.files[0] };
+      const q = await question(chosen);
+      const name = (file) => (file ? file.name : "");
+      const names = { file_name: name(chosen.file), request_name: name(chosen.request), trust_name: name(chosen.trust) };
       tell(words.working);
       const report = await verify(q);
       if (mine !== asked) return;
@@ -295,6 +304,7 @@
   for (const type of ["dragleave", "drop"]) drop.addEventListener(type, () => drop.classList.remove("over"));
   drop.addEventListener("drop", async (event) => {
     event.preventDefault();
+    forget();
     for (const file of [...event.dataTransfer.files].slice(0, 3)) {
       const holder = new DataTransfer();
       holder.items.add(file);
@@ -306,11 +316,20 @@
   for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
 
   for (const input of [inputs.file, inputs.request, inputs.trust]) {
-    input.addEventListener("change", () => { if (inputs.file.files[0]) run(false); });
+    input.addEventListener("change", () => { if (inputs.file.files[0]) run(false); else forget(); });
   }
+  for (const input of [inputs.audience, inputs.nonce, inputs.age]) input.addEventListener("input", forget);
   form.addEventListener("submit", (event) => { event.preventDefault(); run(true); });
 
-  document.getElementById("printed").hidden = !printed.has("decision");
+  const tellPrinted = () => { document.getElementById("printed").hidden = !printed.has("decision"); };
+  // Another code may be opened where this page is open already.
+  addEventListener("hashchange", () => {
+    if (!code().has("decision")) return;
+    printed = code();
+    tellPrinted();
+    if (inputs.file.files[0]) run(false);
+  });
+  tellPrinted();
   form.hidden = false;
   without.hidden = true;
   tell(words.loading);

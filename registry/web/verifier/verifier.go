@@ -52,7 +52,7 @@ type Question struct {
 	// File is evidence or a presentation.
 	File []byte
 	// Trust is a trust file, Request a request file, each YAML or JSON. Without a
-	// request nothing is decided.
+	// request, nil, nothing is decided; an empty one is a mistake.
 	Trust, Request []byte
 	// Disclosures are what a holder has disclosed, of evidence, with white space between.
 	Disclosures string
@@ -139,7 +139,7 @@ func Verify(q Question) *Report {
 	var answer *policy.Decision
 	var m *Mistake
 	x.Trust, m = read(InTrust, q.Trust, verify.ParseTrust)
-	if m == nil && len(q.Request) > 0 {
+	if m == nil && q.Request != nil {
 		req, m = read(InRequest, q.Request, policy.ParseRequest)
 	}
 	if m == nil {

@@ -383,6 +383,15 @@ func state(r *verifier.Report, name string) verifier.State {
 	return ""
 }
 
+// Whoever chose a request file asked something.
+func TestAnEmptyRequestIsAMistakeAndNotNone(t *testing.T) {
+	q := play(t).question()
+	q.Request = []byte{}
+	if r := verifier.Verify(q); r.Mistake == nil || r.Mistake.In != verifier.InRequest || r.Stands {
+		t.Errorf("got %+v", r)
+	}
+}
+
 func TestAPresentationIsNeverVerifiedWithoutWhomItIsFor(t *testing.T) {
 	s := play(t)
 	for in, change := range map[string]func(*verifier.Question){
