@@ -3,6 +3,7 @@ package policy_test
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -224,9 +225,15 @@ func TestAQuestionWithoutHistoriesIsNotDecided(t *testing.T) {
 }
 
 func TestAnActAfterAllCalendarsIsNotDecided(t *testing.T) {
-	over := ask{"effective_at": "9900-01-01T00:00:00Z"}
 	st := joint(t)
-	req := over.request(t)
+	const over = `"effective_at":"9900-01-01T00:00:00Z"`
+	if _, err := policy.ParseRequest([]byte(`{` + over + `}`)); err == nil || !strings.Contains(err.Error(), "/effective_at: is after the year 9899") {
+		t.Errorf("ParseRequest: %v", err)
+	}
+	req := ask{}.request(t)
+	if err := req.EffectiveAt.UnmarshalText([]byte("9900-01-01T00:00:00Z")); err != nil {
+		t.Fatal(err)
+	}
 	if d, err := policy.Decide(req, st.prove(req, date("2026-05-04T09:00:00Z")), times(req)); err == nil || d.Permitted() {
 		t.Errorf("Decide = %v, %v, want an error", d, err)
 	}
@@ -238,6 +245,19 @@ func TestAnActAfterAllCalendarsIsNotDecided(t *testing.T) {
 	}
 	if d := st.decide(ask{"effective_at": "9899-12-31T23:59:59Z"}); d.Decision != policy.DENY {
 		t.Errorf("in the last year that is decided: %s", d.Decision)
+	}
+}
+
+// Every time that is read can be written again, whatever its offset.
+func TestATimeIsOneThatUTCHas(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"1970-01-01T00:00:00Z": true, "9999-12-31T23:59:59.999999999Z": true, "1970-01-01T01:00:00+01:00": true,
+		"1970-01-01T00:00:00+00:01": false, "9999-12-31T23:59:59-00:01": false, "1969-12-31T23:59:00-01:00": true,
+	} {
+		var i policy.Instant
+		if err := i.UnmarshalText([]byte(text)); (err == nil) != ok {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

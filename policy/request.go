@@ -139,10 +139,11 @@ func (i Instant) AppendText(b []byte) ([]byte, error) {
 // UnmarshalText reads an RFC 3339 time and refuses a date alone.
 func (i *Instant) UnmarshalText(b []byte) error {
 	t, err := time.Parse(time.RFC3339Nano, string(b))
-	if err != nil || t.Year() < 1970 {
+	// An offset may lead out of the years that can be written in UTC.
+	if t = t.UTC(); err != nil || t.Year() < 1970 || t.Year() > 9999 {
 		return fmt.Errorf("%q is no time: want date, time and offset, such as 2026-05-04T09:00:00Z", b)
 	}
-	i.t = t.UTC()
+	i.t = t
 	return nil
 }
 

@@ -100,6 +100,8 @@ func (r *Request) check() attest.Problems {
 	p := new(checker)
 	if r.EffectiveAt.IsZero() {
 		p.Add("/effective_at", "is missing: the legal time of the act, such as 2026-05-04T09:00:00Z")
+	} else if r.EffectiveAt.t.Year() > maxYear {
+		p.Add("/effective_at", "is after the year %d: what is owed years later could not be dated", maxYear)
 	}
 	return append(p.Problems, r.checkFacts()...)
 }

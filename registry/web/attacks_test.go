@@ -130,6 +130,21 @@ func TestWhatIsSentIsTextInEveryField(t *testing.T) {
 	}
 }
 
+// A time that no page could show, or that nothing could be dated after, is a mistake
+// and no fault.
+func TestATimeBeyondTheCalendarIsAMistake(t *testing.T) {
+	s := newJointSandbox(t)
+	for _, at := range []string{"9999-12-31T23:59:59-23:59", "1970-01-01T00:00:00+23:59"} {
+		for _, path := range []string{"/entities/" + registrytest.Varuna, "/sandboxes/" + registrytest.Sandbox} {
+			s.get(path + "?" + url.Values{"at": {at}}.Encode()).shown(http.StatusUnprocessableEntity)
+			s.get(path + "?" + url.Values{"known": {at}}.Encode()).shown(http.StatusUnprocessableEntity)
+		}
+	}
+	q := question()
+	q.Set("effective_at", "9999-12-31 23:59:59")
+	s.ask(q).shown(http.StatusUnprocessableEntity).has("is after the year 9899")
+}
+
 func TestWhatNoFormSendsIsRefusedWithAPage(t *testing.T) {
 	s := newJointSandbox(t)
 	s.ask(url.Values{"act": {"export", "reexport"}}).shown(http.StatusBadRequest)

@@ -58,8 +58,10 @@ var timeForms = []string{"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T
 func readTime(given string) (time.Time, error) {
 	text := strings.TrimSuffix(strings.TrimSpace(given), " UTC")
 	for _, form := range timeForms {
-		if t, err := time.Parse(form, text); err == nil && t.Year() >= 1970 && t.Year() <= 9999 {
-			return t.UTC(), nil
+		t, err := time.Parse(form, text)
+		// An offset may lead out of the years that can be shown in UTC.
+		if t = t.UTC(); err == nil && t.Year() >= 1970 && t.Year() <= 9999 {
+			return t, nil
 		}
 	}
 	return time.Time{}, errors.New(say("clocks.wrong"))
