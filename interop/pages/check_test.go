@@ -1,6 +1,9 @@
 package pages_test
 
 import (
+	"archive/zip"
+	"bytes"
+	"io"
 	"net/url"
 	"testing"
 	"time"
@@ -32,6 +35,27 @@ func (b *tab) ask(q url.Values) {
 	b.follow("main > form button")
 }
 
+// takenAway are the files of an answer, by their names in its archive.
+func (b *tab) takenAway() map[string][]byte {
+	b.t.Helper()
+	z := b.download(chromedp.Click(chromedp.CSS("button[value=all]")))
+	r, err := zip.NewReader(bytes.NewReader(z.content), int64(len(z.content)))
+	if err != nil || z.name != "check.zip" {
+		b.t.Fatalf("%s is saved: %v", z.name, err)
+	}
+	files := make(map[string][]byte)
+	for _, f := range r.File {
+		content, err := f.Open()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if files[f.Name], err = io.ReadAll(content); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	return files
+}
+
 // printed expects what a sheet of paper has of an answer.
 func (b *tab) printed(texts ...string) {
 	b.t.Helper()
@@ -43,7 +67,7 @@ func (b *tab) printed(texts ...string) {
 func TestACheckIsFilledInAndPermitted(t *testing.T) {
 	b := newTab(t, joint(t))
 	b.ask(question())
-	all := []string{"PERMIT", "Nothing speaks against it.", "Rule by rule", "What was asked", "due 2026-02-04"}
+	all := []string{"PERMIT", "Nothing speaks against it.", "Rule by rule", "What was asked", "Due", "2026-02-04 09:00 UTC"}
 	b.reads(all...)
 	b.printed(all...)
 }

@@ -18,7 +18,7 @@ func TestAnEntityIsFoundByAFormerNameAndByItsLEI(t *testing.T) {
 		b.open("/", 200)
 		b.fill("q", typed)
 		b.follow("form[role=search] button")
-		b.reads("1 on this page.", "Varuna Deepsense Private Limited", "Formerly: Samudra Acoustics")
+		b.reads("1 in all.", "Varuna Deepsense Private Limited", "Formerly: Samudra Acoustics")
 		b.follow("#entities ~ ul a")
 		if h := b.text("h1"); h != "Varuna Deepsense Private Limited" {
 			t.Errorf("%q leads to %q", typed, h)
@@ -59,7 +59,7 @@ func TestATimeTellsTheLocalTimeOnHover(t *testing.T) {
 	b := newTab(t, joint(t))
 	call(b, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kolkata"})
 	b.open("/entities/"+rt.Varuna, 200)
-	const selector = "time[datetime='2026-01-05T09:00:00Z']"
+	const selector = ".card time[datetime='2026-01-05T09:00:00Z']"
 	if text := b.text(selector); text != "2026-01-05 09:00 UTC" {
 		t.Errorf("it is shown as %q", text)
 	}
