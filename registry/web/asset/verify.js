@@ -169,6 +169,9 @@
       const { evidence, request, disclosures, answer, trust } = words;
       const report = await verify({ file: bytes(evidence), request: bytes(request), disclosures, answer: bytes(answer), trust: bytes(trust) });
       const found = view(report);
+      // The answer that is read has to be the one that is compared.
+      const read = document.getElementById("answer").firstChild.textContent.trim();
+      if (found.decision && found.decision.decision !== read) Object.assign(found, { bad: true, same: false, not_compared: false });
       walk(report);
       fill(result, found);
       result.hidden = false;
