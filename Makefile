@@ -58,7 +58,7 @@ test: setup wasm ## every test, those of packages with the race detector
 # Each asks as the tests themselves do.
 skipped: ## say which groups of tests do not run here, and why
 	@if [ ! -e /usr/lib/softhsm/libsofthsm2.so ]; then echo "SKIPPED, NOTHING IS SHOWN ABOUT PKCS#11: SoftHSM is not installed (make setup does that)"; fi
-	@cd interop && go test -count=1 -v -run '^Test(NPM|Chromium|Axe)IsThere$$' . ./pages | sed -n 's/^.*: SKIPPED,/SKIPPED,/p'
+	@cd interop && go test -count=1 -v -run '^Test(NPM|Chromium|Axe|Verifier)IsThere$$' . ./pages | sed -n 's/^.*: SKIPPED,/SKIPPED,/p'
 	@if [ -z "$$SAFECONDUCT_MUST_MOUNT" ]; then echo "skipped where it could not mount: full and read-only disks, power cuts (registry/badgerlog, as root)"; fi
 
 hsm: setup ## keys in hardware, which SoftHSM plays

@@ -3,12 +3,10 @@ package pages_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"github.com/safeconduct/safeconduct/attest"
 	rt "github.com/safeconduct/safeconduct/registry/registrytest"
 )
 
@@ -27,15 +25,11 @@ func TestAnEntityIsFoundByAFormerNameAndByItsLEI(t *testing.T) {
 }
 
 func TestBothClocksMoveOverABackdatedRevocation(t *testing.T) {
-	s := joint(t)
-	s.clock.Set(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
-	s.submit(rt.Event("revoke-1", us, attest.ApprovalSubject(rt.Varuna, us), "approval-varuna", attest.Revoke, time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)))
-	s.clock.Add(time.Hour)
-	b := newTab(t, s)
+	b := newTab(t, revoked(t))
 	b.open("/entities/"+rt.Varuna, 200)
 	status := func(want string) {
 		t.Helper()
-		if is := b.text("[aria-label='auth-us approval-varuna'] .status"); is != want {
+		if is := b.statusOfVaruna(); is != want {
 			t.Errorf("it is %q, want %q", is, want)
 		}
 	}

@@ -17,6 +17,8 @@ type place struct {
 	name, path string
 	// sent says that the page is the answer to the form at the path.
 	sent bool
+	// given is a question; the page is given the files of its answer.
+	given url.Values
 	// status is 200 where it is left out.
 	status int64
 }
@@ -46,6 +48,8 @@ var settings = []setting{
 		{name: "check-refer", path: "/check?" + asked("end_use", "").Encode(), sent: true},
 		{name: "check-deny", path: "/check?" + asked("destination_site", "BLR-1").Encode(), sent: true},
 		{name: "check-mistake", path: "/check?" + asked("effective_at", "4/5/2026", "transferee", "Varuna Ltd").Encode(), sent: true, status: 422},
+		{name: "verify", path: "/verify"},
+		{name: "verify-permit", path: "/verify", given: asked()},
 		{name: "log", path: "/log"},
 		{name: "statement", path: "/statements/us-bis/VEU-SAMSUNG-CHINA"},
 		{name: "authorities", path: "/authorities"},
@@ -67,9 +71,7 @@ var settings = []setting{
 		{name: "check", path: "/check?" + asked("reference", longest, "presented_name", longest).Encode(), sent: true},
 		{name: "mistake", path: "/check?" + asked("items", longest, "transferee", longest, "value_amount", longest).Encode(), sent: true, status: 422},
 		{name: "log", path: "/log"},
-		{name: "authorities", path: "/authorities"},
 		{name: "authority", path: "/authorities/" + rt.US},
-		{name: "api", path: "/api"},
 		{name: "error", path: "/entities/" + longest, status: 404},
 	}},
 }
@@ -99,11 +101,22 @@ func (p place) visit(b *tab) {
 	if status == 0 {
 		status = 200
 	}
-	if !p.sent {
-		b.open(p.path, status)
-	} else {
+	switch {
+	case p.sent:
 		b.open(p.path, 200)
 		b.goes(status, chromedp.Click(chromedp.CSS("main form button:not([name])")))
+		if status == 200 {
+			needVerifier(b.t)
+			b.found()
+		}
+	case p.given != nil:
+		needVerifier(b.t)
+		files := b.taken(p.given)
+		b.verifying("")
+		b.whenVerified(func() { b.give("#f-file", b.file("evidence.json", files["evidence.json"])) })
+		b.whenVerified(func() { b.give("#f-request_file", b.file("request.json", files["request.json"])) })
+	default:
+		b.open(p.path, status)
 	}
 }
 

@@ -1,10 +1,16 @@
 package pages_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -29,14 +35,21 @@ type stage struct {
 	trust *verify.Trust
 	url   string
 
+	// approval is the statement by which [joint] approves Varuna, whose key it names.
+	approval []byte
+
 	mu    sync.Mutex
 	asked []string
+	// changes are made to what is answered to the requests that begin so.
+	changes map[string]func(string) string
 }
 
-// newStage starts a register whose clock stands at a time, with a trust root.
+// newStage starts a register whose clock stands at a time, with a trust root. What is
+// on it runs beside other tests: a browser waits more than it works.
 func newStage(t *testing.T, at time.Time, root *attest.Root) *stage {
 	t.Helper()
-	s := &stage{t: t, clock: rt.NewClock(at)}
+	t.Parallel()
+	s := &stage{t: t, clock: rt.NewClock(at), changes: make(map[string]func(string) string)}
 	signed, err := rt.Sign(root)
 	if err != nil {
 		t.Fatal(err)
@@ -56,8 +69,24 @@ func newStage(t *testing.T, at time.Time, root *attest.Root) *stage {
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.asked = append(s.asked, r.Method+" "+r.URL.RequestURI())
+		var change func(string) string
+		for begins, c := range s.changes {
+			if strings.HasPrefix(r.Method+" "+r.URL.Path, begins) {
+				change = c
+			}
+		}
 		s.mu.Unlock()
-		pages.ServeHTTP(w, r)
+		if change == nil {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		r.Header.Del("Accept-Encoding")
+		answer := httptest.NewRecorder()
+		pages.ServeHTTP(answer, r)
+		maps.Copy(w.Header(), answer.Header())
+		w.Header().Del("Content-Length")
+		w.WriteHeader(answer.Code)
+		io.WriteString(w, change(answer.Body.String()))
 	}))
 	s.url = h.URL
 	t.Cleanup(func() {
@@ -72,8 +101,53 @@ func newStage(t *testing.T, at time.Time, root *attest.Root) *stage {
 	return s
 }
 
-// submit signs claims with all officers of their issuer, and logs them.
-func (s *stage) submit(all ...attest.Claims) {
+// change has what is answered to the requests that begin so changed.
+func (s *stage) change(begins string, c func(string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes[begins] = c
+}
+
+// taken are the files of an answer, by their names in its archive.
+func (s *stage) taken(q url.Values) map[string][]byte {
+	s.t.Helper()
+	q = maps.Clone(q)
+	q.Set("give", "all")
+	resp, err := http.PostForm(s.url+"/check", q)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("status %d, %v: %.300s", resp.StatusCode, err, body)
+	}
+	return unpacked(s.t, body)
+}
+
+// unpacked are the files of an archive.
+func unpacked(t *testing.T, archive []byte) map[string][]byte {
+	t.Helper()
+	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string][]byte)
+	for _, f := range r.File {
+		content, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files[f.Name], err = io.ReadAll(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
+// submit signs claims with all officers of their issuer, and logs them; it returns
+// the last of the statements.
+func (s *stage) submit(all ...attest.Claims) (statement []byte) {
 	s.t.Helper()
 	for _, c := range all {
 		h := c.Head()
@@ -87,14 +161,15 @@ func (s *stage) submit(all ...attest.Claims) {
 		if h.Iss == bis {
 			signers = []attest.Signer{rt.SignerNamed(bis)}
 		}
-		st, err := rt.Sign(c, signers...)
-		if err != nil {
+		var err error
+		if statement, err = rt.Sign(c, signers...); err != nil {
 			s.t.Fatal(err)
 		}
-		if _, err := s.Submit(context.Background(), st); err != nil {
+		if _, err := s.Submit(context.Background(), statement); err != nil {
 			s.t.Fatalf("log %s of %s: %v", h.JTI, h.Iss, err)
 		}
 	}
+	return statement
 }
 
 // requests are those that the register has been sent.
@@ -112,18 +187,24 @@ const (
 )
 
 // joint is a sandbox of two authorities in which [question] is permitted.
-func joint(t *testing.T) *stage {
-	s := newStage(t, rt.Start, rt.Root(rt.Start))
+func joint(t *testing.T) *stage { return jointSince(t, rt.Start) }
+
+// jointSince is [joint], in which all is in force from a time on, a minute after it.
+func jointSince(t *testing.T, start time.Time) *stage {
+	s := newStage(t, start, rt.Root(start))
 	reg := rt.Registration("reg-varuna", in, rt.Varuna, "IN")
 	reg.LegalName, reg.FormerNames = "Varuna Deepsense Private Limited", []string{"Samudra Acoustics"}
 	reg.Identifiers = []string{"iec:0388012345"}
 	approval := rt.Approval("approval-varuna", us, rt.Varuna, "IN")
 	approval.LegalName = reg.LegalName
 	approval.Obligations = []attest.Obligation{{Kind: "report_within", Days: 30}}
-	s.submit(
-		rt.Registration("reg-halcyon", us, rt.Halcyon, "US"), reg, approval, rt.Approval("approval-halcyon", in, rt.Halcyon, "US"),
-		rt.Domain("domain-us", us), rt.Domain("domain-in", in),
-	)
+	approval.Confirmation = &attest.Confirmation{JWK: rt.SignerNamed("varuna").JWK()}
+	other, halcyon, domains := rt.Registration("reg-halcyon", us, rt.Halcyon, "US"), rt.Approval("approval-halcyon", in, rt.Halcyon, "US"), []*attest.DomainApproval{rt.Domain("domain-us", us), rt.Domain("domain-in", in)}
+	for _, g := range []*attest.Grant{&reg.Grant, &approval.Grant, &other.Grant, &halcyon.Grant, &domains[0].Grant, &domains[1].Grant} {
+		g.NBF, g.EXP = attest.NumericDate(start.Unix()), attest.NumericDate(start.AddDate(1, 0, 0).Unix())
+	}
+	s.submit(other, reg, halcyon, domains[0], domains[1])
+	s.approval = s.submit(approval)
 	// A frozen clock's batches are dated after it.
 	s.clock.Add(time.Minute)
 	return s
@@ -204,6 +285,10 @@ func told(t *testing.T) *stage {
 	s.clock.Set(time.Date(2026, 5, 4, 8, 55, 0, 0, time.UTC))
 	s.submit(rt.Event("SUSPEND-IN-HALCYON", in, attest.ApprovalSubject(rt.Halcyon, in), "TEA-IN-0001", attest.Suspend, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)))
 	s.clock.Add(5 * time.Minute)
+	// What verifies in the browser goes by this clock, too.
+	s.change("GET /worker-verify-", func(script string) string {
+		return fmt.Sprintf("globalThis.Date = class extends Date { constructor(...at) { super(...(at.length ? at : [%d])); } };\n", s.clock.Now().UnixMilli()) + script
+	})
 	return s
 }
 

@@ -46,6 +46,9 @@ type tab struct {
 	dir       string
 	names     map[string]string
 	downloads chan download
+
+	// choosing is told of each dialog for files that the page has opened.
+	choosing chan struct{}
 }
 
 // A download is one that is complete.
@@ -59,7 +62,7 @@ func newTab(t *testing.T, s *stage) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &tab{stage: s, t: t, dir: t.TempDir(), names: make(map[string]string), downloads: make(chan download, 10)}
+	b := &tab{stage: s, t: t, dir: t.TempDir(), names: make(map[string]string), downloads: make(chan download, 10), choosing: make(chan struct{}, 10)}
 	ctx, stop := chromedp.NewContext(root, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.told))
 	b.ctx = ctx
 	t.Cleanup(func() {
@@ -109,6 +112,18 @@ func evaluate[R any](b *tab, expression string) R {
 	return run(b, chromedp.Evaluate[R](expression, chromedp.EvalAwaitPromise))
 }
 
+// until waits until an expression is true in the page.
+func (b *tab) until(expression string) {
+	b.t.Helper()
+	if !evaluate[bool](b, fmt.Sprintf(`new Promise((done) => {
+		const last = Date.now() + %d;
+		const look = () => (%s) ? done(true) : Date.now() > last ? done(false) : setTimeout(look, 20);
+		look();
+	})`, (patience-5*time.Second).Milliseconds(), expression)) {
+		b.t.Fatalf("it never comes to this: %s", expression)
+	}
+}
+
 // quoted is text as an expression.
 func quoted(text string) string {
 	q, err := json.Marshal(text)
@@ -148,6 +163,8 @@ func (b *tab) told(ev any) {
 		if !ev.Canceled || ev.BlockedReason != "" {
 			b.complain("something of type %s is not loaded: %s %s", ev.Type, ev.ErrorText, ev.BlockedReason)
 		}
+	case *page.EventFileChooserOpened:
+		b.choosing <- struct{}{}
 	case *browser.EventDownloadWillBegin:
 		b.names[ev.GUID] = ev.SuggestedFilename
 	case *browser.EventDownloadProgress:
@@ -266,7 +283,7 @@ func (b *tab) follow(selector string) {
 // option of that value.
 func (b *tab) fill(name, text string) {
 	b.t.Helper()
-	selector := chromedp.CSS("[name=" + name + "]:not([type=hidden])")
+	selector := chromedp.CSS("[name=" + name + "]:not([type=hidden]), #f-" + name + ":not([name])")
 	if evaluate[bool](b, "document.querySelector("+quoted(string(selector))+").matches('select')") {
 		run(b, chromedp.SetValue(selector, text))
 		return
