@@ -211,7 +211,7 @@ func TestThePageOfAnAnswerCarriesWhatVerifiesIt(t *testing.T) {
 	q := question()
 	q.Set("known_at", "2026-01-05 09:30")
 	s.Clock.Add(time.Hour)
-	if r := verifier.Verify(verifying(s.ask(q).shown(http.StatusOK).carried(), s.Clock.Now())); !r.Stands || !r.Decision.Past {
+	if r := verifier.Verify(verifying(s.ask(q).shown(http.StatusOK).carried(), s.Clock.Now())); !r.Stands || !r.Decision.KnownThen {
 		t.Errorf("got %+v", r)
 	}
 	// What is asked comes through the page to the byte.

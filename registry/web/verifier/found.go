@@ -30,13 +30,13 @@ type Evidence struct {
 	RootVersion int64 `json:"root_version"`
 	// LastBatch is when the last was logged, ProvenUntil up to when the cosigners attest
 	// that nothing came after.
-	LastBatch    display.Moment `json:"last_batch"`
-	ProvenUntil  display.Moment `json:"proven_until"`
-	Cosigners    []Cosigner     `json:"cosigners,omitempty"`
-	MoreCosigner int            `json:"more_cosigners,omitzero"`
+	LastBatch     display.Moment `json:"last_batch"`
+	ProvenUntil   display.Moment `json:"proven_until"`
+	Cosigners     []Cosigner     `json:"cosigners,omitempty"`
+	MoreCosigners int            `json:"more_cosigners,omitzero"`
 	// Subjects are those whose histories are proven.
-	Subjects    []Subject `json:"subjects,omitempty"`
-	MoreSubject int       `json:"more_subjects,omitzero"`
+	Subjects     []Subject `json:"subjects,omitempty"`
+	MoreSubjects int       `json:"more_subjects,omitzero"`
 	// Warnings are what the trust leaves unchecked, by their codes.
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -63,10 +63,10 @@ func evidenceOf(o *verify.Opened) *Evidence {
 		Origin: display.Text(r.Origin), Size: r.Size, RootVersion: r.RootVersion,
 		LastBatch: display.MomentOf(r.LastBatch), ProvenUntil: display.MomentOf(r.ProvenUntil), Warnings: r.Warnings,
 	}
-	e.Cosigners, e.MoreCosigner = first(r.Cosignatures, func(c verify.Cosignature) Cosigner {
+	e.Cosigners, e.MoreCosigners = first(r.Cosignatures, func(c verify.Cosignature) Cosigner {
 		return Cosigner{display.Text(c.Name), display.Text(string(c.Role)), c.Operator, display.MomentOf(c.Time)}
 	})
-	e.Subjects, e.MoreSubject = first(r.Subjects, func(s verify.SubjectReport) Subject {
+	e.Subjects, e.MoreSubjects = first(r.Subjects, func(s verify.SubjectReport) Subject {
 		return Subject{display.Text(s.Subject), s.Statements, s.Stubs}
 	})
 	return e
@@ -80,13 +80,14 @@ type Shown struct {
 	JTI      string         `json:"jti"`
 	IssuedAt display.Moment `json:"issued_at"`
 	// Hidden are the confidential members of the approval that it does not disclose.
-	Hidden []string `json:"hidden,omitempty"`
+	Hidden     []string `json:"hidden,omitempty"`
+	MoreHidden int      `json:"more_hidden,omitzero"`
 }
 
 func shownOf(o *presentation.Opened) *Shown {
 	a := o.Claims()
 	s := &Shown{Holder: display.Text(o.Holder), Name: display.Text(a.LegalName), Issuer: display.Text(a.Iss), JTI: display.Text(a.JTI), IssuedAt: display.MomentOf(o.IssuedAt)}
-	s.Hidden, _ = first(a.Hidden(), display.Text)
+	s.Hidden, s.MoreHidden = first(a.Hidden(), display.Text)
 	return s
 }
 
@@ -94,9 +95,10 @@ func shownOf(o *presentation.Opened) *Shown {
 type Decision struct {
 	Decision        policy.Result `json:"decision"`
 	ReplacesLicence bool          `json:"replaces_licence"`
-	// Past says that it is by what was known some time ago, or as if asked then: nothing
-	// may go ahead on it.
-	Past        bool           `json:"past,omitzero"`
+	// KnownThen says that it is by what was known at a time that was asked for, CheckedThen
+	// that it is by evidence that was fresh at one: nothing may go ahead on either.
+	KnownThen   bool           `json:"known_then,omitzero"`
+	CheckedThen bool           `json:"checked_then,omitzero"`
 	EffectiveAt display.Moment `json:"effective_at"`
 	KnownAt     display.Moment `json:"known_at"`
 	CheckedAt   display.Moment `json:"checked_at"`
@@ -108,6 +110,7 @@ type Decision struct {
 	Obligations     []Duty   `json:"obligations,omitempty"`
 	MoreObligations int      `json:"more_obligations,omitzero"`
 	Notes           []string `json:"notes,omitempty"`
+	MoreNotes       int      `json:"more_notes,omitzero"`
 	// Hindsight is what it would be by what was logged since, "" where that is the same.
 	Hindsight    policy.Result `json:"hindsight,omitzero"`
 	AsFarAsShown bool          `json:"as_far_as_shown,omitzero"`
@@ -149,7 +152,7 @@ func decisionOf(d *policy.Decision) *Decision {
 	out.Obligations, out.MoreObligations = first(d.Obligations, func(o policy.Duty) Duty {
 		return Duty{words(o.Message), display.MomentOf(o.Due.Time())}
 	})
-	out.Notes, _ = first(d.Notes, words)
+	out.Notes, out.MoreNotes = first(d.Notes, words)
 	if d.Hindsight != nil {
 		out.Hindsight = d.Hindsight.Decision
 	}

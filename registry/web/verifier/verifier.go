@@ -13,6 +13,7 @@ package verifier
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,8 +62,8 @@ type Question struct {
 	Audience, Nonce string
 	MaxAge          time.Duration
 	// Answer is the decision that the register gave on this evidence, as
-	// [policy.Decision.Marshal] writes it; nil for none. The request is then decided
-	// as of the times of the answer.
+	// [policy.Decision.Marshal] writes it; nil for none. The request is then decided by
+	// the clock of the register, which the answer tells, and no other time of it.
 	Answer []byte
 	// Now is the clock.
 	Now time.Time
@@ -79,8 +80,8 @@ const (
 	NotReached State = "not_reached"
 	// NotAsked: there is no request that it could be about.
 	NotAsked State = "not_asked"
-	// NotCompared: the answer was given with what is not here, such as lists of
-	// restricted parties.
+	// NotCompared: the answer was given with lists of restricted parties, which are not
+	// here. It is no milder than the decision without them.
 	NotCompared State = "not_compared"
 )
 
@@ -124,8 +125,8 @@ type Report struct {
 	Evidence *Evidence `json:"evidence,omitzero"`
 	Shown    *Shown    `json:"shown,omitzero"`
 	Decision *Decision `json:"decision,omitzero"`
-	// ClockDiffers says that the register's answer was given at another time than now, by
-	// more than clocks may differ ([verify.MaxSkew]).
+	// ClockDiffers says that the clock by which the register gave its answer differs from
+	// Now by more than clocks may ([verify.MaxSkew]). A time that was asked for is none.
 	ClockDiffers bool `json:"clock_differs,omitzero"`
 	// TrustDigest names the trust, as decisions do.
 	TrustDigest string `json:"trust_digest,omitzero"`
@@ -152,9 +153,8 @@ func Verify(q Question) *Report {
 		}
 	}
 	if m == nil && q.Answer != nil {
-		if answer, m = q.answer(req); m == nil {
-			req.EffectiveAt, req.KnownAt, req.CheckedAt = answer.EffectiveAt, answer.KnownAt, answer.CheckedAt
-			x.Explain = answer.Explanation != nil
+		if answer, m = q.answer(req, r.Presentation); m == nil {
+			x.Now, x.Explain = clockOf(answer, req), answer.Explanation != nil
 		}
 	}
 	if m != nil {
@@ -171,11 +171,13 @@ func Verify(q Question) *Report {
 	}
 	if d != nil {
 		r.Decision = decisionOf(d)
-		r.Decision.Past = d.KnownAt.Time().Before(d.CheckedAt.Time()) || q.Answer == nil && q.Now.Sub(d.CheckedAt.Time()) > verify.MaxSkew
+		// Whoever shows a presentation chooses no times.
+		r.Decision.KnownThen = !r.Presentation && !req.KnownAt.IsZero()
+		r.Decision.CheckedThen = !r.Presentation && !req.CheckedAt.IsZero()
 	}
-	if q.Answer != nil {
-		r.ClockDiffers = q.Now.Sub(answer.CheckedAt.Time()).Abs() > verify.MaxSkew
-		r.compare(d, answer, q.Answer)
+	if answer != nil {
+		r.ClockDiffers = (req.KnownAt.IsZero() || req.CheckedAt.IsZero()) && q.Now.Sub(x.Now).Abs() > verify.MaxSkew
+		r.compare(d, answer, req.Times(x.Now), q.Answer)
 	}
 	r.Stands = r.stands()
 	return r
@@ -194,8 +196,9 @@ func mistaken(in string, err error) *Mistake {
 	return &Mistake{in, words(strings.TrimPrefix(err.Error(), ": "))}
 }
 
-// expected is what the audience and the nonce have to be: of a presentation both,
-// which could be anybody's copy without, and of evidence none, which is.
+// expected is what goes beside the file: the audience and the nonce beside a
+// presentation, which could be anybody's copy without, and neither beside evidence,
+// which is; disclosures beside evidence alone.
 func (q *Question) expected(isPresentation bool) *Mistake {
 	for _, given := range []struct{ in, text string }{{InAudience, q.Audience}, {InNonce, q.Nonce}} {
 		switch {
@@ -205,6 +208,9 @@ func (q *Question) expected(isPresentation bool) *Mistake {
 			return &Mistake{given.in, "is of presentations alone, and the file is none; evidence, which anybody may copy, is verified without"}
 		}
 	}
+	if isPresentation && q.Disclosures != "" {
+		return &Mistake{InDisclosures, "are of evidence alone, and the file is a presentation; it has what its holder discloses"}
+	}
 	if q.MaxAge < 0 {
 		return &Mistake{"", "the age is below zero"}
 	}
@@ -212,15 +218,27 @@ func (q *Question) expected(isPresentation bool) *Mistake {
 }
 
 // answer is what the register gave.
-func (q *Question) answer(req *policy.Request) (*policy.Decision, *Mistake) {
+func (q *Question) answer(req *policy.Request, isPresentation bool) (*policy.Decision, *Mistake) {
 	if req == nil {
 		return nil, &Mistake{InRequest, "is needed: there is an answer to it"}
+	}
+	if isPresentation {
+		return nil, &Mistake{InAnswer, "is of evidence alone, and the file is a presentation"}
 	}
 	var d policy.Decision
 	if err := json.Unmarshal(q.Answer, &d); err != nil {
 		return nil, mistaken(InAnswer, fmt.Errorf("cannot be read: %w", err))
 	}
 	return &d, nil
+}
+
+// clockOf is the clock by which an answer was given: the one of its times that no
+// request asks for.
+func clockOf(answer *policy.Decision, req *policy.Request) time.Time {
+	if req.CheckedAt.IsZero() {
+		return answer.CheckedAt.Time()
+	}
+	return answer.KnownAt.Time()
 }
 
 // walk says what became of each step.
@@ -249,17 +267,20 @@ func (r *Report) walk(shown exhibit.Shown, asked bool, err error) {
 	}
 }
 
-// compare adds the step that holds the decision against what the register gave.
-func (r *Report) compare(d, answer *policy.Decision, given []byte) {
+// compare adds the step that holds the decision, at the times that were asked for,
+// against what the register gave.
+func (r *Report) compare(d, answer *policy.Decision, at policy.Times, given []byte) {
 	s := Step{Name: StepAnswer}
 	switch own, err := marshal(d); {
 	case d == nil:
 		s.State = NotReached
 	case err != nil:
 		s.State, s.Wrong = Failed, words(err.Error())
+	case answer.EffectiveAt != policy.InstantOf(at.EffectiveAt) || answer.KnownAt != policy.InstantOf(at.KnownAt) || answer.CheckedAt != policy.InstantOf(at.CheckedAt):
+		s.State, s.Wrong = Failed, "the answer is as of other times than were asked for"
 	case string(own) == string(given):
 		s.State = Passed
-	case len(answer.Screened) > 0:
+	case len(answer.Screened) > 0 && !milder(answer, d):
 		s.State = NotCompared
 	case d.Decision != answer.Decision:
 		s.State, s.Wrong = Failed, fmt.Sprintf("the register says %s, and its own evidence comes to %s", words(string(answer.Decision)), d.Decision)
@@ -267,6 +288,15 @@ func (r *Report) compare(d, answer *policy.Decision, given []byte) {
 		s.State, s.Wrong = Failed, fmt.Sprintf("both come to %s, but the rest of the answer is not what its own evidence comes to", d.Decision)
 	}
 	r.Steps = append(r.Steps, s)
+}
+
+// byMildness are the decisions, the mildest first.
+var byMildness = []policy.Result{policy.PERMIT, policy.REFER, policy.DENY}
+
+// milder reports whether an answer lets more go ahead than the decision, as one that
+// was screened as well never does.
+func milder(answer, d *policy.Decision) bool {
+	return slices.Index(byMildness, answer.Decision) < slices.Index(byMildness, d.Decision) || answer.ReplacesLicence && !d.ReplacesLicence
 }
 
 func marshal(d *policy.Decision) ([]byte, error) {

@@ -2,7 +2,9 @@ package verifier_test
 
 import (
 	"bytes"
+	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,21 +52,32 @@ func play(t *testing.T, config ...func(*registry.Config)) *scene {
 	t.Helper()
 	s := &scene{T: t, r: rt.New(t, config...)}
 	a := rt.Approval("TEA-1", rt.US, rt.Varuna, "IN")
-	a.Programme, a.LegalName = "VEU", "Varuna \u202eDeepsense <b>"
-	a.Confirmation = &attest.Confirmation{JWK: rt.SignerNamed("varuna").JWK()}
-	concealed, ds, err := a.Conceal([]string{"/legal_name", "/approved_sites/0/address"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.disclosures, s.approval = ds, s.r.Sign(concealed)
-	if _, err := s.r.Submit(t.Context(), s.approval); err != nil {
-		t.Fatal(err)
-	}
-	s.r.Clock.Add(time.Minute)
+	a.LegalName = "Varuna \u202eDeepsense <b>"
+	s.approve(a, "/legal_name", "/approved_sites/0/address")
+	var err error
 	if s.trust, err = s.r.Trust.MarshalJSON(); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// approve logs an approval under the programme that is asked for, with members
+// concealed; it is the one that is shown.
+func (s *scene) approve(a *attest.EntityApproval, conceal ...string) {
+	s.Helper()
+	a.Programme, a.Confirmation = "VEU", &attest.Confirmation{JWK: rt.SignerNamed("varuna").JWK()}
+	var err error
+	s.disclosures = nil
+	if len(conceal) > 0 {
+		if a, s.disclosures, err = a.Conceal(conceal); err != nil {
+			s.Fatal(err)
+		}
+	}
+	s.approval = s.r.Sign(a)
+	if _, err := s.r.Submit(s.Context(), s.approval); err != nil {
+		s.Fatal(err)
+	}
+	s.r.Clock.Add(time.Minute)
 }
 
 func (s *scene) request() *policy.Request {
@@ -150,7 +163,7 @@ func TestAFileThatStandsIsDecidedAsTheCommandDecides(t *testing.T) {
 				t.Errorf("%s: step %d is %+v, want %s passed", want, i, got, name)
 			}
 		}
-		if !r.Stands || r.Presentation || r.Decision == nil || r.Decision.Decision != want || r.Decision.Past {
+		if !r.Stands || r.Presentation || r.Decision == nil || r.Decision.Decision != want || r.Decision.KnownThen || r.Decision.CheckedThen {
 			t.Errorf("got %+v, want it to stand, and %s", r, want)
 		}
 	}
@@ -182,11 +195,15 @@ func TestWithoutARequestNothingIsDecided(t *testing.T) {
 func TestAnAnswerAboutThePastSaysSo(t *testing.T) {
 	s := play(t)
 	q := s.question()
-	for _, times := range []string{"known_at: 2026-01-05T09:30:00Z\n", "known_at: 2026-01-05T09:01:00Z\nchecked_at: 2026-01-05T09:01:00Z\n"} {
+	for times, checkedThen := range map[string]bool{"known_at: 2026-01-05T09:30:00Z\n": false, "known_at: 2026-01-05T09:01:00Z\nchecked_at: 2026-01-05T09:01:00Z\n": true} {
 		q.Request, q.Now = []byte(asked+times), s.r.Clock.Now().Add(time.Hour)
-		if r := s.verify(q); r.Decision == nil || !r.Decision.Past {
-			t.Errorf("%q: got %+v", times, r)
+		if r := s.verify(q); r.Decision == nil || !r.Decision.KnownThen || r.Decision.CheckedThen != checkedThen {
+			t.Errorf("%q: got %+v", times, r.Decision)
 		}
+	}
+	q.Request, q.Now = fmt.Appendf([]byte(asked), "checked_at: %s\n", s.r.Clock.Now().Format(time.RFC3339)), s.r.Clock.Now()
+	if r := s.verify(q); r.Decision == nil || r.Decision.KnownThen || !r.Decision.CheckedThen {
+		t.Errorf("got %+v", r.Decision)
 	}
 }
 
@@ -345,7 +362,7 @@ func TestAPresentationStandsForItsVerifierOnceAndLately(t *testing.T) {
 	if diff := cmp.Diff(verifier.Steps(true), append(names, verifier.StepAnswer)); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
-	if r.Shown.Holder != rt.Varuna || r.Shown.JTI != "TEA-1" || len(r.Shown.Hidden) != 1 || r.Shown.Name+r.Shown.Hidden[0] == "" {
+	if r.Shown.Holder != rt.Varuna || r.Shown.JTI != "TEA-1" || r.Shown.Name != `Varuna \u202eDeepsense <b>` || !slices.Equal(r.Shown.Hidden, []string{"/approved_sites/0/address"}) || r.Shown.MoreHidden != 0 {
 		t.Errorf("who has shown itself: %+v", r.Shown)
 	}
 	for step, change := range map[string]func(*verifier.Question){
@@ -369,7 +386,7 @@ func TestAPresentationStandsForItsVerifierOnceAndLately(t *testing.T) {
 	// Whoever shows something chooses no times.
 	q = good
 	q.Request = []byte(asked + "known_at: 2026-01-01T00:00:00Z\n")
-	if r := s.verify(q); r.Decision == nil || r.Decision.Past {
+	if r := s.verify(q); r.Decision == nil || r.Decision.KnownThen || r.Decision.CheckedThen {
 		t.Errorf("by what was known at a time of the request: %+v", r)
 	}
 }
@@ -400,6 +417,10 @@ func TestAPresentationIsNeverVerifiedWithoutWhomItIsFor(t *testing.T) {
 		verifier.InTrust:    func(q *verifier.Question) { q.Trust = nil },
 		verifier.InRequest:  func(q *verifier.Question) { q.Request = []byte("act: [\n") },
 		"":                  func(q *verifier.Question) { q.MaxAge = -1 },
+
+		// A presentation has what its holder discloses, and no register has answered to it.
+		verifier.InDisclosures: func(q *verifier.Question) { q.Disclosures = s.disclosures[0].String() },
+		verifier.InAnswer:      func(q *verifier.Question) { q.Answer = []byte("{}") },
 	} {
 		q := s.shown()
 		change(&q)
@@ -414,31 +435,41 @@ func TestAPresentationIsNeverVerifiedWithoutWhomItIsFor(t *testing.T) {
 	}
 }
 
-// answered is what the register answers, and what a page has of it.
-func (s *scene) answered(explain bool) (verifier.Question, *policy.Decision) {
+// answered is what the register answers to a request, and what a page has of it that
+// asked.
+func (s *scene) answered(asked string, req *policy.Request, explain bool, ds ...attest.Disclosure) (verifier.Question, *policy.Decision) {
 	s.Helper()
 	by := s.r.Decide
 	if explain {
 		by = s.r.Explain
 	}
-	req := s.request()
-	d, evidence, err := by(s.Context(), req, req.Times(s.r.Clock.Now()))
+	d, evidence, err := by(s.Context(), req, req.Times(s.r.Clock.Now()), ds...)
 	if err != nil {
 		s.Fatal(err)
 	}
-	answer, err := d.Marshal()
-	if err != nil {
+	q := verifier.Question{File: evidence, Trust: s.trust, Request: []byte(asked), Now: s.r.Clock.Now()}
+	for _, d := range ds {
+		q.Disclosures += d.String() + "\n"
+	}
+	s.answer(&q, d)
+	return q, d
+}
+
+// answer is what the register says.
+func (s *scene) answer(q *verifier.Question, d *policy.Decision) {
+	s.Helper()
+	var err error
+	if q.Answer, err = d.Marshal(); err != nil {
 		s.Fatal(err)
 	}
-	return verifier.Question{File: evidence, Trust: s.trust, Request: []byte(asked), Answer: answer, Now: s.r.Clock.Now()}, d
 }
 
 func TestTheRegistersAnswerIsHeldAgainstItsEvidenceToTheByte(t *testing.T) {
 	s := play(t)
 	for _, explain := range []bool{false, true} {
-		q, _ := s.answered(explain)
+		q, _ := s.answered(asked, s.request(), explain)
 		q.Now = q.Now.Add(time.Second)
-		if r := s.verify(q); !r.Stands || state(r, verifier.StepAnswer) != verifier.Passed || r.Decision.Decision != policy.PERMIT || r.Decision.Past || r.ClockDiffers {
+		if r := s.verify(q); !r.Stands || state(r, verifier.StepAnswer) != verifier.Passed || r.Decision.Decision != policy.PERMIT || r.Decision.KnownThen || r.ClockDiffers {
 			t.Errorf("got %+v", r)
 		}
 		for _, change := range [][2]string{{`"decision": "PERMIT"`, `"decision": "DENY"`}, {`"replaces_licence": true`, `"replaces_licence": false`}, {"}\n", "} \n"}} {
@@ -449,7 +480,7 @@ func TestTheRegistersAnswerIsHeldAgainstItsEvidenceToTheByte(t *testing.T) {
 			}
 		}
 	}
-	q, _ := s.answered(true)
+	q, _ := s.answered(asked, s.request(), true)
 	q.Now = q.Now.Add(-time.Hour)
 	if r := s.verify(q); !r.ClockDiffers {
 		t.Error("it does not say that the clocks differ")
@@ -470,12 +501,164 @@ func TestAnAnswerThatWasScreenedIsNotCalledTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := play(t, func(c *registry.Config) { c.Screening = []*screening.List{list} })
-	q, d := s.answered(true)
+	q, d := s.answered(asked, s.request(), true)
 	if len(d.Screened) != 1 {
 		t.Fatalf("screened by %v", d.Screened)
 	}
 	if r := s.verify(q); !r.Stands || state(r, verifier.StepAnswer) != verifier.NotCompared {
 		t.Errorf("got %+v", r)
+	}
+	// Screening makes an answer stricter.
+	d.Decision, d.ReplacesLicence = policy.DENY, false
+	s.answer(&q, d)
+	if r := s.verify(q); !r.Stands || state(r, verifier.StepAnswer) != verifier.NotCompared {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// TestNoListMakesAnAnswerMilder: a register that lies says that it has screened.
+func TestNoListMakesAnAnswerMilder(t *testing.T) {
+	s := play(t)
+	a := rt.Approval("TEA-2", rt.US, rt.Corvus, "IN")
+	a.LegalEffect = attest.Eligibility
+	s.approve(a)
+	for _, c := range []struct {
+		old, other string
+		change     func(*policy.Request)
+		comes      policy.Result
+		lies       []policy.Result
+	}{
+		{"VTZ-1", "BLR-1", func(r *policy.Request) { r.DestinationSite = "BLR-1" }, policy.DENY, []policy.Result{policy.PERMIT, policy.REFER, "permit", ""}},
+		{"destination_site: VTZ-1\n", "", func(r *policy.Request) { r.DestinationSite = "" }, policy.REFER, []policy.Result{policy.PERMIT, "ALLOW"}},
+		{rt.Varuna, rt.Corvus, func(r *policy.Request) { r.Transferee = rt.Corvus }, policy.PERMIT, []policy.Result{policy.PERMIT}},
+	} {
+		req := s.request()
+		c.change(req)
+		q, d := s.answered(strings.Replace(asked, c.old, c.other, 1), req, true)
+		if r := s.verify(q); !r.Stands || d.Decision != c.comes || d.ReplacesLicence {
+			t.Fatalf("the evidence comes to %s, and %+v", d.Decision, r)
+		}
+		for _, lie := range c.lies {
+			d.Decision, d.ReplacesLicence = lie, true
+			d.Screened = []policy.Screened{{Name: "L", Version: "1", Digest: strings.Repeat("A", 43)}}
+			s.answer(&q, d)
+			if r := s.verify(q); r.Stands || state(r, verifier.StepAnswer) != verifier.Failed {
+				t.Errorf("%q where the evidence comes to %s: got %+v", lie, c.comes, r.Steps)
+			}
+		}
+	}
+}
+
+// TestAnAnswerAsOfTimesThatNobodyAskedForFails: each is right of what it is about, and
+// the digest of a request has no times in it.
+func TestAnAnswerAsOfTimesThatNobodyAskedForFails(t *testing.T) {
+	s := play(t)
+	early := s.r.Clock.Now()
+	s.r.Clock.Add(time.Hour)
+	at := policy.InstantOf(early)
+	const known = "known_at: 2026-01-05T09:30:00Z\n"
+	knownAt := policy.InstantOf(time.Date(2026, 1, 5, 9, 30, 0, 0, time.UTC))
+	checked := "checked_at: " + s.r.Clock.Now().Format(time.RFC3339) + "\n"
+	checkedAt := policy.InstantOf(s.r.Clock.Now())
+	for _, c := range []struct {
+		what, asked string
+		answered    func(*policy.Request)
+		stands      bool
+	}{
+		{"what was asked", asked, func(*policy.Request) {}, true},
+		{"another effective_at", asked, func(r *policy.Request) { r.EffectiveAt = policy.InstantOf(rt.Start.AddDate(0, 0, 1)) }, false},
+		{"an old known_at", asked, func(r *policy.Request) { r.KnownAt = at }, false},
+		{"another known_at", asked + known, func(r *policy.Request) { r.KnownAt = at }, false},
+		{"no known_at", asked + known, func(*policy.Request) {}, false},
+		{"the known_at that was asked for", asked + known, func(r *policy.Request) { r.KnownAt = knownAt }, true},
+		{"another checked_at", asked + checked, func(r *policy.Request) { r.CheckedAt = policy.InstantOf(checkedAt.Time().Add(time.Second)) }, false},
+		{"the checked_at that was asked for", asked + checked, func(r *policy.Request) { r.CheckedAt = checkedAt }, true},
+		{"both that were asked for", asked + known + checked, func(r *policy.Request) { r.KnownAt, r.CheckedAt = knownAt, checkedAt }, true},
+		{"an old known_at beside the checked_at", asked + known + checked, func(r *policy.Request) { r.KnownAt, r.CheckedAt = at, checkedAt }, false},
+	} {
+		req := s.request()
+		c.answered(req)
+		q, d := s.answered(c.asked, req, true)
+		want := verifier.Failed
+		if c.stands {
+			want = verifier.Passed
+		}
+		if r := s.verify(q); r.Stands != c.stands || state(r, verifier.StepAnswer) != want || r.ClockDiffers {
+			t.Errorf("%s: got %+v", c.what, r)
+		}
+		// No list is a way around it.
+		d.Screened = []policy.Screened{{Name: "L", Version: "1", Digest: strings.Repeat("A", 43)}}
+		s.answer(&q, d)
+		if r := s.verify(q); r.Stands != c.stands {
+			t.Errorf("%s, screened: got %+v", c.what, r)
+		}
+	}
+}
+
+// TestOnlyTheRegistersClockIsHeldAgainstThatOfWhoeverVerifies: what was asked for is
+// no clock.
+func TestOnlyTheRegistersClockIsHeldAgainstThatOfWhoeverVerifies(t *testing.T) {
+	s := play(t)
+	now := policy.InstantOf(s.r.Clock.Now())
+	text := s.r.Clock.Now().Format(time.RFC3339)
+	for asks, c := range map[string]struct {
+		change  func(*policy.Request)
+		differs bool
+	}{
+		"":                           {func(*policy.Request) {}, true},
+		"known_at: " + text + "\n":   {func(r *policy.Request) { r.KnownAt = now }, true},
+		"checked_at: " + text + "\n": {func(r *policy.Request) { r.CheckedAt = now }, true},
+		"known_at: " + text + "\nchecked_at: " + text + "\n": {func(r *policy.Request) { r.KnownAt, r.CheckedAt = now, now }, false},
+	} {
+		req := s.request()
+		c.change(req)
+		q, _ := s.answered(asked+asks, req, true)
+		if r := s.verify(q); !r.Stands || r.ClockDiffers {
+			t.Errorf("%q: got %+v", asks, r)
+		}
+		q.Now = q.Now.Add(time.Hour)
+		if r := s.verify(q); !r.Stands || r.ClockDiffers != c.differs {
+			t.Errorf("%q, an hour later: got %+v", asks, r)
+		}
+	}
+}
+
+// What a holder has disclosed is decided by, and an answer that was decided without it
+// is not the same.
+func TestAnAnswerIsHeldAgainstWhatWasDisclosed(t *testing.T) {
+	s := play(t)
+	q, d := s.answered(asked, s.request(), true, s.disclosures...)
+	if r := s.verify(q); !r.Stands || state(r, verifier.StepAnswer) != verifier.Passed || d.Replay.Disclosures == "" || r.Decision.Replay.Disclosures != d.Replay.Disclosures {
+		t.Errorf("got %+v", r)
+	}
+	for _, other := range []string{"", s.disclosures[0].String()} {
+		bad := q
+		bad.Disclosures = other
+		if r := s.verify(bad); r.Stands || state(r, verifier.StepAnswer) != verifier.Failed {
+			t.Errorf("with %.20q: got %+v", other, r)
+		}
+	}
+	q.Disclosures = "hull"
+	if r := verifier.Verify(q); r.Mistake == nil || r.Mistake.In != verifier.InDisclosures {
+		t.Errorf("got %+v", r)
+	}
+}
+
+// Whatever is left out of a list is counted.
+func TestWhatIsLeftOutIsCounted(t *testing.T) {
+	s := play(t)
+	a := rt.Approval("TEA-3", rt.US, rt.Varuna, "IN")
+	a.ApprovedSites, a.Supersedes = nil, "TEA-1"
+	var conceal []string
+	for i := range 60 {
+		a.ApprovedSites = append(a.ApprovedSites, attest.Site{ID: fmt.Sprintf("S-%d", i), Name: fmt.Sprint("Site ", i), Address: fmt.Sprint("Plot ", i), Country: "IN"})
+		conceal = append(conceal, fmt.Sprintf("/approved_sites/%d/name", i), fmt.Sprintf("/approved_sites/%d/address", i))
+	}
+	s.approve(a, conceal...)
+	q := s.shown()
+	q.Request = nil
+	if r := s.verify(q); r.Shown == nil || len(r.Shown.Hidden) != 100 || r.Shown.MoreHidden != 20 {
+		t.Errorf("got %+v", r.Shown)
 	}
 }
 
