@@ -111,7 +111,7 @@ func takesGzip(r *http.Request) bool {
 	for _, header := range r.Header.Values("Accept-Encoding") {
 		for one := range strings.SplitSeq(header, ",") {
 			coding, weight, _ := strings.Cut(one, ";")
-			taken := !refused(weight)
+			taken := !isZero(weight)
 			switch strings.ToLower(strings.TrimSpace(coding)) {
 			case "gzip", "x-gzip":
 				return taken
@@ -123,8 +123,8 @@ func takesGzip(r *http.Request) bool {
 	return other
 }
 
-// refused reports whether a weight is zero.
-func refused(weight string) bool {
+// isZero reports whether a weight is zero.
+func isZero(weight string) bool {
 	value, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(weight)), "q=")
 	if !ok {
 		return false

@@ -3,13 +3,13 @@ package web
 import (
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"strconv"
 )
 
 // What make has built of registry/web/verifier/wasm, beside the script of Go that
-// runs it. A build without make has none of it, and its pages say so.
+// runs it. A build without make has none of it, and its pages say so; make builds none
+// that is larger than its WASM_MAX.
 //
 //go:embed all:built
 var builtFiles embed.FS
@@ -21,9 +21,6 @@ const (
 	fetchingPolicy  = "default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 	verifyingPolicy = "default-src 'none'; script-src 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-// MaxVerifier is the largest that the verifier may be as it is sent, in bytes.
-const MaxVerifier = 4 << 20
 
 // browserVerifier are the parts of the verifier that runs in the browser.
 type browserVerifier struct {
@@ -42,9 +39,6 @@ func newBrowserVerifier(built fs.FS) *browserVerifier {
 	runtime, err2 := fs.ReadFile(built, "built/wasm_exec.js")
 	if err := errors.Join(err, err2); err != nil {
 		panic(err) // it is in the binary
-	}
-	if len(module) > MaxVerifier {
-		panic(fmt.Sprintf("the verifier has %d bytes, packed; at most %d are served", len(module), MaxVerifier))
 	}
 	wasm := serveAsset("verifier", "wasm", &asset{contentType: "application/wasm", body: module, zipped: true})
 	fetching := append([]byte("\"use strict\";\nconst modulePath = "+strconv.Quote(wasm.path)+";\n"), readAsset("worker-fetch.js")...)
