@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
-	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/registry/web/verifier"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -21,6 +23,24 @@ type verifyPage struct {
 	Trust string
 	// MaxFile and MaxDocument bound what is read, in bytes.
 	MaxFile, MaxDocument int
+	// MaxAge is how old a presentation may be where nothing else is entered, in minutes.
+	MaxAge int
+	// Titles are of the codes of reasons and warnings, for the script to show.
+	Titles []codeTitle
+}
+
+// A codeTitle is what a code is called; Key is that of the catalogue.
+type codeTitle struct{ Key, Title string }
+
+// titles are those of all codes that a report may have.
+func titles() (out []codeTitle) {
+	for key, title := range words {
+		if strings.HasPrefix(key, "code.") || strings.HasPrefix(key, "warning.") {
+			out = append(out, codeTitle{key, title})
+		}
+	}
+	slices.SortFunc(out, func(a, b codeTitle) int { return strings.Compare(a.Key, b.Key) })
+	return out
 }
 
 // verification is what the verifier in the browser is shown with.
@@ -37,8 +57,16 @@ type verifyStep struct {
 	Presentation bool
 }
 
-// ofFiles is of evidence and of presentations, ofAnswers of what the register
-// answered.
+// longest is how long the verifier in the browser may take for a file.
+const longest = time.Minute
+
+// LongestMillis is how long the verifier may take, in milliseconds.
+func (verification) LongestMillis() int64 { return longest.Milliseconds() }
+
+// LongestSeconds is how long the verifier may take, in seconds.
+func (verification) LongestSeconds() int { return int(longest.Seconds()) }
+
+// ofFiles is of evidence and of presentations.
 func ofFiles() verification {
 	v := verification{InBrowser: inBrowser}
 	ofEvidence := verifier.Steps(false)
@@ -50,20 +78,15 @@ func ofFiles() verification {
 	return v
 }
 
-func ofAnswers() verification {
-	v := verification{InBrowser: inBrowser}
-	for _, name := range verifier.Steps(false) {
-		v.Steps = append(v.Steps, verifyStep{Name: name})
-	}
-	return v
-}
-
 // verify serves /verify. Which file is verified, and what is found, it never learns.
 func (p *Pages) verify(x *exchange) (*page, error) {
 	if err := x.read(false, nil); err != nil {
 		return nil, err
 	}
-	v := &verifyPage{verification: ofFiles(), MaxFile: verifier.MaxFile, MaxDocument: verifier.MaxDocument}
+	v := &verifyPage{
+		verification: ofFiles(), MaxFile: verifier.MaxFile, MaxDocument: verifier.MaxDocument,
+		MaxAge: int(presentation.DefaultAge.Minutes()), Titles: titles(),
+	}
 	if t := p.reg.OwnTrust(); t != nil {
 		text, err := readable(t)
 		if err != nil {
@@ -85,34 +108,4 @@ func readable(t *verify.Trust) (string, error) {
 		return "", fmt.Errorf("show what the register trusts: %w", err)
 	}
 	return b.String(), nil
-}
-
-// maxOwn bounds the evidence that the page of an answer carries, in bytes.
-const maxOwn = 512 << 10
-
-// An ownAnswer is what the page of an answer carries for the verifier in the browser:
-// the evidence, the request, and the answer to the byte.
-type ownAnswer struct {
-	verification
-	Evidence, Request, Disclosures, Answer, Trust string
-}
-
-// carry makes that of an answer; Evidence is "" where it is too large for a page.
-func (p *Pages) carry(d *policy.Decision, evidence []byte, q *question) (*ownAnswer, error) {
-	o := &ownAnswer{verification: ofAnswers()}
-	if len(evidence) > maxOwn || o.InBrowser == nil {
-		return o, nil
-	}
-	answer, err := d.Marshal()
-	if err != nil {
-		return nil, fmt.Errorf("write the answer: %w", err)
-	}
-	if o.Trust, err = readable(p.reg.OwnTrust()); err != nil {
-		return nil, err
-	}
-	for _, d := range q.disclosed {
-		o.Disclosures += d.String() + "\n"
-	}
-	o.Evidence, o.Request, o.Answer = string(evidence), string(q.document), string(answer)
-	return o, nil
 }

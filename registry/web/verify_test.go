@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,13 +16,17 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/policy"
+	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
 	"github.com/safeconduct/safeconduct/registry/web"
@@ -77,6 +83,21 @@ func TestThePageOfVerifyingSaysWhatIsCheckedAndByWhoseTrust(t *testing.T) {
 			t.Errorf("the control %s has a name, so that a form could send it", attr(n, "id"))
 		}
 	}
+	if age := attr(d.byID("f-max_age"), "value"); age != strconv.Itoa(int(presentation.DefaultAge.Minutes())) {
+		t.Errorf("a presentation may be %s minutes old, where nothing else is entered", age)
+	}
+	d.byID("f-disclosures_file")
+	titles := make(map[string]string)
+	for _, n := range d.find("li", func(n *html.Node) bool { return attr(n, "data-key") != "" }) {
+		titles[attr(n, "data-key")] = textOf(n)
+	}
+	want := maps.Clone(catalogue(t))
+	maps.DeleteFunc(want, func(key, _ string) bool {
+		return !strings.HasPrefix(key, "code.") && !strings.HasPrefix(key, "warning.")
+	})
+	if diff := cmp.Diff(want, titles); diff != "" || titles["warning."+verify.WarningUnmirrored] == "" || titles["code."+string(policy.MissingFact)] == "" {
+		t.Errorf("titles of codes (-want +got):\n%s", diff)
+	}
 	s.get("/verify?file=x").shown(http.StatusBadRequest)
 	s.do(http.MethodPost, "/verify", nil).shown(http.StatusMethodNotAllowed)
 }
@@ -131,8 +152,27 @@ func TestWhatSeesAFileCanRequestNothing(t *testing.T) {
 	}
 }
 
+// wasmMax is what make takes as the largest that the verifier may be, packed, in bytes.
+func wasmMax(t *testing.T) int {
+	t.Helper()
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^WASM_MAX := (\d+)$`).FindSubmatch(makefile)
+	if m == nil {
+		t.Fatal("the Makefile bounds nothing")
+	}
+	most, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return most
+}
+
 func TestTheVerifierIsServedPackedByItsDigest(t *testing.T) {
 	built(t)
+	largest := wasmMax(t)
 	s := newJointSandbox(t)
 	fetching, _ := s.get("/verify").shown(http.StatusOK).workers("verify")
 	path := s.module(fetching)
@@ -156,8 +196,8 @@ func TestTheVerifierIsServedPackedByItsDigest(t *testing.T) {
 		}
 		if packed {
 			digest := sha256.Sum256(body)
-			if want := "/verifier-" + hex.EncodeToString(digest[:8]) + ".wasm"; path != want || len(body) > web.MaxVerifier {
-				t.Errorf("%s has %d bytes and the digest of %s", path, len(body), want)
+			if want := "/verifier-" + hex.EncodeToString(digest[:8]) + ".wasm"; path != want || len(body) > largest {
+				t.Errorf("%s has %d bytes, of at most %d, and the digest of %s", path, len(body), largest, want)
 			}
 			z, err := gzip.NewReader(bytes.NewReader(body))
 			if err != nil {
@@ -180,7 +220,7 @@ func TestTheVerifierIsServedPackedByItsDigest(t *testing.T) {
 func (d *document) carried() map[string]string {
 	d.t.Helper()
 	n, out := d.byID("own"), make(map[string]string)
-	for _, name := range []string{"evidence", "request", "answer", "trust"} {
+	for _, name := range []string{"evidence", "request", "disclosures", "answer", "trust"} {
 		out[name] = attr(n, "data-"+name)
 	}
 	return out
@@ -188,7 +228,7 @@ func (d *document) carried() map[string]string {
 
 // verifying is what the script of the page asks with it.
 func verifying(c map[string]string, now time.Time) verifier.Question {
-	return verifier.Question{File: []byte(c["evidence"]), Trust: []byte(c["trust"]), Request: []byte(c["request"]), Answer: []byte(c["answer"]), Now: now}
+	return verifier.Question{File: []byte(c["evidence"]), Trust: []byte(c["trust"]), Request: []byte(c["request"]), Disclosures: c["disclosures"], Answer: []byte(c["answer"]), Now: now}
 }
 
 func TestThePageOfAnAnswerCarriesWhatVerifiesIt(t *testing.T) {
@@ -201,7 +241,7 @@ func TestThePageOfAnAnswerCarriesWhatVerifiesIt(t *testing.T) {
 	} {
 		q := question()
 		change(q)
-		d := s.ask(q).shown(http.StatusOK).has(string(want), "Verified in your own browser", "This answer is the register's word so far.")
+		d := s.ask(q).shown(http.StatusOK).has(string(want), "Verified in your own browser", "This answer is the register's word so far.", fmt.Sprintf("differ by more than %d minutes", int(verify.MaxSkew.Minutes())))
 		r := verifier.Verify(verifying(d.carried(), s.Clock.Now()))
 		if last := r.Steps[len(r.Steps)-1]; !r.Stands || last != (verifier.Step{Name: verifier.StepAnswer, State: verifier.Passed}) || r.Decision.Decision != want {
 			t.Errorf("%s: got %+v", want, r)
@@ -213,6 +253,28 @@ func TestThePageOfAnAnswerCarriesWhatVerifiesIt(t *testing.T) {
 	s.Clock.Add(time.Hour)
 	if r := verifier.Verify(verifying(s.ask(q).shown(http.StatusOK).carried(), s.Clock.Now())); !r.Stands || !r.Decision.KnownThen {
 		t.Errorf("got %+v", r)
+	}
+	// What a holder has disclosed comes with it.
+	a := registrytest.Approval("approval-corvus", us, registrytest.Corvus, "IN")
+	a.Programme, a.Caveats = "VEU", &attest.Limits{Value: &attest.ValueCeiling{Currency: "USD", PerTransaction: "12345"}}
+	a, ds, err := a.Conceal([]string{"/caveats/value"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.MustSubmit(a)
+	s.Clock.Add(time.Minute)
+	q = question()
+	q.Del("sandbox")
+	for name, v := range map[string]string{"transferee": registrytest.Corvus, "authority": us, "programme": "VEU", "value_amount": "100", "value_currency": "USD", "disclosures": ds[0].String()} {
+		q.Set(name, v)
+	}
+	with := s.ask(q).shown(http.StatusOK).has("PERMIT").carried()
+	if r := verifier.Verify(verifying(with, s.Clock.Now())); !r.Stands || r.Decision.Decision != policy.PERMIT || r.Decision.Replay.Disclosures == "" {
+		t.Errorf("with what was disclosed: got %+v", r)
+	}
+	delete(with, "disclosures")
+	if r := verifier.Verify(verifying(with, s.Clock.Now())); r.Stands {
+		t.Errorf("without what was disclosed: got %+v", r)
 	}
 	// What is asked comes through the page to the byte.
 	for _, name := range hostile {
@@ -272,7 +334,7 @@ const out = [];
 const next = () => {
   if (out.length === questions.length) { fs.writeSync(1, JSON.stringify(out)); exit(0); return; }
   const q = questions[out.length];
-  globalThis.onmessage({ data: { question: { file: bytes(q.evidence || ""), trust: bytes(q.trust), request: bytes(q.request), answer: bytes(q.answer), audience: "", nonce: "", max_age: 300 } } });
+  globalThis.onmessage({ data: { question: { file: bytes(q.evidence || ""), trust: bytes(q.trust), request: bytes(q.request), answer: bytes(q.answer), disclosures: q.disclosures, audience: "", nonce: "", max_age: 300 } } });
 };
 globalThis.onmessage = null;
 globalThis.postMessage = (m) => { if (m.failed) throw new Error(m.failed); if (m.report) out.push(m.report); next(); };

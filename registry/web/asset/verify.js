@@ -13,7 +13,7 @@
 
   // longest is how long the verifier may take, in milliseconds. That it is fetched
   // takes as long as the network does.
-  const longest = 60000;
+  const longest = Number(words.longest);
 
   // A verifier is fetched once; from then on it needs no network, not even to begin
   // anew after it was ended.
@@ -100,11 +100,18 @@
   const code = () => new URLSearchParams(location.hash.slice(1));
   let printed = code();
 
-  function isPrinted(decision) {
+  // held says whether a decision is the printed one: "same", "later" where that was made
+  // of other evidence alone, or "other".
+  function held(decision) {
     const at = (name) => Date.parse(printed.get(name)) === Date.parse(decision[name].machine);
-    return decision.decision === printed.get("decision") && at("effective_at") && at("known_at")
-      && ["request", "evidence", "disclosures"].every((name) => (decision.replay[name] || "") === (printed.get(name) || ""));
+    const of = (name) => (decision.replay[name] || "") === (printed.get(name) || "");
+    if (decision.decision !== printed.get("decision") || !at("effective_at") || !at("known_at") || !of("request") || !of("disclosures")) return "other";
+    return of("evidence") ? "same" : "later";
   }
+
+  // titles are what the codes of reasons and warnings are called.
+  const titles = new Map();
+  for (const li of document.querySelectorAll("#titles > li")) titles.set(li.dataset.key, li.textContent);
 
   const looks = { passed: "good", failed: "bad" };
 
@@ -132,22 +139,24 @@
   function view(report) {
     const failed = (report.steps || []).find((s) => s.state === "failed" || s.state === "not_reached");
     const title = failed && steps.querySelector(`[data-step="${CSS.escape(failed.name)}"] .label`);
-    const decision = report.stands ? report.decision : undefined;
+    const decision = report.stands && report.decision
+      ? { ...report.decision, reasons: (report.decision.reasons || []).map((r) => ({ ...r, title: titles.get(`code.${r.code}`) || r.code })) } : undefined;
+    const evidence = report.evidence
+      && { ...report.evidence, warnings: (report.evidence.warnings || []).map((code) => ({ code, title: titles.get(`warning.${code}`) || "" })) };
+    const printedAs = decision && printed.has("decision") ? held(decision) : "";
     const compared = (report.steps || []).find((s) => s.name === "answer");
     return {
       ...report,
       decision,
+      evidence,
       failed: failed && { title: title ? title.textContent : failed.name, wrong: failed.wrong },
       refused: Boolean(failed),
-      bad: Boolean(failed || report.mistake),
       plain: report.stands && !decision,
       decided: decision && { [decision.decision]: true },
       replaces: decision && decision.decision === "PERMIT" && decision.replaces_licence,
       replaces_not: decision && decision.decision === "PERMIT" && !decision.replaces_licence,
       no_reasons: decision && !there(decision.reasons),
-      warns: Object.fromEntries(((report.evidence || {}).warnings || []).map((code) => [code, true])),
-      printed_same: decision && printed.has("decision") && isPrinted(decision),
-      printed_other: decision && printed.has("decision") && !isPrinted(decision),
+      printed: { [printedAs]: true },
       same: report.stands && compared && compared.state === "passed",
       not_compared: report.stands && compared && compared.state === "not_compared",
     };
@@ -176,8 +185,8 @@
       fill(result, found);
       result.hidden = false;
       progress.hidden = true;
-      own.dataset.found = found.bad ? "bad" : "good";
-      if (found.bad) {
+      own.dataset.found = found.refused ? "bad" : found.mistake ? "nothing" : "good";
+      if (found.refused) {
         // Before the answer, and not below it, where somebody may have stopped reading.
         document.querySelector("main h1").after(own);
         own.querySelector("details").open = true;
@@ -187,12 +196,14 @@
     return;
   }
 
-  const inputs = { file: "f-file", request: "f-request_file", trust: "f-trust_file", audience: "f-audience", nonce: "f-nonce", age: "f-max_age" };
+  const inputs = { file: "f-file", request: "f-request_file", disclosures: "f-disclosures_file", trust: "f-trust_file", audience: "f-audience", nonce: "f-nonce", age: "f-max_age" };
   for (const name of Object.keys(inputs)) inputs[name] = document.getElementById(inputs[name]);
   const without = document.getElementById("without");
   const button = form.querySelector("button");
 
-  // wrong tells a mistake at its field, and returns false.
+  const files = [inputs.file, inputs.request, inputs.disclosures, inputs.trust];
+
+  // wrong tells a mistake at its field, or takes it back.
   function wrong(input, text) {
     const at = document.getElementById(input.id.replace("f-", "e-"));
     at.textContent = text;
@@ -204,7 +215,6 @@
     } else {
       input.removeAttribute("aria-invalid");
     }
-    return !text;
   }
 
   async function read(input, file, bound) {
@@ -217,47 +227,48 @@
     }
   }
 
-  async function question({ file, request, trust: own }) {
-    for (const input of Object.values(inputs)) wrong(input, "");
+  // question is what is asked, with the names of the very files that it is made of.
+  async function question() {
+    const [file, request, disclosures, trust] = files.map((input) => input.files[0]);
     if (!file) throw { input: inputs.file, text: words.noFile };
     const register = document.getElementById("own-trust");
     const age = Number(inputs.age.value) * 60;
     if (!(age > 0 && age < 1e9)) throw { input: inputs.age, text: words.badAge };
-    const trust = (await read(inputs.trust, own, Number(words.maxDocument))) || (register && bytes(register.value));
-    if (!trust) throw { input: inputs.trust, text: words.noTrust };
-    return {
-      file: await read(inputs.file, file, Number(words.maxFile)),
-      request: await read(inputs.request, request, Number(words.maxDocument)),
-      trust, audience: inputs.audience.value, nonce: inputs.nonce.value, max_age: age,
-    };
+    if (!trust && !register) throw { input: inputs.trust, text: words.noTrust };
+    const asked = { audience: inputs.audience.value, nonce: inputs.nonce.value, max_age: age };
+    const small = (input, of) => read(input, of, Number(words.maxDocument));
+    asked.trust = (await small(inputs.trust, trust)) || bytes(register.value);
+    asked.file = await read(inputs.file, file, Number(words.maxFile));
+    asked.request = await small(inputs.request, request);
+    asked.disclosures = new TextDecoder().decode(await small(inputs.disclosures, disclosures));
+    const name = (of) => (of ? of.name : "");
+    return { asked, names: { file_name: name(file), request_name: name(request), trust_name: name(trust), disclosures_name: name(disclosures) } };
   }
 
-  // Only the last one that was asked is shown.
-  let asked = 0;
+  // latest counts what is asked: only the last is shown.
+  let latest = 0;
 
-  // forget takes away what was found: it is not of what is entered now.
+  // forget puts away what was found: it is not of what is chosen and entered now.
   function forget() {
-    asked++;
     result.hidden = progress.hidden = true;
-    button.disabled = false;
     walk({});
+    button.disabled = false;
+    for (const input of Object.values(inputs)) wrong(input, "");
+    return ++latest;
   }
 
   async function run(focus) {
-    forget();
-    const mine = asked;
+    const mine = forget();
     button.disabled = true;
     try {
-      const chosen = { file: inputs.file.files[0], request: inputs.request.files[0], trust: inputs.trust.files[0] };
-      const q = await question(chosen);
-      const name = (file) => (file ? file.name : "");
-      const names = { file_name: name(chosen.file), request_name: name(chosen.request), trust_name: name(chosen.trust) };
+      const { asked, names } = await question();
+      if (mine !== latest) return;
       tell(words.working);
-      const report = await verify(q);
-      if (mine !== asked) return;
+      const report = await verify(asked);
+      if (mine !== latest) return;
       show(report, names, focus);
     } catch (err) {
-      if (mine !== asked) return;
+      if (mine !== latest) return;
       if (err.input) {
         wrong(err.input, err.text);
         tell(err.text);
@@ -266,7 +277,7 @@
         tell(broken(err));
       }
     } finally {
-      if (mine === asked) button.disabled = false;
+      if (mine === latest) button.disabled = false;
     }
   }
 
@@ -282,8 +293,8 @@
     walk(report);
     fill(result, found);
     result.className = "answer";
-    if (found.bad) result.classList.add("refused");
-    else result.classList.add(found.decision ? found.decision.decision : "stands");
+    if (found.refused) result.classList.add("refused");
+    else if (!found.mistake) result.classList.add(found.decision ? found.decision.decision : "stands");
     result.hidden = false;
     const heading = result.querySelector("h2");
     const said = [...heading.children].filter((at) => !at.hidden).map((at) => at.textContent).join(" ");
@@ -291,10 +302,13 @@
     if (focus) heading.focus();
   }
 
-  // kind tells which of the inputs a dropped file belongs to.
+  // kind tells which of the inputs a dropped file belongs to; a decision and a receipt
+  // belong to none.
   async function kind(file) {
     if (file.size > Number(words.maxDocument)) return inputs.file;
     const text = await file.text().catch(() => "");
+    if (/"replaces_licence"\s*:/.test(text) || /^[\w-]+\.[\w-]+\.[\w-]+\s*$/.test(text)) return undefined;
+    if (/^\s*WyI[\w-]*(\s+WyI[\w-]*)*\s*$/.test(text)) return inputs.disclosures;
     if (/\bmax_status_age"?\s*:/.test(text)) return inputs.trust;
     if (/\beffective_at"?\s*:/.test(text)) return inputs.request;
     return inputs.file;
@@ -308,20 +322,22 @@
   drop.addEventListener("drop", async (event) => {
     event.preventDefault();
     forget();
-    for (const file of [...event.dataTransfer.files].slice(0, 3)) {
+    for (const file of [...event.dataTransfer.files].slice(0, files.length + 2)) {
+      const input = await kind(file);
+      if (!input) continue;
       const holder = new DataTransfer();
       holder.items.add(file);
-      (await kind(file)).files = holder.files;
+      input.files = holder.files;
     }
     if (inputs.file.files[0]) run(true);
   });
   // A file that misses the place is not opened in the page's stead.
   for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
 
-  for (const input of [inputs.file, inputs.request, inputs.trust]) {
+  for (const input of Object.values(inputs)) input.addEventListener("input", forget);
+  for (const input of files) {
     input.addEventListener("change", () => { if (inputs.file.files[0]) run(false); else forget(); });
   }
-  for (const input of [inputs.audience, inputs.nonce, inputs.age]) input.addEventListener("input", forget);
   form.addEventListener("submit", (event) => { event.preventDefault(); run(true); });
 
   const tellPrinted = () => { document.getElementById("printed").hidden = !printed.has("decision"); };
@@ -336,7 +352,7 @@
   form.hidden = false;
   without.hidden = true;
   tell(words.loading);
-  started.then(() => { if (asked === 0) tell(words.ready); }, (err) => {
+  started.then(() => { if (latest === 0) tell(words.ready); }, (err) => {
     tell(broken(err));
     without.hidden = false;
     form.hidden = true;

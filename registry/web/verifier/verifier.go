@@ -162,6 +162,10 @@ func Verify(q Question) *Report {
 	}
 	r.TrustDigest = x.Trust.Digest()
 	shown, d, err := x.Examine(q.File, req)
+	if step, _ := exhibit.StepOf(err); err != nil && step == "" && shown.Evidence == nil && q.Disclosures != "" && q.Answer == nil {
+		// The file passed all of its steps: what was disclosed is not of it.
+		return &Report{Mistake: mistaken(InDisclosures, err)}
+	}
 	r.walk(shown, req != nil, err)
 	if shown.Evidence != nil {
 		r.Evidence = evidenceOf(shown.Evidence)

@@ -638,6 +638,22 @@ func TestAnAnswerIsHeldAgainstWhatWasDisclosed(t *testing.T) {
 			t.Errorf("with %.20q: got %+v", other, r)
 		}
 	}
+	// Of another approval: what somebody has chosen is a mistake, what a register says no.
+	q.Answer = nil
+	other := rt.Approval("TEA-4", rt.US, rt.Varuna, "IN")
+	other.LegalName = "Somebody else"
+	_, ds, err := other.Conceal([]string{"/legal_name"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Disclosures = ds[0].String()
+	if r := verifier.Verify(q); r.Mistake == nil || r.Mistake.In != verifier.InDisclosures {
+		t.Errorf("got %+v", r)
+	}
+	s.answer(&q, d)
+	if r := s.verify(q); r.Stands || state(r, verifier.StepDecision) != verifier.Failed {
+		t.Errorf("got %+v", r)
+	}
 	q.Disclosures = "hull"
 	if r := verifier.Verify(q); r.Mistake == nil || r.Mistake.In != verifier.InDisclosures {
 		t.Errorf("got %+v", r)
