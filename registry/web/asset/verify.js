@@ -308,7 +308,8 @@
     if (file.size > Number(words.maxDocument)) return inputs.file;
     const text = await file.text().catch(() => "");
     if (/"replaces_licence"\s*:/.test(text) || /^[\w-]+\.[\w-]+\.[\w-]+\s*$/.test(text)) return undefined;
-    if (/^\s*WyI[\w-]*(\s+WyI[\w-]*)*\s*$/.test(text)) return inputs.disclosures;
+    // A disclosure is an array that begins with a text, in base64url.
+    if (/^\s*Wy[IJ][\w-]*(\s+Wy[IJ][\w-]*)*\s*$/.test(text)) return inputs.disclosures;
     if (/\bmax_status_age"?\s*:/.test(text)) return inputs.trust;
     if (/\beffective_at"?\s*:/.test(text)) return inputs.request;
     return inputs.file;
