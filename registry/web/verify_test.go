@@ -242,6 +242,14 @@ func TestThePageOfAnAnswerCarriesWhatVerifiesIt(t *testing.T) {
 		q := question()
 		change(q)
 		d := s.ask(q).shown(http.StatusOK).has(string(want), "Verified in your own browser", "This answer is the register's word so far.", fmt.Sprintf("differ by more than %d minutes", int(verify.MaxSkew.Minutes())))
+		// A mistake, such as a fault of the verifier's own, accuses nobody.
+		for on, accuses := range map[string]bool{"refused": true, "mistake": false} {
+			for _, n := range d.find("", func(n *html.Node) bool { return attr(n, "data-if") == on }) {
+				if strings.Contains(textOf(n), "not what its own evidence proves") != accuses {
+					t.Errorf("where it is %s, it says %q", on, textOf(n))
+				}
+			}
+		}
 		r := verifier.Verify(verifying(d.carried(), s.Clock.Now()))
 		if last := r.Steps[len(r.Steps)-1]; !r.Stands || last != (verifier.Step{Name: verifier.StepAnswer, State: verifier.Passed}) || r.Decision.Decision != want {
 			t.Errorf("%s: got %+v", want, r)
