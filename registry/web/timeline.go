@@ -110,7 +110,7 @@ func (d *drafting) timeline(c clocks, logged time.Time) (*timeline, error) {
 		return nil, nil
 	}
 	t.Left = max(0, len(t.Bars)-mostBars)
-	t.Bars = t.Bars[t.Left:]
+	t.Bars = registrationsFirst(t.Bars[t.Left:])
 	moments := legalMoments(d.recorded)
 	moments, t.Earlier, t.Later = nearest(moments, c.Force, min(mostMoments, max(8, mostStandings/len(d.recorded))))
 	if len(moments) == 0 {
@@ -155,7 +155,7 @@ func (d *drafting) timeline(c clocks, logged time.Time) (*timeline, error) {
 	return t, nil
 }
 
-// grants are the bars, those of registrations first, each with its versions.
+// grants are the bars, in log order, each with its versions.
 func (d *drafting) grants() (bars []bar) {
 	type version struct{ iss, sub, jti string }
 	of := make(map[version]int)
@@ -175,15 +175,19 @@ func (d *drafting) grants() (bars []bar) {
 		bars[i].versions = append(bars[i].versions, index)
 		of[version{h.Iss, h.Sub, h.JTI}] = i
 	}
-	slices.SortStableFunc(bars, func(a, b bar) int {
-		first := func(b bar) int {
-			if b.Kind == attest.KindRegistration {
-				return 0
-			}
-			return 1
+	return bars
+}
+
+// registrationsFirst puts the bars of registrations before the others, each kind in
+// log order.
+func registrationsFirst(bars []bar) []bar {
+	first := func(b bar) int {
+		if b.Kind == attest.KindRegistration {
+			return 0
 		}
-		return first(a) - first(b)
-	})
+		return 1
+	}
+	slices.SortStableFunc(bars, func(a, b bar) int { return first(a) - first(b) })
 	return bars
 }
 

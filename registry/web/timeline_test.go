@@ -138,6 +138,21 @@ func TestATimelineIsBoundedAndSaysWhatIsLeftOut(t *testing.T) {
 	}
 }
 
+// The registrations stand first, and are not what is left out for that.
+func TestTheOldestBarsAreLeftOutAndNoRegistrationForItsPlace(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	for i := range 30 {
+		s.MustSubmit(registrytest.Approval(fmt.Sprintf("approval-%02d", i), us, registrytest.Varuna, "IN"))
+	}
+	s.MustSubmit(registrytest.Registration("reg-varuna", in, registrytest.Varuna, "IN"))
+	s.Clock.Add(time.Hour)
+	d := s.get("/entities/" + registrytest.Varuna).shown(http.StatusOK).has("The oldest 7 are left out here.")
+	bars := d.find("svg", func(n *html.Node) bool { return attr(n, "role") == "img" })
+	if len(bars) != 24 || !strings.Contains(attr(bars[0], "aria-label"), " reg-varuna:") || !strings.Contains(attr(bars[1], "aria-label"), " approval-07:") {
+		t.Errorf("%d bars are drawn, the first %q and %q", len(bars), attr(bars[0], "aria-label"), attr(bars[1], "aria-label"))
+	}
+}
+
 // What is drawn lies within the page, whatever times are signed or asked for.
 func TestATimelineOfAnyTimesStaysWithinItsBounds(t *testing.T) {
 	s := newSite(t, httpapi.Options{})
