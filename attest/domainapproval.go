@@ -10,7 +10,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/safeconduct/safeconduct/attest/controllist"
 	"github.com/safeconduct/safeconduct/attest/identifier"
 	"github.com/safeconduct/safeconduct/attest/isocode"
 )
@@ -76,9 +75,6 @@ type Limits struct {
 	Value    *ValueCeiling    `json:"value,omitzero"`
 	Quantity *QuantityCeiling `json:"quantity,omitzero"`
 }
-
-// A Scope is entries by control list.
-type Scope map[string][]string
 
 // A Level is a level of classification.
 type Level string
@@ -257,19 +253,5 @@ func checkCeiling(p *checker, once, sum Amount) {
 }
 
 func isAmount(s string) error { _, err := ParseAmount(s); return err }
-
-func checkScope(p *checker, s Scope) {
-	for _, list := range sortedKeys(s) {
-		if !controllist.Known(list) {
-			p.Add("/"+list, "unknown control list %q: want one of %q", list, controllist.Lists())
-			continue
-		}
-		for i, e := range s[list] {
-			if _, err := controllist.Parse(list, e); err != nil {
-				p.element("/"+list, i).Add("", "%v", err)
-			}
-		}
-	}
-}
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

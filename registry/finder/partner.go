@@ -3,7 +3,6 @@ package finder
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -199,7 +198,7 @@ func (l *looking) domain(ctx context.Context, id string) (*domain, error) {
 		d.approved(c, r)
 	}
 	for _, d := range all {
-		if d.concurs() && l.means(d) && (l.Item == (controllist.Entry{}) || within(d.terms, l.Item)) {
+		if d.concurs() && l.means(d) && (l.Item == (controllist.Entry{}) || d.terms.Leaves(l.Item)) {
 			return d, nil
 		}
 	}
@@ -312,8 +311,8 @@ func (v *entityView) serves(a *attest.EntityApproval, d domain) bool {
 			return false
 		}
 	}
-	for _, e := range entriesOf(d.terms.InScope) {
-		if covers(a, e) && within(d.terms, e) {
+	for _, e := range d.terms.InScope.Entries() {
+		if covers(a, e) && d.terms.Leaves(e) {
 			return true
 		}
 	}
@@ -321,7 +320,7 @@ func (v *entityView) serves(a *attest.EntityApproval, d domain) bool {
 	// not covered.
 	return slices.ContainsFunc(a.EligibleItems, func(it attest.Item) bool {
 		e, err := controllist.Parse(it.List, it.Entry)
-		return err == nil && covers(a, e) && within(d.terms, e)
+		return err == nil && covers(a, e) && d.terms.Leaves(e)
 	})
 }
 
@@ -333,26 +332,7 @@ func covers(a *attest.EntityApproval, e controllist.Entry) bool {
 	}) {
 		return false
 	}
-	return a.Caveats == nil || within(a.Caveats, e)
-}
-
-// within reports whether limits leave something of an entry.
-func within(l *attest.Limits, e controllist.Entry) bool {
-	if slices.ContainsFunc(entriesOf(l.Excluded), func(x controllist.Entry) bool { return x.Covers(e) }) {
-		return false
-	}
-	return len(l.InScope) == 0 || slices.ContainsFunc(entriesOf(l.InScope), func(in controllist.Entry) bool { return in.Covers(e) || e.Covers(in) })
-}
-
-func entriesOf(s attest.Scope) (out []controllist.Entry) {
-	for _, list := range slices.Sorted(maps.Keys(s)) {
-		for _, entry := range s[list] {
-			if e, err := controllist.Parse(list, entry); err == nil {
-				out = append(out, e)
-			}
-		}
-	}
-	return out
+	return a.Caveats == nil || a.Caveats.Leaves(e)
 }
 
 // A coverage is what the listed approvals of a thing may cover, all together: it
@@ -454,7 +434,7 @@ func inWords(code string) string {
 func headOf(e controllist.Entry) string { return e.List() + " " + e.Head() }
 
 func headsOf(s attest.Scope) (heads []string) {
-	for _, e := range entriesOf(s) {
+	for _, e := range s.Entries() {
 		if h := headOf(e); !slices.Contains(heads, h) {
 			heads = append(heads, h)
 		}
