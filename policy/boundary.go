@@ -75,36 +75,94 @@ func isApproval(e proven.Entry) bool {
 
 // boundaries are the moments that a statement names, and the one up to which it
 // reaches back where it was backdated (R12).
-func boundaries(e proven.Entry) (out []time.Time) {
-	add := func(ds ...attest.NumericDate) {
-		for _, d := range ds {
-			if d != 0 {
-				out = append(out, d.Time())
-			}
-		}
-	}
+func boundaries(e proven.Entry) []time.Time {
+	c := e.Statement.Claims()
+	out := named(c)
 	happened := func(at attest.NumericDate) {
-		if add(at); e.Time.After(at.Time()) {
+		if e.Time.After(at.Time()) {
 			out = append(out, e.Time)
 		}
 	}
 	savings := expirySavings(e)
-	c := e.Statement.Claims()
-	if g := attest.GrantOf(c); g != nil {
-		add(g.NBF, g.EXP)
-	}
 	switch c := c.(type) {
 	case *attest.Event:
 		happened(c.EffectiveAt)
-		add(c.Until)
 		savings = c.Savings
 	case *attest.EntityEvent:
 		happened(c.EffectiveAt)
-	case *attest.Succession:
-		add(c.EffectiveAt)
 	}
 	for _, s := range savings {
-		add(s.DeliverBefore, s.Until)
+		out = append(out, dates(s.DeliverBefore, s.Until)...)
 	}
 	return out
+}
+
+// named are the moments at which a statement says that something begins or ends, but
+// for what it saves.
+func named(c attest.Claims) (out []time.Time) {
+	if g := attest.GrantOf(c); g != nil {
+		out = dates(g.NBF, g.EXP)
+	}
+	switch c := c.(type) {
+	case *attest.Event:
+		out = append(out, dates(c.EffectiveAt, c.Until)...)
+	case *attest.EntityEvent:
+		out = append(out, dates(c.EffectiveAt)...)
+	case *attest.Succession:
+		out = append(out, dates(c.EffectiveAt)...)
+	}
+	return out
+}
+
+// dates are those that are given.
+func dates(ds ...attest.NumericDate) (out []time.Time) {
+	for _, d := range ds {
+		if d != 0 {
+			out = append(out, d.Time())
+		}
+	}
+	return out
+}
+
+// Moments returns all moments at which a statement of a subject's history may come to
+// something else ([Histories.History]), by what was logged by known and is not void,
+// ascending; the zero time stands for all that is proven. They are those that are named
+// by the history, by those of what it grants, and, of approvals of entities, by those of
+// their holders, whose changes of control and mergers act on them (R13). It returns
+// *[Unproven] as History does.
+func (h *Histories) Moments(subject string, known time.Time) ([]time.Time, error) {
+	if h == nil {
+		return nil, &Unproven{Subject: subject}
+	}
+	v := &view{knowledge: h.knownBy(known)}
+	subjects := []string{subject}
+	for _, e := range v.history(subject) {
+		if c := e.Statement.Claims(); attest.GrantOf(c) != nil {
+			subjects = append(subjects, c.Head().Sub)
+		}
+	}
+	slices.Sort(subjects)
+	subjects = slices.Compact(subjects)
+	for _, s := range subjects {
+		for _, e := range v.history(s) {
+			switch c := e.Statement.Claims().(type) {
+			case *attest.EntityApproval:
+				subjects = append(subjects, attest.EntitySubject(c.Entity()))
+			case *attest.Succession:
+				subjects = append(subjects, attest.EntitySubject(c.Successor))
+			}
+		}
+	}
+	slices.Sort(subjects)
+	var out []time.Time
+	for _, s := range slices.Compact(subjects) {
+		for _, e := range v.history(s) {
+			out = append(out, named(e.Statement.Claims())...)
+		}
+	}
+	if v.err != nil {
+		return nil, v.err
+	}
+	slices.SortFunc(out, time.Time.Compare)
+	return slices.CompactFunc(out, time.Time.Equal), nil
 }

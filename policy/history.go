@@ -43,6 +43,9 @@ type Standing struct {
 	// the approvals: of terms that others have replaced, an approval may still be in
 	// force.
 	Joint bool
+	// Sites are those that an approval which has ever passed on is for in the hands of
+	// its holder (R4); nil of any other, which is for those that it lists.
+	Sites []attest.Site
 }
 
 // A State is what a statement comes to.
@@ -92,10 +95,7 @@ func (h *Histories) History(subject string, known, at time.Time) ([]Recorded, er
 	if h == nil {
 		return nil, &Unproven{Subject: subject}
 	}
-	k := h.all
-	if !known.IsZero() && known.Before(h.set.Fresh) {
-		k = know(h.set, known, h.next)
-	}
+	k := h.knownBy(known)
 	entries, ok := h.set.History(subject)
 	if partly := h.set.Withheld(subject); !ok || partly {
 		return nil, &Unproven{Subject: subject, Partly: partly}
@@ -125,6 +125,14 @@ func (h *Histories) History(subject string, known, at time.Time) ([]Recorded, er
 		return nil, v.err
 	}
 	return out, nil
+}
+
+// knownBy is what was known by a time, the zero time for all that is proven.
+func (h *Histories) knownBy(known time.Time) *knowledge {
+	if known.IsZero() || !known.Before(h.set.Fresh) {
+		return h.all
+	}
+	return know(h.set, known, h.next)
 }
 
 // disregarded are the keys of a statement whose signatures do not count.
@@ -282,11 +290,16 @@ func (v *view) version(l *lineage, e proven.Entry) Standing {
 	h := c.Head()
 	var controls []proven.Entry
 	var holder, passed string
+	var sites []attest.Site
 	switch c.Kind() {
 	case attest.KindRegistration:
 		holder = entityOf(h.Sub)
 	case attest.KindEntityApproval:
 		held := tenure{lineage: l, given: entityOf(h.Sub)}
+		if by, ok := l.succeeded(v.t); ok {
+			held.by = by
+			sites, _ = held.sites(e)
+		}
 		if holder = held.holder(v.t); holder != held.given {
 			passed = holder
 		}
@@ -295,7 +308,7 @@ func (v *view) version(l *lineage, e proven.Entry) Standing {
 	s := stateOf(l.causes(e, controls, v.t), e)
 	if s.code != "" {
 		by := s.reported[0]
-		out := Standing{State: states[s.code], Holder: passed}
+		out := Standing{State: states[s.code], Holder: passed, Sites: sites}
 		if s.code != ApprovalNotYetEffective {
 			out.Since = by.since
 		}
@@ -306,10 +319,10 @@ func (v *view) version(l *lineage, e proven.Entry) Standing {
 	}
 	if holder != "" {
 		if m := v.absorbed(holder, h.Iss); m.Statement != nil {
-			return Standing{State: Absorbed, Since: entityEvent(m).EffectiveAt.Time(), By: refOf(m), Holder: passed}
+			return Standing{State: Absorbed, Since: entityEvent(m).EffectiveAt.Time(), By: refOf(m), Holder: passed, Sites: sites}
 		}
 	}
-	return Standing{State: InForce, Since: attest.GrantOf(c).NBF.Time(), Holder: passed}
+	return Standing{State: InForce, Since: attest.GrantOf(c).NBF.Time(), Holder: passed, Sites: sites}
 }
 
 // String says the standing in words.

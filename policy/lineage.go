@@ -131,6 +131,20 @@ type tenure struct {
 	by    proven.Entry
 }
 
+// sites are those that a version of the approval is for in these hands, and what lists
+// them: a succession may have sites of its own (R4).
+func (h tenure) sites(version proven.Entry) ([]attest.Site, proven.Entry) {
+	if h.by.Statement != nil {
+		if own := succession(h.by).ApprovedSites; own != nil {
+			return own, h.by
+		}
+	}
+	if a, ok := version.Statement.Claims().(*attest.EntityApproval); ok {
+		return a.ApprovedSites, version
+	}
+	return nil, version
+}
+
 func event(e proven.Entry) *attest.Event {
 	ev, _ := e.Statement.Claims().(*attest.Event)
 	return ev

@@ -246,12 +246,9 @@ func (c *candidate) role() {
 	}
 }
 
-// site is R4. A succession may have sites of its own.
+// site is R4.
 func (c *candidate) site(j *judgement) {
-	sites, listed := c.approval.ApprovedSites, c.entry
-	if c.by.Statement != nil && succession(c.by).ApprovedSites != nil {
-		sites, listed = succession(c.by).ApprovedSites, c.by
-	}
+	sites, listed := c.sites(c.entry)
 	switch site := j.req.DestinationSite; {
 	case site == "":
 		c.no(MissingFact, "/approved_sites", "The request names no destination_site; %s is for named sites.", name(c.entry))

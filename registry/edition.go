@@ -144,6 +144,18 @@ func (e *Edition) NewReading() *Reading {
 // History is [Edition.History], but of a subject without statements it returns
 // none.
 func (r *Reading) History(ctx context.Context, subject string, known, at time.Time) ([]policy.Recorded, error) {
+	return readWith(ctx, r, subject, func(h *policy.Histories) ([]policy.Recorded, error) { return h.History(subject, known, at) })
+}
+
+// Moments returns when the statements about a subject may come to something else, by
+// what was logged by known, as [policy.Histories.Moments] does; none for a subject
+// without statements. It has the errors of [Reading.History].
+func (r *Reading) Moments(ctx context.Context, subject string, known time.Time) ([]time.Time, error) {
+	return readWith(ctx, r, subject, func(h *policy.Histories) ([]time.Time, error) { return h.Moments(subject, known) })
+}
+
+// readWith reads what a subject's history comes to.
+func readWith[T any](ctx context.Context, r *Reading, subject string, read func(*policy.Histories) ([]T, error)) ([]T, error) {
 	for _, s := range []string{attest.RootSubject, subject} {
 		if err := r.prove(ctx, s); err != nil {
 			return nil, fmt.Errorf("read the history of %s: %w", subject, err)
@@ -153,10 +165,10 @@ func (r *Reading) History(ctx context.Context, subject string, known, at time.Ti
 		if r.read == nil {
 			r.read = policy.Read(r.set)
 		}
-		h, err := r.read.History(subject, known, at)
+		found, err := read(r.read)
 		missing, ok := errors.AsType[*policy.Unproven](err)
 		if !ok {
-			return h, err
+			return found, err
 		}
 		// What a statement comes to depends on another history. Each is proven once,
 		// and the allowance ends it.
