@@ -22,6 +22,8 @@ type held struct {
 	// terms are of an approval of a sandbox, authorities how many they name.
 	terms       [32]byte
 	authorities int32
+	// end is in the list of who gave it, nil where it has none.
+	end *end
 }
 
 // How many grants are held of an entity, and of a sandbox: more than a history
@@ -34,27 +36,30 @@ const (
 // maxDue is how many grants are looked into for those that end.
 const maxDue = 60
 
-// has reports whether the thing has a grant, as far as is known.
-func (t *thing) has(iss, jti string) bool {
-	return t.crowded || slices.ContainsFunc(t.holds, func(h held) bool { return h.iss == iss && h.jti == jti })
-}
-
-// An end is of a grant of a thing, in the list of who gave it.
+// An end is of a grant of a thing, in the list of who gave it. replaced says that the
+// thing has a later version.
 type end struct {
-	at    attest.NumericDate
-	jti   string
-	kind  attest.Kind
-	thing int32
+	at       attest.NumericDate
+	jti      string
+	kind     attest.Kind
+	thing    int32
+	replaced bool
 }
 
 // ends are those of the grants of an authority, ascending but for the fresh ones.
-type ends struct{ sorted, fresh []end }
+type ends struct{ sorted, fresh []*end }
 
 // hold takes in that a thing of an index has a grant.
 func (f *Finder) hold(x *index, i int32, c attest.Claims) {
 	t, h, g := x.things[i], c.Head(), attest.GrantOf(c)
 	if g.Supersedes != "" {
-		t.holds = slices.DeleteFunc(t.holds, func(o held) bool { return o.iss == h.Iss && o.jti == g.Supersedes })
+		t.holds = slices.DeleteFunc(t.holds, func(o held) bool {
+			is := o.iss == h.Iss && o.jti == g.Supersedes
+			if is && o.end != nil {
+				o.end.replaced = true
+			}
+			return is
+		})
 	}
 	d, joint := c.(*attest.DomainApproval)
 	if g.EXP == 0 && !joint {
@@ -65,27 +70,30 @@ func (f *Finder) hold(x *index, i int32, c attest.Claims) {
 		// One that has ended its approval may leave the turn to any other.
 		n.terms, n.authorities, most = d.Terms.Digest(), int32(len(d.Terms.Authorities)), maxJoint
 	}
-	if t.crowded = t.crowded || len(t.holds) == most; !t.crowded {
-		t.holds = append(t.holds, n)
-	}
 	if g.EXP != 0 {
 		list := f.ends[n.iss]
 		if list == nil {
 			list = new(ends)
 			f.ends[n.iss] = list
 		}
-		list.fresh = append(list.fresh, end{g.EXP, n.jti, c.Kind(), i})
+		n.end = &end{at: g.EXP, jti: n.jti, kind: c.Kind(), thing: i}
+		list.fresh = append(list.fresh, n.end)
+	}
+	if t.crowded = t.crowded || len(t.holds) == most; !t.crowded {
+		t.holds = append(t.holds, n)
 	}
 }
 
-// sort brings in the ends that are new since the last time.
+// sort brings in the ends that are new since the last time, and drops those of what has
+// a later version.
 func (e *ends) sort() {
 	if len(e.fresh) == 0 {
 		return
 	}
-	slices.SortStableFunc(e.fresh, func(a, b end) int { return cmp.Compare(a.at, b.at) })
-	merged := make([]end, 0, len(e.sorted)+len(e.fresh))
-	a, b := e.sorted, e.fresh
+	replaced := func(e *end) bool { return e.replaced }
+	a, b := slices.DeleteFunc(e.sorted, replaced), slices.DeleteFunc(e.fresh, replaced)
+	slices.SortStableFunc(b, func(a, b *end) int { return cmp.Compare(a.at, b.at) })
+	merged := make([]*end, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
 		if a[0].at <= b[0].at {
 			merged, a = append(merged, a[0]), a[1:]
@@ -181,7 +189,8 @@ type Ending struct {
 // Endings are those of an authority, the soonest first.
 type Endings struct {
 	Found []Ending
-	// More is how many may be left.
+	// More is how many may be left: what is not looked into, and what has a history that
+	// is too large to be.
 	More int
 }
 
@@ -193,18 +202,19 @@ func (f *Finder) Ending(ctx context.Context, authority string, now, until time.T
 	if err != nil {
 		return Endings{}, err
 	}
-	proposals := f.endings(authority, now, until)
-	out := Endings{More: len(proposals)}
-	for i, p := range proposals {
-		if len(out.Found) == limit || i == maxDue {
+	proposals, all := f.endings(authority, now, until)
+	out := Endings{More: all}
+	for _, p := range proposals {
+		if len(out.Found) == limit {
 			break
 		}
-		out.More--
 		found, ok, err := p.look(ctx, e, authority, now)
-		if err != nil {
+		if errors.Is(err, verify.ErrTooLarge) {
+			continue
+		} else if err != nil {
 			return Endings{}, err
 		}
-		if ok {
+		if out.More--; ok {
 			out.Found = append(out.Found, found)
 		}
 	}
@@ -217,30 +227,36 @@ type proposedEnd struct {
 	kind    attest.Kind
 }
 
-func (f *Finder) endings(authority string, now, until time.Time) (out []proposedEnd) {
+// endings are the first that may end, maxDue at most, and how many there are at most in
+// all.
+func (f *Finder) endings(authority string, now, until time.Time) (out []proposedEnd, all int) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	list := f.ends[authority]
 	if list == nil {
-		return nil
+		return nil, 0
 	}
 	from := sort.Search(len(list.sorted), func(i int) bool { return list.sorted[i].at.Time().After(now) })
-	for _, e := range list.sorted[from:] {
-		if !e.at.Time().Before(until) {
-			break
+	to := sort.Search(len(list.sorted), func(i int) bool { return !list.sorted[i].at.Time().Before(until) })
+	for i := from; i < to; i++ {
+		e := list.sorted[i]
+		switch {
+		case e.replaced:
+			continue
+		case len(out) == maxDue:
+			return out, len(out) + to - i
 		}
 		x := f.entities
 		if e.kind == attest.KindDomainApproval {
 			x = f.sandboxes
 		}
-		if t := x.things[e.thing]; t.has(authority, e.jti) {
-			out = append(out, proposedEnd{t.id, e.jti, e.kind})
-		}
+		out = append(out, proposedEnd{x.things[e.thing].id, e.jti, e.kind})
 	}
-	return out
+	return out, len(out)
 }
 
-// look reads what the grant is.
+// look reads what the grant is. It returns [verify.ErrTooLarge] where more is logged of
+// it than anybody could decide on.
 func (p proposedEnd) look(ctx context.Context, e *registry.Edition, authority string, now time.Time) (Ending, bool, error) {
 	subject := attest.EntitySubject(p.id)
 	switch p.kind {
@@ -250,9 +266,7 @@ func (p proposedEnd) look(ctx context.Context, e *registry.Edition, authority st
 		subject = attest.SandboxSubject(p.id)
 	}
 	list, err := e.NewReading().History(ctx, subject, time.Time{}, now)
-	if errors.Is(err, verify.ErrTooLarge) {
-		return Ending{}, false, nil
-	} else if err != nil {
+	if err != nil {
 		return Ending{}, false, err
 	}
 	for _, r := range list {

@@ -90,6 +90,39 @@ func TestWaitingSandboxesComeInPages(t *testing.T) {
 	}
 }
 
+// A whole register may be given, and renewed, on one day.
+func TestManyThatEndTogetherAreCountedAndNotAllLookedInto(t *testing.T) {
+	r := rt.New(t)
+	f := finder.New(r)
+	id := func(i int) string { return fmt.Sprintf("us-own:E-%02d", i) }
+	for i := range 70 {
+		r.MustSubmit(rt.Registration(fmt.Sprintf("reg-%02d", i), rt.US, id(i), "US"))
+	}
+	ending := func() (int, int) {
+		t.Helper()
+		now := r.Clock.Now()
+		e, err := f.Ending(t.Context(), rt.US, now, now.AddDate(0, 0, 90), 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(e.Found), e.More
+	}
+	r.Clock.Set(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))
+	if n, more := ending(); n != 20 || more != 50 {
+		t.Errorf("%d found, more %d; want 20 and 50", n, more)
+	}
+	for i := range 69 {
+		again := rt.Registration(fmt.Sprintf("again-%02d", i), rt.US, id(i), "US")
+		again.Supersedes, again.NBF, again.EXP = fmt.Sprintf("reg-%02d", i), attest.NumericDate(r.Clock.Now().Add(time.Hour).Unix()), again.EXP+365*86400
+		again.Retroactive, again.RetroactiveReason = false, ""
+		r.MustSubmit(again)
+	}
+	r.Clock.Add(2 * time.Hour)
+	if n, more := ending(); n != 1 || more != 0 {
+		t.Errorf("after all but one are renewed: %d found, more %d", n, more)
+	}
+}
+
 func TestWhatEndsSoonIsFoundForWhoGaveIt(t *testing.T) {
 	r := stage(t)
 	f := finder.New(r)

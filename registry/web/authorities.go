@@ -247,8 +247,9 @@ type authorityPage struct {
 	// May is what it may do, Declared what is declared of its keys, in words.
 	May, Declared []*line
 	Keys          []listedKey
-	// Freezes are of its keys.
+	// Freezes are the newest of its keys, Thawed how many before them are left out.
 	Freezes []trail.Record
+	Thawed  int
 	Waiting waiting
 	// Ending are its grants that end within Days; nil while the index is being made.
 	Ending *finder.Endings
@@ -284,7 +285,8 @@ func (p *Pages) authority(x *exchange) (*page, error) {
 			v.Freezes = append(v.Freezes, trail.NewRecord(f))
 		}
 	}
-	v.Freezes = v.Freezes[max(0, len(v.Freezes)-found):]
+	v.Thawed = max(0, len(v.Freezes)-found)
+	v.Freezes = v.Freezes[v.Thawed:]
 	if v.Waiting, err = p.waiting(x, e, id, "/authorities/"+id); err != nil {
 		return nil, err
 	}
@@ -306,9 +308,9 @@ type waiting struct {
 	// that wait for another one; of all authorities, Turn has all.
 	Turn, Others []waitingTerms
 	// Next is the address of the page that goes on, "" on the last; Left how many
-	// sandboxes may be on those that follow.
-	Next string
-	Left int
+	// sandboxes may be on those that follow, Unread how many of this one cannot be read.
+	Next         string
+	Left, Unread int
 }
 
 // waitingTerms are terms of a sandbox that wait for an authority's approval.
@@ -336,11 +338,10 @@ func (p *Pages) waiting(x *exchange, e *registry.Edition, authority, path string
 		}
 		// A reading bounds what is read for one sandbox: each has its own.
 		list, err := e.History(x.Context(), attest.SandboxSubject(id), time.Time{}, now)
-		if errors.Is(err, registry.ErrNotFound) {
-			continue // it was logged after this edition
-		}
-		if errors.Is(err, verify.ErrTooLarge) {
-			continue // more is logged of it than anybody could decide on
+		if errors.Is(err, registry.ErrNotFound) || errors.Is(err, verify.ErrTooLarge) {
+			// It was logged after this edition, or more of it than anybody could decide on.
+			w.Unread++
+			continue
 		}
 		if err != nil {
 			return waiting{}, err

@@ -137,6 +137,25 @@ func TestAnAuthorityIsToldWhatOfItEndsSoon(t *testing.T) {
 	}
 }
 
+func TestOldFreezesOfAnAuthorityAreCutWithACount(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	s.Clock.Add(time.Minute)
+	s.nextRoot(func(r *attest.Root) {
+		a := authorityOf(r, us)
+		for i := range 21 {
+			a.Officers = append(a.Officers, registrytest.SignerNamed(fmt.Sprintf("us-x%d", i)).Officer())
+		}
+	})
+	for i := range 21 {
+		s.MustSubmit(&attest.Freeze{
+			Common: attest.Common{Iss: us, Sub: attest.RootSubject, JTI: fmt.Sprintf("freeze-%02d", i)},
+			Kid:    registrytest.SignerNamed(fmt.Sprintf("us-x%d", i)).Key().ID(), Cause: "lost", CauseText: "Left in a train.",
+		})
+	}
+	s.Clock.Add(time.Minute)
+	s.get("/authorities/auth-us").shown(http.StatusOK).has("Keys that it has frozen The 1 before these are left out.", "freeze-01", "freeze-20").lacks("freeze-00")
+}
+
 // What authorities and sandboxes are called is hostile, too.
 func TestAHostileNameIsTextOnThePagesOfAuthorities(t *testing.T) {
 	for _, name := range hostile {
