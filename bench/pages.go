@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/safeconduct/safeconduct/registry/finder"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
 	"github.com/safeconduct/safeconduct/registry/web"
@@ -54,10 +55,11 @@ type pageTimes struct {
 }
 
 // A visit is a page that is measured: what is asked the i-th time, in a POST where
-// there is a form.
+// there is a form; late, when all that the corpus grants is about to end.
 type visit struct {
 	name string
 	at   func(i int) (path string, form url.Values)
+	late bool
 }
 
 // visits are those of a register with n entities.
@@ -75,28 +77,37 @@ func visits(n int) []visit {
 		"transferor": {registrytest.Halcyon}, "transferee": {registrytest.Varuna}, "destination_site": {"VTZ-1"},
 		"items": {"US_CCL 5A001.b.1"}, "end_use": {"sea_trial"},
 	}
+	draft := url.Values{
+		"iss": {registrytest.US}, "jti": {"TEA-US-0001"}, "entity": {registrytest.Varuna}, "legal_name": {"Varuna Deepsense Private Limited"}, "established": {"IN"},
+		"effect": {"authorization"}, "nbf": {"2026-02-01 00:00"}, "exp": {"2028-02-01 00:00"}, "approved_sites": {"VTZ-1 | IN | Plot 14, Ocean Tech Park"},
+		"eligible_items": {"US_CCL 5A001.b.1"},
+	}
 	return []visit{
-		{"find, all", fixed("/")},
-		{"find by name", asked("/?q=", func(i int) string { return fmt.Sprintf("Entity %d Precision", number(i)) })},
-		{"find by a misspelt name", asked("/?q=", func(i int) string { return fmt.Sprintf("Entity %d Precison Instrumnts", number(i)) })},
-		{"find by LEI", asked("/?q=", func(i int) string { return strings.TrimPrefix(entityNumber(number(i)), "lei:") })},
-		{"find by country and status", fixed("/?country=IN&status=in_force&q=precision")},
-		{"entity", func(i int) (string, url.Values) { return "/entities/" + entityNumber(number(i)), nil }},
-		{"entity by both clocks", func(i int) (string, url.Values) {
+		{name: "find, all", at: fixed("/")},
+		{name: "find by name", at: asked("/?q=", func(i int) string { return fmt.Sprintf("Entity %d Precision", number(i)) })},
+		{name: "find by a misspelt name", at: asked("/?q=", func(i int) string { return fmt.Sprintf("Entity %d Precison Instrumnts", number(i)) })},
+		{name: "find by LEI", at: asked("/?q=", func(i int) string { return strings.TrimPrefix(entityNumber(number(i)), "lei:") })},
+		{name: "find by country and status", at: fixed("/?country=IN&status=in_force&q=precision")},
+		{name: "entity", at: func(i int) (string, url.Values) { return "/entities/" + entityNumber(number(i)), nil }},
+		{name: "entity by both clocks", at: func(i int) (string, url.Values) {
 			return "/entities/" + entityNumber(number(i+n/2)) + "?at=2026-06-01+00:00&known=2026-06-01+00:00", nil
 		}},
-		{"sandbox", fixed("/sandboxes/" + registrytest.Sandbox)},
-		{"log", fixed("/log")},
-		{"log, older statements", func(i int) (string, url.Values) { return fmt.Sprintf("/log?before=%d", 1+number(i)), nil }},
-		{"statement", func(i int) (string, url.Values) {
+		{name: "sandbox", at: fixed("/sandboxes/" + registrytest.Sandbox)},
+		{name: "log", at: fixed("/log")},
+		{name: "log, older statements", at: func(i int) (string, url.Values) { return fmt.Sprintf("/log?before=%d", 1+number(i)), nil }},
+		{name: "statement", at: func(i int) (string, url.Values) {
 			return fmt.Sprintf("/statements/%s/REG-%07d", registrytest.IN, number(i)), nil
 		}},
-		{"partners", fixed("/partners?purpose=underwater+communications&country=IN")},
-		{"authorities", fixed("/authorities")},
-		{"authority", fixed("/authorities/" + registrytest.IN)},
-		{"compose, from an approval", fixed("/compose?from=" + registrytest.US + "/PDA-US")},
-		{"check, the form", fixed("/check")},
-		{"check, the answer", func(int) (string, url.Values) { return "/check", question }},
+		{name: "partners", at: fixed("/partners?purpose=underwater+communications&country=IN")},
+		{name: "authorities", at: fixed("/authorities")},
+		{name: "authority", at: fixed("/authorities/" + registrytest.IN)},
+		{name: "authority, all of whose grants end soon", at: fixed("/authorities/" + registrytest.IN), late: true},
+		{name: "compose, from an approval", at: fixed("/compose?from=" + registrytest.US + "/PDA-US")},
+		{name: "compose, a draft", at: func(int) (string, url.Values) { return "/compose", draft }},
+		{name: "verify", at: fixed("/verify")},
+		{name: "api", at: fixed("/api")},
+		{name: "check, the form", at: fixed("/check")},
+		{name: "check, the answer", at: func(int) (string, url.Values) { return "/check", question }},
 	}
 }
 
@@ -110,39 +121,76 @@ func pagesStage(ctx context.Context, in pagesInput) (out pagesOutput, err error)
 	if err := submitAll(ctx, reg, joint()...); err != nil {
 		return out, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	find := finder.New(reg)
+	listen := func(now func() time.Time) (base string, server *http.Server, err error) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", nil, err
+		}
+		server = httpapi.NewServer(httpapi.NewHandler(reg, httpapi.Options{Now: now, Beside: web.New(reg, web.Options{Now: now, Finder: find}).Paths()}), nil)
+		go func() { _ = server.Serve(l) }()
+		return "http://" + l.Addr().String(), server, nil
+	}
+	base, server, err := listen(now)
 	if err != nil {
 		return out, err
 	}
-	server := httpapi.NewServer(httpapi.NewHandler(reg, httpapi.Options{Now: now, Beside: web.New(reg, web.Options{Now: now}).Paths()}), nil)
-	go func() { _ = server.Serve(l) }()
 	defer func() { err = errors.Join(err, server.Close()) }()
-	base := "http://" + l.Addr().String()
-	// The index of names is made in the background.
-	for ready := false; !ready; {
-		switch status, err := look(ctx, base+"/?q=x", nil); {
-		case err != nil:
-			return out, err
-		case status == http.StatusOK:
-			ready = true
-		default:
-			time.Sleep(100 * time.Millisecond)
-		}
+	// A grant of the corpus is for a year.
+	later, lateServer, err := listen(clock(300 * 24 * time.Hour))
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, lateServer.Close()) }()
+	if err := indexed(ctx, base); err != nil {
+		return out, err
 	}
 	for _, v := range visits(in.Size / 2) {
 		times := make([]float64, in.Visits)
 		for i := range times {
 			path, form := v.at(i)
+			address := base + path
+			if v.late {
+				address = later + path
+			}
 			start := time.Now()
-			status, err := look(ctx, base+path, form)
+			status, err := look(ctx, address, form)
 			times[i] = float64(time.Since(start)) / float64(time.Millisecond)
-			if err != nil || status != http.StatusOK {
-				return out, fmt.Errorf("%s: %s answers %d: %w", v.name, path, status, err)
+			if err != nil {
+				return out, fmt.Errorf("%s: ask for %s: %w", v.name, path, err)
+			}
+			if status != http.StatusOK {
+				return out, fmt.Errorf("%s: %s answers %d, want %d", v.name, path, status, http.StatusOK)
 			}
 		}
 		out.Pages = append(out.Pages, pageTimes{v.name, quantile(times, 0.5), quantile(times, 0.99)})
 	}
 	return out, nil
+}
+
+// indexing is how long the index of names may take.
+const indexing = 10 * time.Minute
+
+// indexed waits for the index of names, which is made in the background.
+func indexed(ctx context.Context, base string) error {
+	ctx, cancel := context.WithTimeout(ctx, indexing)
+	defer cancel()
+	for {
+		status, err := look(ctx, base+"/?q=x", nil)
+		switch {
+		case err != nil:
+			return fmt.Errorf("wait for the index of names: %w", err)
+		case status == http.StatusOK:
+			return nil
+		case status != http.StatusServiceUnavailable:
+			return fmt.Errorf("wait for the index of names: a search answers %d", status)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the index of names: %w", ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // look has a page shown, and reads all of it.
