@@ -229,6 +229,48 @@ func TestWhatHasPassedToAnotherIsSuggestedForThatOne(t *testing.T) {
 	}
 }
 
+// Each approval has passed on with sites of its own, whichever did so last.
+func TestSitesOfOnePassedApprovalAreNotThoseOfAnother(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	for _, n := range []string{"a", "b"} {
+		s.MustSubmit(registrytest.Approval("approval-"+n, us, registrytest.Varuna, "IN"))
+	}
+	s.Clock.Add(time.Hour)
+	for _, n := range []string{"a", "b"} {
+		s.MustSubmit(&attest.Succession{
+			Common: attest.Common{Iss: us, Sub: attest.ApprovalSubject(registrytest.Varuna, us), JTI: "succession-" + n}, Target: "approval-" + n, Successor: registrytest.Corvus,
+			EffectiveAt: attest.NumericDate(s.Clock.Now().Add(time.Minute).Unix()), LegalName: "Corvus", Country: "IN", ApprovedSites: []attest.Site{{ID: "SITE-" + strings.ToUpper(n), Country: "IN", Address: "1 Road"}},
+		})
+	}
+	s.Clock.Add(time.Hour)
+	if got := s.get("/check?transferee=" + registrytest.Corvus).shown(http.StatusOK).options("destination_site"); !slices.Equal(got, []string{"SITE-A", "SITE-B"}) {
+		t.Errorf("sites suggested: %q", got)
+	}
+}
+
+func TestWhatIsExcludedIsNotSuggested(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	for _, iss := range []string{us, in} {
+		d := registrytest.Domain("domain-"+iss, iss)
+		d.Terms.InScope, d.Terms.Excluded = attest.Scope{"US_CCL": {"5A001"}}, attest.Scope{"US_CCL": {"5A001.c"}}
+		s.MustSubmit(d)
+	}
+	a := registrytest.Approval("approval-varuna", us, registrytest.Varuna, "IN")
+	a.EligibleItems = []attest.Item{{List: "US_CCL", Entry: "5A001.b"}, {List: "US_CCL", Entry: "5A001.c"}, {List: "US_CCL", Entry: "5A001.d"}}
+	a.Caveats = &attest.Limits{Excluded: attest.Scope{"US_CCL": {"5A001.d"}}}
+	s.MustSubmit(a)
+	s.Clock.Add(time.Minute)
+	for query, want := range map[string][]string{
+		"":                                 {"US_CCL 5A001.b", "US_CCL 5A001.c"},
+		"&sandbox=" + registrytest.Sandbox: {"US_CCL 5A001", "US_CCL 5A001.b"},
+	} {
+		got := s.get("/check?transferee=" + registrytest.Varuna + query).shown(http.StatusOK).ticks("items")
+		if items := slices.Sorted(maps.Keys(got)); !slices.Equal(items, want) {
+			t.Errorf("%s: suggested %q, want %q", query, items, want)
+		}
+	}
+}
+
 func TestConfidentialMembersAreNotSuggested(t *testing.T) {
 	s := newSite(t, httpapi.Options{})
 	a, _, err := registrytest.Approval("approval-varuna", us, registrytest.Varuna, "IN").Conceal([]string{"/approved_sites/0/address"})

@@ -49,6 +49,15 @@ func (x *exchange) clocks(now time.Time) clocks {
 // would be of another time than was asked about.
 func (c clocks) Wrong() bool { return c.ForceWrong+c.KnownWrong != "" }
 
+// knownBy is by when all that is shown was logged: nothing is known of what is yet to
+// come, whatever was asked.
+func (c clocks) knownBy(now time.Time) time.Time {
+	if c.Known.IsZero() || c.Known.After(now) {
+		return now
+	}
+	return c.Known
+}
+
 // timeForms are how a time may be written. One without an offset is in UTC, as
 // every label says.
 var timeForms = []string{"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339Nano}

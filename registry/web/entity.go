@@ -123,12 +123,29 @@ func (v *entityPage) read(x *exchange, e *registry.Edition, subjects []string) (
 	if err != nil {
 		return err
 	}
-	if err := v.slide(all); err != nil {
+	moments := func(known time.Time) (out []time.Time, err error) {
+		for _, s := range subjects {
+			ts, err := reading.Moments(x.Context(), s, known)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, ts...)
+		}
+		return distinct(out), nil
+	}
+	legal, err := moments(time.Time{})
+	if err != nil {
+		return err
+	}
+	if err := v.slide(legal, all); err != nil {
+		return err
+	}
+	if legal, err = moments(v.Known); err != nil {
 		return err
 	}
 	own := attest.EntitySubject(v.ID)
 	d := &drafting{
-		holder: v.ID, recorded: recorded,
+		holder: v.ID, recorded: recorded, moments: legal,
 		bars: func(r policy.Recorded) bool {
 			switch c := r.Statement.Claims().(type) {
 			case *attest.Registration:

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -110,8 +109,8 @@ func (t *terms) Replaced() bool { return !t.Joint && int64(t.InForce) >= t.Concu
 type concurring struct {
 	Authority string
 	// Approval is its approval of these terms, nil where it has given none; then
-	// Turn says that it is waited for, and Days for how long, since the last of the
-	// others approved, or MovedOn that it has approved other terms since.
+	// Turn says that it is waited for, and Days for how many whole days, since the last
+	// of the others approved, or MovedOn that it has approved other terms since.
 	Approval *card
 	Turn     bool
 	Days     int
@@ -153,16 +152,24 @@ func (p *Pages) sandbox(x *exchange) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.read(list, cmp.Or(v.Known, now))
+	v.read(list, v.knownBy(now))
 	if len(v.Titles) > 0 {
 		pg.Title = plain(v.Titles[0])
 	}
-	if err := v.slide(byIndex(all)); err != nil {
+	legal, err := reading.Moments(x.Context(), subject, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	if err := v.slide(legal, byIndex(all)); err != nil {
+		return nil, err
+	}
+	moments, err := reading.Moments(x.Context(), subject, v.Known)
+	if err != nil {
 		return nil, err
 	}
 	d := &drafting{
-		recorded: byIndex(list),
-		bars:     func(policy.Recorded) bool { return true },
+		recorded: byIndex(list), moments: moments,
+		bars: func(policy.Recorded) bool { return true },
 		read: func(force time.Time) (map[int64]policy.Recorded, error) {
 			list, err := at(force)
 			return byIndex(list), err

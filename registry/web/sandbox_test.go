@@ -76,6 +76,18 @@ func TestWhoseTurnItIsGoesByWhatStands(t *testing.T) {
 	}
 }
 
+// Nobody knows how long it will have been waiting some day.
+func TestNothingHasBeenWaitingSinceTheFuture(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	s.MustSubmit(registrytest.Domain("domain-us", us))
+	s.Clock.Add(time.Hour)
+	s.get(sandboxPath).shown(http.StatusOK).has("auth-in its turn It has not approved these terms; they have been waiting for less than a day.")
+	s.get("/authorities/auth-in").shown(http.StatusOK).has("waiting on auth-in for less than a day")
+	s.Clock.Add(49 * time.Hour)
+	s.get(sandboxPath + "?known=9999-12-31+00:00").shown(http.StatusOK).has("waiting for 2 days")
+	s.get(sandboxPath + "?known=2026-01-06+10:00").shown(http.StatusOK).has("waiting for 1 day.")
+}
+
 // It is nobody's turn where all have approved, though one has revoked since.
 func TestARevocationIsNobodysTurn(t *testing.T) {
 	s := newJointSandbox(t)

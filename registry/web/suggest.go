@@ -55,6 +55,8 @@ type suggestions struct {
 	// limited are the attestations of the limitations in words, with these, by
 	// statement and pointer.
 	limited map[limitation]suggestion
+	// terms are those of the sandbox, which bound what others approve.
+	terms []*attest.Limits
 	// approved says that anything is approved that could be suggested from.
 	approved bool
 }
@@ -124,6 +126,7 @@ func (s *suggestions) sandbox(ctx context.Context, e *registry.Edition, id strin
 		}
 		authorities = c.Terms.Authorities
 		by := say("suggest.scope", c.Iss)
+		s.terms = append(s.terms, &c.Terms.Limits)
 		s.limits(&c.Terms.Limits, by)
 	}
 	return authorities, err
@@ -138,9 +141,7 @@ func (s *suggestions) limits(l *attest.Limits, by string) {
 	s.approved = true
 	for _, list := range slices.Sorted(maps.Keys(l.InScope)) {
 		for _, entry := range l.InScope[list] {
-			if !excluded(l.Excluded, list, entry) {
-				s.of("items").add(list+" "+entry, by)
-			}
+			s.item(list, entry, by, l)
 		}
 	}
 	for _, code := range l.AllowedEndUses {
@@ -151,13 +152,13 @@ func (s *suggestions) limits(l *attest.Limits, by string) {
 	}
 }
 
-// excluded reports whether an exclusion takes all of an entry.
-func excluded(scope attest.Scope, list, entry string) bool {
+// item offers an entry, unless what bounds it leaves nothing of it.
+func (s *suggestions) item(list, entry, by string, own *attest.Limits) {
 	e, err := controllist.Parse(list, entry)
-	return err == nil && slices.ContainsFunc(scope[list], func(x string) bool {
-		out, err := controllist.Parse(list, x)
-		return err == nil && out.Covers(e)
-	})
+	if err != nil || own != nil && !own.Leaves(e) || slices.ContainsFunc(s.terms, func(t *attest.Limits) bool { return !t.Leaves(e) }) {
+		return
+	}
+	s.of("items").add(list+" "+entry, by)
 }
 
 // party takes in the approvals of an entity for which wanted holds.
@@ -190,26 +191,15 @@ func (s *suggestions) party(ctx context.Context, e *registry.Edition, id string,
 		}
 		for _, r := range list {
 			if c, ok := r.Statement.Claims().(*attest.EntityApproval); ok && inForce(r) && cmp.Or(r.Standing.Holder, c.Entity()) == id && wanted(c) {
-				s.approval(c, passedSites(list, c, id), r.Index)
+				sites := c.ApprovedSites
+				if r.Standing.Sites != nil {
+					sites = r.Standing.Sites
+				}
+				s.approval(c, sites, r.Index)
 			}
 		}
 	}
 	return nil
-}
-
-// passedSites are those that are approved at the holder of an approval: where it has
-// passed to it, those that the succession names.
-func passedSites(list []policy.Recorded, c *attest.EntityApproval, holder string) []attest.Site {
-	sites := c.ApprovedSites
-	if c.Entity() == holder {
-		return sites
-	}
-	for _, r := range list {
-		if to, ok := r.Statement.Claims().(*attest.Succession); ok && inForce(r) && to.Successor == holder && to.ApprovedSites != nil {
-			sites = to.ApprovedSites
-		}
-	}
-	return sites
 }
 
 func (s *suggestions) approval(c *attest.EntityApproval, sites []attest.Site, index int64) {
@@ -228,7 +218,7 @@ func (s *suggestions) approval(c *attest.EntityApproval, sites []attest.Site, in
 			label = say("suggest.limited", c.Iss)
 			s.limited[limitation{index, "/eligible_items/" + strconv.Itoa(i) + "/limitation"}] = attestationOf(c, i)
 		}
-		s.of("items").add(it.List+" "+it.Entry, label)
+		s.item(it.List, it.Entry, label, c.Caveats)
 	}
 	if c.Caveats != nil {
 		s.limits(c.Caveats, by)

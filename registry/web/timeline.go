@@ -93,6 +93,8 @@ type drafting struct {
 	holder string
 	// recorded are the statements that are known, by index.
 	recorded map[int64]policy.Recorded
+	// moments are when any of them may come to something else, ascending.
+	moments []time.Time
 	// bars says of a statement whether it has a place in a bar.
 	bars func(policy.Recorded) bool
 	// read reads the same statements at another legal time.
@@ -111,11 +113,11 @@ func (d *drafting) timeline(c clocks, logged time.Time) (*timeline, error) {
 	}
 	t.Left = max(0, len(t.Bars)-mostBars)
 	t.Bars = registrationsFirst(t.Bars[t.Left:])
-	moments := legalMoments(d.recorded)
-	moments, t.Earlier, t.Later = nearest(moments, c.Force, min(mostMoments, max(8, mostStandings/len(d.recorded))))
+	moments, earlier, later := nearest(d.moments, c.Force, min(mostMoments, max(8, mostStandings/len(d.recorded))))
 	if len(moments) == 0 {
 		return nil, nil
 	}
+	t.Earlier, t.Later = earlier, later
 	stretch := stretchOf(moments, c.Force, t.KnownAt)
 	// What is left out on either side is not drawn: it would not be so.
 	first, last := -1, len(moments)
@@ -231,36 +233,6 @@ func indexes(recorded map[int64]policy.Recorded) []int64 {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// legalMoments are when anything that is recorded begins or ends, ascending.
-func legalMoments(recorded map[int64]policy.Recorded) []time.Time {
-	var out []time.Time
-	add := func(ds ...attest.NumericDate) {
-		for _, d := range ds {
-			if d != 0 {
-				out = append(out, d.Time().UTC())
-			}
-		}
-	}
-	for _, r := range recorded {
-		c := r.Statement.Claims()
-		if r.Void {
-			continue
-		}
-		if g := attest.GrantOf(c); g != nil {
-			add(g.NBF, g.EXP)
-		}
-		switch c := c.(type) {
-		case *attest.Event:
-			add(c.EffectiveAt, c.Until)
-		case *attest.EntityEvent:
-			add(c.EffectiveAt)
-		case *attest.Succession:
-			add(c.EffectiveAt)
-		}
-	}
-	return distinct(out)
 }
 
 // loggedMoments are when anything was logged, ascending.
@@ -451,8 +423,9 @@ func sliderOf(name string, moments []time.Time, shown time.Time, given bool, emp
 	return s, nil
 }
 
-// slide gives both clocks their sliders, over all that is recorded.
-func (c *clocks) slide(recorded map[int64]policy.Recorded) error {
+// slide gives both clocks their sliders: over the moments at which something comes to
+// something else, and those at which what is recorded was logged.
+func (c *clocks) slide(legal []time.Time, recorded map[int64]policy.Recorded) error {
 	for _, one := range []struct {
 		name    string
 		moments []time.Time
@@ -461,7 +434,7 @@ func (c *clocks) slide(recorded map[int64]policy.Recorded) error {
 		empty   time.Time
 		words   string
 	}{
-		{"at", legalMoments(recorded), c.Force, strings.TrimSpace(c.ForceGiven) != "", c.now, say("clocks.is_now")},
+		{"at", legal, c.Force, strings.TrimSpace(c.ForceGiven) != "", c.now, say("clocks.is_now")},
 		{"known", loggedMoments(recorded), c.Known, !c.Known.IsZero(), time.Time{}, say("clocks.is_all")},
 	} {
 		s, err := sliderOf(one.name, one.moments, one.shown, one.given, one.empty, one.words)

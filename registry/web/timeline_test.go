@@ -103,6 +103,31 @@ func TestATimelineSaysThatAnApprovalHasPassedOn(t *testing.T) {
 	}
 }
 
+// What has passed on stays suspended by what happened to whoever gave it up.
+func TestATimelineKnowsWhatHappenedToFormerHolders(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	a := registrytest.Approval("approval-varuna", us, registrytest.Varuna, "IN")
+	a.Conditions = &attest.Conditions{ChangeOfControl: attest.AutoSuspend}
+	s.MustSubmit(a)
+	s.Clock.Set(date(6, 1))
+	s.MustSubmit(&attest.EntityEvent{
+		Common: attest.Common{Iss: us, Sub: attest.EntitySubject(registrytest.Varuna), JTI: "control-1"}, Event: attest.ChangeOfControl,
+		EffectiveAt: attest.NumericDate(date(2, 1).Unix()), AcquirerName: "Acquirer",
+	})
+	s.MustSubmit(&attest.Succession{
+		Common: attest.Common{Iss: us, Sub: a.Sub, JTI: "succession-1"}, Target: "approval-varuna",
+		EffectiveAt: attest.NumericDate(date(3, 1).Unix()), Successor: "us-own:DEEP-2", LegalName: "Deep Two Holdings", Country: "IN", Retroactive: true, RetroactiveReason: "It was so.",
+	})
+	s.Clock.Add(time.Hour)
+	d := s.get("/entities/us-own:DEEP-2").shown(http.StatusOK)
+	if got, want := d.bar("approval-varuna"), "From 2026-03-01 00:00 UTC: suspended. From 2027-01-05 09:00 UTC: expired."; !strings.HasSuffix(got, want) {
+		t.Errorf("the bar says\n%s, want\n%s", got, want)
+	}
+	if got := d.find("option", func(n *html.Node) bool { return attr(n, "data-moment") == "2026-02-01 00:00 UTC" }); len(got) != 1 {
+		t.Errorf("the slider stops %d times when the former holder changed hands", len(got))
+	}
+}
+
 func TestATimelineIsBoundedAndSaysWhatIsLeftOut(t *testing.T) {
 	s := newSite(t, httpapi.Options{})
 	s.MustSubmit(registrytest.Approval("approval-varuna", us, registrytest.Varuna, "IN"))
