@@ -30,6 +30,20 @@ func (d Distrust) Voids(s *Statement, index int64) bool {
 	return s.trust == nil && !s.Holds(func(kid string) bool { return d.Distrusts(kid, index) })
 }
 
+// Disregards lists the keys whose signatures on a statement at a log index do not count
+// (RULES R20), none of a trust root.
+func (d Distrust) Disregards(s *Statement, index int64) (kids []string) {
+	if s.trust != nil {
+		return nil
+	}
+	for _, kid := range s.Signers() {
+		if d.Distrusts(kid, index) {
+			kids = append(kids, kid)
+		}
+	}
+	return kids
+}
+
 // Distrusts reports whether the signatures that a key made at a log index are
 // disregarded (RULES R20).
 func (d Distrust) Distrusts(kid string, index int64) bool {

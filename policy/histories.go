@@ -157,11 +157,6 @@ func (k *knowledge) void(e proven.Entry) bool {
 	return k.distrust.Voids(e.Statement, e.Index)
 }
 
-// distrusts reports whether a key's signatures at a log index are disregarded.
-func (k *knowledge) distrusts(kid string, index int64) bool {
-	return k.distrust == nil || k.distrust.Distrusts(kid, index)
-}
-
 // history returns what is seen of a subject and not void; ok is false where its
 // history is not proven.
 func (k *knowledge) history(subject string) (out []proven.Entry, ok bool) {

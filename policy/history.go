@@ -137,15 +137,14 @@ func (h *Histories) knownBy(known time.Time) *knowledge {
 
 // disregarded are the keys of a statement whose signatures do not count.
 func (k *knowledge) disregarded(e proven.Entry) (kids []string) {
-	if e.Statement.TrustRoot() != nil {
+	switch {
+	case k.distrust != nil:
+		return k.distrust.Disregards(e.Statement, e.Index)
+	case e.Statement.TrustRoot() != nil:
 		return nil
+	default:
+		return e.Statement.Signers()
 	}
-	for _, kid := range e.Statement.Signers() {
-		if k.distrusts(kid, e.Index) {
-			kids = append(kids, kid)
-		}
-	}
-	return kids
 }
 
 // Standing says what the statement at a log index, of the history of an approval's

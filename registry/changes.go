@@ -113,6 +113,18 @@ func (r *Reader) closing(iss, jti string, index int64) (verify.StatusLeaf, error
 	return r.statusAt(place.Size - 1)
 }
 
+// batchOf is the status leaf that closes the batch of what stands at an index.
+func (r *Reader) batchOf(index int64, leaf []byte) (verify.StatusLeaf, error) {
+	if verify.IsStatusLeaf(leaf) {
+		return r.statusAt(index)
+	}
+	c, err := changeAt(index, leaf)
+	if err != nil {
+		return verify.StatusLeaf{}, err
+	}
+	return r.closing(c.Issuer, c.JTI, index)
+}
+
 // statusAt is the status leaf that stands at an index.
 func (r *Reader) statusAt(index int64) (verify.StatusLeaf, error) {
 	leaf, err := r.leaf(index)

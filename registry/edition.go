@@ -111,6 +111,25 @@ func (e *Edition) History(ctx context.Context, subject string, known, at time.Ti
 	return e.NewReading().History(ctx, subject, known, at)
 }
 
+// Statement returns what an issuer has said under a jti, without what it comes to,
+// or [ErrNotFound].
+func (e *Edition) Statement(ctx context.Context, iss, jti string) (policy.Recorded, error) {
+	l, err := e.r.named(ctx, e.s, iss, jti)
+	if err != nil {
+		return policy.Recorded{}, err
+	}
+	return e.s.recorded(l), nil
+}
+
+// recorded says by the trust root of a snapshot which signatures count (RULES R20).
+func (s *snapshot) recorded(l Logged) policy.Recorded {
+	root := s.root()
+	return policy.Recorded{
+		Index: l.Index, Time: l.Time, Statement: l.Statement,
+		Void: root.Voids(l.Statement, l.Index), Disregarded: root.Disregards(l.Statement, l.Index),
+	}
+}
+
 // Subjects returns those of an entity: its own, and one for each authority that
 // ever was said to approve it, ascending, as far as anything is logged of them;
 // none for an entity that is not in the log.

@@ -14,8 +14,8 @@ type Grown struct {
 }
 
 // Growth returns how the log has grown up to the edition, oldest first: the first
-// batch, the last, and those of leaves that lie evenly between, most of them in all
-// at most, but two. It reads no others.
+// batch, the last, and those of leaves that lie evenly between; at most `most`, and
+// never fewer than two where there are two. It reads no others.
 func (e *Edition) Growth(ctx context.Context, most int) (points []Grown, err error) {
 	last := e.s.size - 1
 	parts := max(1, min(int64(most)-1, last))
