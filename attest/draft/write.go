@@ -1,52 +1,72 @@
 package draft
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 )
 
-// A Member is one of a draft that is written from what somebody has entered.
+// A Member is one of a draft that is written from what somebody has entered. It is
+// made by [Text], [Number], [True], [List], [Members] or [Elements], and by nothing
+// else: the zero value writes nothing.
 type Member struct {
-	Name string
-	// Value is text, a whole number (int64), a bool, a list of text ([]string),
-	// members ([]Member), or a list of such ([][]Member).
-	Value any
+	name string
+	// after is what stands after the name and its colon, at an indent.
+	after func(indent string) string
+}
+
+// Text is a member that is text, or a time.
+func Text(name, text string) Member { return inline(name, timeOrText(text)) }
+
+// Number is a member that is a whole number.
+func Number(name string, n int64) Member { return inline(name, strconv.FormatInt(n, 10)) }
+
+// True is a member that is true.
+func True(name string) Member { return inline(name, "true") }
+
+// List is a member that is a list of text.
+func List(name string, texts ...string) Member {
+	all := make([]string, len(texts))
+	for i, t := range texts {
+		all[i] = scalar(t)
+	}
+	return inline(name, "["+strings.Join(all, ", ")+"]")
+}
+
+// Members is a member that has members.
+func Members(name string, members ...Member) Member {
+	return Member{name, func(indent string) string { return "\n" + write(indent+"  ", members) }}
+}
+
+// Elements is a member that is a list of what has members.
+func Elements(name string, elements ...[]Member) Member {
+	return Member{name, func(indent string) string {
+		var b strings.Builder
+		b.WriteByte('\n')
+		for _, e := range elements {
+			within := indent + "    "
+			b.WriteString(indent + "  - " + strings.TrimPrefix(write(within, e), within))
+		}
+		return b.String()
+	}}
+}
+
+func inline(name, value string) Member {
+	return Member{name, func(string) string { return " " + value + "\n" }}
 }
 
 // Write writes a draft of members, in their order. What is text stays text,
 // whatever stands in it: only names and the kind of a value make the document. It
 // need not be good, which [Parse] says.
-func Write(members ...Member) string {
-	var b strings.Builder
-	write(&b, "", members)
-	return b.String()
-}
+func Write(members ...Member) string { return write("", members) }
 
-func write(b *strings.Builder, indent string, members []Member) {
+func write(indent string, members []Member) string {
+	var b strings.Builder
 	for _, m := range members {
-		switch v := m.Value.(type) {
-		case string:
-			fmt.Fprintf(b, "%s%s: %s\n", indent, m.Name, timeOrText(v))
-		case []string:
-			words := make([]string, len(v))
-			for i, w := range v {
-				words[i] = scalar(w)
-			}
-			fmt.Fprintf(b, "%s%s: [%s]\n", indent, m.Name, strings.Join(words, ", "))
-		case []Member:
-			fmt.Fprintf(b, "%s%s:\n", indent, m.Name)
-			write(b, indent+"  ", v)
-		case [][]Member:
-			fmt.Fprintf(b, "%s%s:\n", indent, m.Name)
-			for _, e := range v {
-				var of strings.Builder
-				write(&of, indent+"    ", e)
-				b.WriteString(indent + "  - " + strings.TrimPrefix(of.String(), indent+"    "))
-			}
-		default:
-			fmt.Fprintf(b, "%s%s: %v\n", indent, m.Name, v)
+		if m.after != nil {
+			b.WriteString(indent + m.name + ":" + m.after(indent))
 		}
 	}
+	return b.String()
 }
 
 // timeOrText writes a time as it stands, as officers do.

@@ -16,14 +16,11 @@ func TestWhatIsWrittenAsTextIsReadAsThatText(t *testing.T) {
 		"Varuna", "a: b", "x\" \nlisted: true", "- x", "# x", "null", "yes", "12", "1e5", "0x1f", "2027-01-01T00:00:00Z", "{a: b}", "[a", "*a", "&a", "!!int 1", "%", "|", ">-", "\u202e", "\\", "'", "\ufeff",
 	} {
 		written := draft.Write(
-			draft.Member{Name: "kind", Value: "registration"},
-			draft.Member{Name: "legal_name", Value: text},
-			draft.Member{Name: "former_names", Value: []string{text}},
-			draft.Member{Name: "sites", Value: [][]draft.Member{{{Name: "id", Value: "A"}, {Name: "address", Value: text}, {Name: "country", Value: "IN"}}}},
-			draft.Member{Name: "publication", Value: []draft.Member{{Name: "citation", Value: text}}},
-			draft.Member{Name: "retroactive", Value: true}, draft.Member{Name: "retroactive_reason", Value: text},
-			draft.Member{Name: "aud", Value: "example.org/register"}, draft.Member{Name: "iss", Value: "auth-in"}, draft.Member{Name: "jti", Value: "a"},
-			draft.Member{Name: "entity", Value: "us-own:A"}, draft.Member{Name: "country", Value: "IN"}, draft.Member{Name: "nbf", Value: "2027-01-01T00:00:00Z"},
+			draft.Text("kind", "registration"), draft.Text("legal_name", text), draft.List("former_names", text),
+			draft.Elements("sites", []draft.Member{draft.Text("id", "A"), draft.Text("address", text), draft.Text("country", "IN")}),
+			draft.Members("publication", draft.Text("citation", text)), draft.True("retroactive"), draft.Text("retroactive_reason", text),
+			draft.Text("aud", "example.org/register"), draft.Text("iss", "auth-in"), draft.Text("jti", "a"), draft.Member{},
+			draft.Text("entity", "us-own:A"), draft.Text("country", "IN"), draft.Text("nbf", "2027-01-01T00:00:00Z"),
 		)
 		c, err := draft.Parse("new.yaml", []byte(written), draft.Options{Now: now})
 		if strings.Contains(text, "\n") {

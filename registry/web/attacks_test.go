@@ -152,7 +152,13 @@ func TestWhatNoFormSendsIsRefusedWithAPage(t *testing.T) {
 	s.ask(url.Values{"act": {"\xff"}}).shown(http.StatusBadRequest)
 	s.do(http.MethodPost, "/check?act=export", url.Values{}).shown(http.StatusBadRequest)
 	s.ask(url.Values{"reference": {strings.Repeat("x", 1<<20)}}).shown(http.StatusRequestEntityTooLarge)
-	s.do(http.MethodPost, "/check", nil).shown(http.StatusUnsupportedMediaType)
+	for _, path := range []string{"/check", "/compose"} {
+		s.do(http.MethodPost, path, nil).shown(http.StatusUnsupportedMediaType)
+	}
+	// Of several mistakes the same one is named each time.
+	for range 8 {
+		s.get("/?b=1&c=1&a=1&d=1").shown(http.StatusBadRequest).has(`The field "a"`)
+	}
 	q := question()
 	q.Set("give", "root.key")
 	s.ask(q).shown(http.StatusBadRequest)

@@ -155,6 +155,9 @@ type rootVersion struct {
 	More int
 }
 
+// An authority is one that the trust root lists.
+type authority struct{ ID, Name string }
+
 // authoritiesPage is what the page of the trust root shows.
 type authoritiesPage struct {
 	Version int64

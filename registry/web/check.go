@@ -1,7 +1,6 @@
 package web
 
 import (
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,14 +12,8 @@ import (
 
 // checkPage is what the page of a check shows.
 type checkPage struct {
-	Fields map[string]field
-	Wrong  []field
-	// More says that one of the fields that are folded away is given or wrong, or has
-	// something suggested that an answer asks for.
-	More        bool
-	Acts, Modes []string
-	Levels      []attest.Level
-	Authorities []authority
+	// Its More says, too, that something is suggested that an answer asks for.
+	shownForm
 	// Items and Attests are lines to tick, MoreItems how many further ones there are.
 	Items, Attests []box
 	MoreItems      int
@@ -44,10 +37,7 @@ var gives = []string{"", giveSuggestions, giveEvidence, giveRequest, giveReceipt
 
 // checkNames are the names that the form of a check may send.
 func checkNames() []string {
-	names := []string{"give"}
-	for _, f := range checkFields {
-		names = append(names, f.name)
-	}
+	names := append(checkFields.names(), "give")
 	for _, f := range boxed {
 		for n := range maxSuggested {
 			names = append(names, boxName(f, n))
@@ -59,11 +49,6 @@ func checkNames() []string {
 // check serves /check: an empty form, one with what the query names already in
 // it, or the answer to one.
 func (p *Pages) check(x *exchange) (*page, error) {
-	if x.Method == http.MethodPost {
-		if t, _, err := mime.ParseMediaType(x.Header.Get("Content-Type")); err != nil || t != "application/x-www-form-urlencoded" {
-			return nil, wrong(http.StatusUnsupportedMediaType, "error.media")
-		}
-	}
 	if err := x.read(true, checkNames()); err != nil {
 		return nil, err
 	}
@@ -78,8 +63,12 @@ func (p *Pages) check(x *exchange) (*page, error) {
 		}
 		tick(x.fields, f, ticked)
 	}
-	v := newCheckPage(x.fields)
-	v.Acts, v.Modes, v.Levels, v.Authorities = policy.Acts(), policy.Modes(), attest.Levels(), p.authorities()
+	v := new(checkPage)
+	v.fill(checkFields, x.fields)
+	v.choose("authority", say("check.none"), p.listedAuthorities())
+	v.choose("act", say("check.choose"), codes("act.", policy.Acts()))
+	v.choose("mode", say("check.not_given"), codes("mode.", policy.Modes()))
+	v.choose("classification", say("check.not_given"), codes("", attest.Levels()))
 	pg := &page{template: "check", Title: say("check.title"), Here: "/check", Body: v}
 	if x.Method != http.MethodPost || give == giveSuggestions {
 		if v.Fields["effective_at"].Given == "" {
@@ -91,7 +80,7 @@ func (p *Pages) check(x *exchange) (*page, error) {
 	}
 	q, mistakes := questionOf(x.fields)
 	if len(mistakes) > 0 {
-		v.mistaken(mistakes)
+		v.mistaken(checkFields, told(mistakes))
 		pg.Title, pg.status = say("mistake.title", pg.Title), http.StatusUnprocessableEntity
 		return pg, p.offer(x, v)
 	}
@@ -108,13 +97,12 @@ func (p *Pages) check(x *exchange) (*page, error) {
 	return p.answer(x, pg, v, q)
 }
 
-func newCheckPage(fields map[string]string) *checkPage {
-	v := &checkPage{Fields: make(map[string]field)}
-	for i, f := range checkFields {
-		v.Fields[f.name] = field{Name: f.name, Given: fields[f.name]}
-		v.More = v.More || i >= mainFields && fields[f.name] != ""
+// told are mistakes of a request at their fields.
+func told(mistakes []attest.Problem) (out []formMistake) {
+	for _, m := range mistakes {
+		out = append(out, formMistake{checkFields.at(m.Pointer), m.Message})
 	}
-	return v
+	return out
 }
 
 // offer puts what may be suggested into the form.
@@ -151,27 +139,5 @@ func (p *Pages) opening() (leave func(), err error) {
 		return func() { <-p.openings }, nil
 	default:
 		return nil, wrong(http.StatusServiceUnavailable, "error.busy")
-	}
-}
-
-// mistaken notes each mistake at its field.
-func (v *checkPage) mistaken(mistakes []attest.Problem) {
-	for _, m := range mistakes {
-		name := fieldOf(m.Pointer)
-		f := v.Fields[name]
-		if f.Wrong != "" {
-			f.Wrong += "; "
-		}
-		f.Name, f.Wrong = name, f.Wrong+m.Message
-		v.Fields[name] = f
-	}
-	for i, f := range checkFields {
-		if v.Fields[f.name].Wrong != "" {
-			v.Wrong = append(v.Wrong, v.Fields[f.name])
-			v.More = v.More || i >= mainFields
-		}
-	}
-	if f := v.Fields[""]; f.Wrong != "" {
-		v.Wrong = append(v.Wrong, f)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,15 +37,10 @@ var templateKinds = []attest.Kind{
 
 // composePage is what the page that composes an approval shows.
 type composePage struct {
-	Fields map[string]field
-	Wrong  []field
+	shownForm
 	// Left is how many mistakes are left out.
-	Left int
-	// More says that one of the fields that are folded away is given or wrong.
-	More        bool
-	Authorities []authority
-	Effects     []attest.LegalEffect
-	Kinds       []attest.Kind
+	Left  int
+	Kinds []attest.Kind
 	// From is the statement that the form is filled in from, "" for none.
 	From string
 	// Draft is the field that has a draft in full, Rows how tall it is.
@@ -95,37 +89,34 @@ type change struct {
 	Was, Is []*line
 }
 
+// draftField is the field that has a draft in full.
+const draftField = "draft"
+
 // giveDraft asks for the file of a draft in place of a page.
 const giveDraft = "draft"
 
 // compose serves /compose: an empty form, one that is filled in from an approval,
 // or what a draft comes to. It stores nothing, and signs nothing.
 func (p *Pages) compose(x *exchange) (*page, error) {
-	known := []string{"draft"}
-	for _, f := range draftFields {
-		known = append(known, f.name)
-	}
+	known := append(draftFields.names(), draftField)
 	if x.Method == http.MethodPost {
 		known = append(known, "give")
-		if t, _, err := mime.ParseMediaType(x.Header.Get("Content-Type")); err != nil || t != "application/x-www-form-urlencoded" {
-			return nil, wrong(http.StatusUnsupportedMediaType, "error.media")
-		}
 	} else {
 		known = append(known, "from", "kind")
 	}
 	if err := x.read(true, known); err != nil {
 		return nil, err
 	}
-	v := &composePage{
-		Fields: make(map[string]field), Authorities: p.authorities(), Effects: attest.LegalEffects(), Kinds: templateKinds,
-		Draft: field{Name: "draft"},
-	}
+	v := &composePage{Kinds: templateKinds, Draft: field{Name: draftField}}
+	v.fill(draftFields, nil)
+	v.choose("iss", say("check.choose"), p.listedAuthorities())
+	v.choose("effect", say("check.choose"), codes("effect.", attest.LegalEffects()))
 	pg := &page{template: "compose", Title: say("compose.title"), Here: "/authorities", Body: v}
 	if x.Method != http.MethodPost {
 		if err := p.begin(x, v); err != nil {
 			return nil, err
 		}
-		v.fill(x.fields)
+		v.fill(draftFields, x.fields)
 		return pg, nil
 	}
 	if give := x.fields["give"]; give != "" && give != giveDraft {
@@ -178,14 +169,6 @@ func (p *Pages) begin(x *exchange, v *composePage) error {
 	return nil
 }
 
-// fill keeps what was entered.
-func (v *composePage) fill(fields map[string]string) {
-	for i, f := range draftFields {
-		v.Fields[f.name] = field{Name: f.name, Given: fields[f.name]}
-		v.More = v.More || i >= mainDraftFields && fields[f.name] != ""
-	}
-}
-
 // show puts a draft into its field.
 func (v *composePage) show(text string) {
 	v.Draft.Given = text
@@ -207,7 +190,7 @@ func (p *Pages) composed(x *exchange, pg *page, v *composePage) (*page, error) {
 	if !inFull {
 		text, form = draftOf(p.reg.Origin(), x.fields)
 	}
-	v.fill(x.fields)
+	v.fill(draftFields, x.fields)
 	c, disclosures, err := p.parse(text)
 	if err != nil {
 		mistakes, err := mistakesOf(err, form)
@@ -227,7 +210,7 @@ func (p *Pages) composed(x *exchange, pg *page, v *composePage) (*page, error) {
 	}
 	v.show(text)
 	if a, ok := c.(*attest.EntityApproval); ok && inFull && len(disclosures) == 0 {
-		v.fill(fieldsOf(a))
+		v.fill(draftFields, fieldsOf(a))
 	}
 	e, err := p.reg.Published()
 	if err != nil {
@@ -243,48 +226,31 @@ func (p *Pages) composed(x *exchange, pg *page, v *composePage) (*page, error) {
 
 // mistakesOf are those of a draft at the fields of its form, or in full where form is
 // nil.
-func mistakesOf(err error, form *draftForm) ([]draftMistake, error) {
+func mistakesOf(err error, form *draftForm) ([]formMistake, error) {
 	if form != nil {
 		return form.mistakes(err)
 	}
-	found, ok := errors.AsType[*yamldoc.Mistakes](err)
+	all, ok := errors.AsType[*yamldoc.Mistakes](err)
 	if !ok {
 		return nil, err
 	}
-	var out []draftMistake
-	for _, m := range found.List {
+	var out []formMistake
+	for _, m := range all.List {
 		text := say("compose.line", m.Line, m.Message)
 		if m.Member != "" {
 			text = say("compose.line_member", m.Line, m.Member, m.Message)
 		}
-		out = append(out, draftMistake{"draft", text})
+		out = append(out, formMistake{draftField, text})
 	}
 	return out, nil
 }
 
-// mistaken notes each mistake at its field.
-func (v *composePage) mistaken(mistakes []draftMistake) {
+// mistaken notes each mistake at its field, so many of them.
+func (v *composePage) mistaken(mistakes []formMistake) {
 	v.Left = max(0, len(mistakes)-maxMistakes)
-	at := make(map[string]string)
-	for _, m := range mistakes[:len(mistakes)-v.Left] {
-		if at[m.field] != "" {
-			at[m.field] += "; "
-		}
-		at[m.field] += m.text
-	}
-	for i, f := range draftFields {
-		if text := at[f.name]; text != "" {
-			v.Fields[f.name] = field{Name: f.name, Given: v.Fields[f.name].Given, Wrong: text}
-			v.Wrong = append(v.Wrong, v.Fields[f.name])
-			v.More = v.More || i >= mainDraftFields
-		}
-	}
-	if v.Draft.Wrong = at["draft"]; v.Draft.Wrong != "" {
-		v.Wrong = append(v.Wrong, v.Draft)
-	}
-	if text := at[""]; text != "" {
-		v.Wrong = append(v.Wrong, field{Wrong: text})
-	}
+	v.Fields[draftField] = v.Draft
+	v.shownForm.mistaken(append(draftFields[:len(draftFields):len(draftFields)], formField{name: draftField}), mistakes[:len(mistakes)-v.Left])
+	v.Draft = v.Fields[draftField]
 }
 
 // drafted says what the claims of a draft come to.

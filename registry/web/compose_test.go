@@ -39,47 +39,6 @@ func approval() url.Values {
 	}
 }
 
-// control returns the control of a field.
-func (d *document) control(name string) *html.Node {
-	d.t.Helper()
-	at := d.find("", func(n *html.Node) bool { return attr(n, "id") == "f-"+name })
-	if len(at) != 1 {
-		d.t.Fatalf("%d controls %s", len(at), name)
-	}
-	return at[0]
-}
-
-// given is what a field has in it.
-func (d *document) given(name string) string {
-	d.t.Helper()
-	n := d.control(name)
-	if n.Data == "textarea" {
-		if n.FirstChild == nil {
-			return ""
-		}
-		return n.FirstChild.Data
-	}
-	if n.Data == "select" {
-		for _, o := range d.find("option", func(o *html.Node) bool { return o.Parent == n }) {
-			for _, a := range o.Attr {
-				if a.Key == "selected" {
-					return attr(o, "value")
-				}
-			}
-		}
-		return ""
-	}
-	if attr(n, "type") == "checkbox" {
-		for _, a := range n.Attr {
-			if a.Key == "checked" {
-				return "yes"
-			}
-		}
-		return ""
-	}
-	return attr(n, "value")
-}
-
 // filledIn is what a browser sends of the form of an approval.
 func (d *document) filledIn() url.Values {
 	d.t.Helper()
@@ -216,10 +175,7 @@ func TestADraftIsShownBesideTheVersionInForce(t *testing.T) {
 	q.Set("eligible_items", "US_CCL 5A001.b.1")
 	q.Set("obligations", "")
 	q.Set("approved_sites", q.Get("approved_sites")+"\nBLR-1 | IN | 42 Outer Ring Road")
-	d := s.compose(q).shown(http.StatusOK).has("Compared with approval-varuna, the version that it would replace, logged 2026-01-05", "narrower", "wider", "Site: BLR-1", "Obligation: report_within")
-	if n := len(d.find("section", nil)); n == 0 {
-		t.Error("nothing is shown")
-	}
+	s.compose(q).shown(http.StatusOK).has("Compared with approval-varuna, the version that it would replace, logged 2026-01-05", "narrower", "wider", "Site: BLR-1", "Obligation: report_within")
 	q.Set("jti", "approval-varuna")
 	q.Del("supersedes")
 	s.compose(q).shown(http.StatusOK).has("is logged already, and a register refuses another one of that name")

@@ -7,45 +7,36 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/draft"
 	"github.com/safeconduct/safeconduct/internal/yamldoc"
 )
 
-// draftFields are the fields of the form of an approval, and for each the members of
-// the draft whose mistakes are told at it: these, and what lies below them.
-var draftFields = []struct {
-	name    string
-	members []string
-}{
-	{"iss", []string{"iss"}},
-	{"jti", []string{"jti"}},
-	{"supersedes", []string{"supersedes"}},
-	{"entity", []string{"entity", "sub"}},
-	{"legal_name", []string{"legal_name"}},
-	{"established", []string{"country"}},
-	{"effect", []string{"legal_effect"}},
-	{"given_under", []string{"programme"}},
-	{"nbf", []string{"nbf"}},
-	{"exp", []string{"exp"}},
-	{"approved_sites", []string{"approved_sites"}},
-	{"eligible_items", []string{"eligible_items"}},
-	{"auto_suspend", []string{"conditions"}},
-	{"obligations", []string{"obligations"}},
-	{"roles", []string{"authorised_roles"}},
-	{"listed", []string{"listed"}},
-	{"legal_basis", []string{"legal_basis"}},
-	{"citation", []string{"publication/citation", "publication"}},
-	{"citation_url", []string{"publication/url"}},
-	{"retroactive_reason", []string{"retroactive_reason", "retroactive"}},
-	{"rest", nil},
+// draftFields are the fields of the form of an approval; the pointers lead into the draft.
+var draftFields = formFields{
+	{name: "iss", pointers: []string{"/iss"}},
+	{name: "jti", pointers: []string{"/jti"}},
+	{name: "supersedes", pointers: []string{"/supersedes"}},
+	{name: "entity", pointers: []string{"/entity", "/sub"}},
+	{name: "legal_name", pointers: []string{"/legal_name"}},
+	{name: "established", pointers: []string{"/country"}},
+	{name: "effect", pointers: []string{"/legal_effect"}},
+	{name: "given_under", pointers: []string{"/programme"}},
+	{name: "nbf", pointers: []string{"/nbf"}},
+	{name: "exp", pointers: []string{"/exp"}},
+	{name: "approved_sites", pointers: []string{"/approved_sites"}},
+	{name: "eligible_items", pointers: []string{"/eligible_items"}},
+	{name: "auto_suspend", pointers: []string{"/conditions"}},
+	{name: "obligations", pointers: []string{"/obligations"}},
+	{name: "roles", pointers: []string{"/authorised_roles"}, folded: true},
+	{name: "listed", pointers: []string{"/listed"}, folded: true},
+	{name: "legal_basis", pointers: []string{"/legal_basis"}, folded: true},
+	{name: "citation", pointers: []string{"/publication/citation", "/publication"}, folded: true},
+	{name: "citation_url", pointers: []string{"/publication/url"}, folded: true},
+	{name: "retroactive_reason", pointers: []string{"/retroactive_reason", "/retroactive"}, folded: true},
+	{name: "rest", folded: true},
 }
-
-// mainDraftFields are those that nearly every approval needs; the others are folded
-// away until one of them is given or wrong.
-const mainDraftFields = 14
 
 // formMembers are the members that the form has fields for.
 var formMembers = []string{
@@ -55,116 +46,87 @@ var formMembers = []string{
 
 // A draftForm makes a draft of what was entered.
 type draftForm struct {
-	fields  map[string]string
+	form
 	members []draft.Member
-	// lines are, by a list of the draft, the lines of the field that its elements are
-	// from, counted from 1.
-	lines map[string][]int
 	// rest is the line of the draft that what was entered as YAML begins on.
 	rest int
 }
 
 // draftOf makes a draft of what was entered, to be read by [draft.Parse]: what is
 // wrong in a field is so in the draft.
-func draftOf(origin string, fields map[string]string) (string, *draftForm) {
-	b := &draftForm{fields: fields, lines: make(map[string][]int)}
-	b.add("kind", string(attest.KindEntityApproval))
-	b.add("aud", origin)
-	b.text("iss", "iss")
-	b.text("jti", "jti")
-	b.text("supersedes", "supersedes")
-	b.text("entity", "entity")
-	b.text("legal_name", "legal_name")
-	b.text("country", "established")
-	b.text("legal_effect", "effect")
-	b.text("programme", "given_under")
-	b.list("authorised_roles", "roles")
-	b.time("nbf")
-	b.time("exp")
-	b.elements("approved_sites", site)
-	b.elements("eligible_items", item)
-	if fields["auto_suspend"] != "" {
-		b.add("conditions", []draft.Member{{Name: "change_of_control", Value: attest.AutoSuspend}})
+func draftOf(origin string, entered map[string]string) (string, *draftForm) {
+	b := &draftForm{form: newForm(entered)}
+	b.add(draft.Text("kind", string(attest.KindEntityApproval)), draft.Text("aud", origin))
+	for _, m := range [][2]string{
+		{"iss", "iss"}, {"jti", "jti"}, {"supersedes", "supersedes"}, {"entity", "entity"}, {"legal_name", "legal_name"},
+		{"country", "established"}, {"legal_effect", "effect"}, {"programme", "given_under"},
+	} {
+		b.text(m[0], m[1])
 	}
-	b.elements("obligations", obligation)
-	if fields["listed"] != "" {
-		b.add("listed", true)
+	if roles := b.words("roles"); len(roles) > 0 {
+		b.add(draft.List("authorised_roles", roles...))
+	}
+	b.moment("nbf")
+	b.moment("exp")
+	b.list("approved_sites", site)
+	b.list("eligible_items", item)
+	if entered["auto_suspend"] != "" {
+		b.add(draft.Members("conditions", draft.Text("change_of_control", attest.AutoSuspend)))
+	}
+	b.list("obligations", obligation)
+	if entered["listed"] != "" {
+		b.add(draft.True("listed"))
 	}
 	b.text("legal_basis", "legal_basis")
 	var publication []draft.Member
 	for _, m := range [][2]string{{"citation", "citation"}, {"url", "citation_url"}} {
 		if text := b.given(m[1]); text != "" {
-			publication = append(publication, draft.Member{Name: m[0], Value: text})
+			publication = append(publication, draft.Text(m[0], text))
 		}
 	}
 	if publication != nil {
-		b.add("publication", publication)
+		b.add(draft.Members("publication", publication...))
 	}
 	if reason := b.given("retroactive_reason"); reason != "" {
-		b.add("retroactive", true)
-		b.add("retroactive_reason", reason)
+		b.add(draft.True("retroactive"), draft.Text("retroactive_reason", reason))
 	}
 	text := draft.Write(b.members...)
 	b.rest = strings.Count(text, "\n") + 1
-	if rest := strings.Trim(strings.ReplaceAll(fields["rest"], "\r\n", "\n"), "\n"); strings.TrimSpace(rest) != "" {
+	if rest := strings.Trim(strings.ReplaceAll(entered["rest"], "\r\n", "\n"), "\n"); strings.TrimSpace(rest) != "" {
 		text += rest + "\n"
 	}
 	return text, b
 }
 
-func (b *draftForm) given(field string) string { return strings.TrimSpace(b.fields[field]) }
-
-func (b *draftForm) add(name string, value any) {
-	b.members = append(b.members, draft.Member{Name: name, Value: value})
-}
+func (b *draftForm) add(members ...draft.Member) { b.members = append(b.members, members...) }
 
 func (b *draftForm) text(name, field string) {
 	if text := b.given(field); text != "" {
-		b.add(name, text)
+		b.add(draft.Text(name, text))
 	}
 }
 
-// list reads what is separated by commas, semicolons or spaces.
-func (b *draftForm) list(name, field string) {
-	if list := wordsOf(b.given(field)); len(list) > 0 {
-		b.add(name, list)
-	}
-}
-
-// wordsOf are words with commas, semicolons or spaces between.
-func wordsOf(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",; \t\r\n", r) })
-}
-
-// time writes a time as drafts do. What is none is left for the reader of the draft
+// moment writes a time as drafts do. What is none is left for the reader of the draft
 // to say so.
-func (b *draftForm) time(name string) {
-	text := b.given(name)
-	if text == "" {
-		return
+func (b *draftForm) moment(name string) {
+	if text, _ := b.time(name); text != "" {
+		b.add(draft.Text(name, text))
 	}
-	if t, err := readTime(text); err == nil {
-		text = t.Format(time.RFC3339Nano)
-	}
-	b.add(name, text)
 }
 
-// elements reads an element from every line of a field.
-func (b *draftForm) elements(name string, read func(parts []string) []draft.Member) {
+// list reads an element from every line of a field.
+func (b *draftForm) list(name string, read func(parts []string) []draft.Member) {
 	var all [][]draft.Member
-	for i, l := range strings.Split(b.fields[name], "\n") {
-		if l = strings.TrimSpace(l); l == "" {
-			continue
-		}
-		parts := strings.Split(l, separator)
-		for j := range parts {
-			parts[j] = strings.TrimSpace(parts[j])
+	b.elements(name, func(line string) bool {
+		parts := strings.Split(line, separator)
+		for i := range parts {
+			parts[i] = strings.TrimSpace(parts[i])
 		}
 		all = append(all, read(parts))
-		b.lines[name] = append(b.lines[name], i+1)
-	}
+		return true
+	})
 	if all != nil {
-		b.add(name, all)
+		b.add(draft.Elements(name, all...))
 	}
 }
 
@@ -188,7 +150,7 @@ func part(parts []string, i, last int) (string, bool) {
 func site(parts []string) (m []draft.Member) {
 	for i, name := range []string{"id", "country", "address", "name"} {
 		if text, ok := part(parts, i, 3); ok {
-			m = append(m, draft.Member{Name: name, Value: text})
+			m = append(m, draft.Text(name, text))
 		}
 	}
 	return m
@@ -196,16 +158,17 @@ func site(parts []string) (m []draft.Member) {
 
 // item reads: list entry | limitation | sites.
 func item(parts []string) (m []draft.Member) {
-	list, entry, ok := strings.Cut(parts[0], " ")
-	m = append(m, draft.Member{Name: "list", Value: list})
-	if ok {
-		m = append(m, draft.Member{Name: "entry", Value: strings.TrimSpace(entry)})
+	// What is missing or too much, the reader of the draft says.
+	list, entry, _ := entryOf(parts[0])
+	m = append(m, draft.Text("list", list))
+	if entry != "" {
+		m = append(m, draft.Text("entry", entry))
 	}
 	if text, ok := part(parts, 1, 2); ok {
-		m = append(m, draft.Member{Name: "limitation", Value: text})
+		m = append(m, draft.Text("limitation", text))
 	}
 	if text, ok := part(parts, 2, 2); ok {
-		m = append(m, draft.Member{Name: "sites", Value: wordsOf(text)})
+		m = append(m, draft.List("sites", wordsOf(text)...))
 	}
 	return m
 }
@@ -214,7 +177,7 @@ func item(parts []string) (m []draft.Member) {
 func obligation(parts []string) (m []draft.Member) {
 	said := strings.Fields(parts[0])
 	if len(said) > 0 {
-		m = append(m, draft.Member{Name: "kind", Value: said[0]})
+		m = append(m, draft.Text("kind", said[0]))
 	}
 	if len(said) > 1 {
 		// A unit that there is not is an unknown member, and told as one.
@@ -227,70 +190,48 @@ func obligation(parts []string) (m []draft.Member) {
 		case "business_day":
 			unit = "business_days"
 		}
-		var value any = said[1]
-		if n, err := strconv.ParseInt(said[1], 10, 64); err == nil {
-			value = n
-		}
-		if slices.Contains([]string{"days", "years", "business_days"}, unit) {
-			m = append(m, draft.Member{Name: unit, Value: value})
-		} else {
-			m = append(m, draft.Member{Name: "days", Value: strings.Join(said[1:], " ")})
+		n, err := strconv.ParseInt(said[1], 10, 64)
+		switch known := slices.Contains([]string{"days", "years", "business_days"}, unit); {
+		case !known:
+			m = append(m, draft.Text("days", strings.Join(said[1:], " ")))
+		case err != nil:
+			m = append(m, draft.Text(unit, said[1]))
+		default:
+			m = append(m, draft.Number(unit, n))
 		}
 	}
 	if text, ok := part(parts, 1, 1); ok {
-		m = append(m, draft.Member{Name: "text", Value: text})
+		m = append(m, draft.Text("text", text))
 	}
 	return m
 }
 
-// A draftMistake is one at a field, "" for none.
-type draftMistake struct{ field, text string }
-
 // mistakes are those that a reader of the draft has found, each at its field. Its
 // error is none of the draft's.
-func (b *draftForm) mistakes(err error) ([]draftMistake, error) {
-	found, ok := errors.AsType[*yamldoc.Mistakes](err)
+func (b *draftForm) mistakes(err error) ([]formMistake, error) {
+	all, ok := errors.AsType[*yamldoc.Mistakes](err)
 	if !ok {
 		return nil, err
 	}
-	var out []draftMistake
-	for _, m := range found.List {
-		name, below := draftFieldOf(m.Member)
+	var out []formMistake
+	for _, m := range all.List {
 		// What was entered as YAML has its own lines, and its members are in it alone.
 		if m.Line >= b.rest && b.given("rest") != "" {
-			out = append(out, draftMistake{"rest", say("compose.line_member", m.Line-b.rest+1, cmp.Or(m.Member, "YAML"), m.Message)})
+			out = append(out, formMistake{"rest", say("compose.line_member", m.Line-b.rest+1, cmp.Or(m.Member, "YAML"), m.Message)})
 			continue
 		}
-		text := m.Message
-		if lines := b.lines[m.Member[:len(m.Member)-len(below)]]; lines != nil && below != "" {
-			at, member, _ := strings.Cut(strings.TrimPrefix(below, "/"), "/")
-			if i, err := strconv.Atoi(at); err == nil && i < len(lines) {
-				text = say("compose.line", lines[i], m.Message)
-				if member != "" {
-					text = say("compose.line_member", lines[i], member, m.Message)
-				}
-			}
+		name, text := draftFields.at("/"+m.Member), m.Message
+		if n, member := b.line("/" + m.Member); n > 0 && member != "" {
+			text = say("compose.line_member", n, member, m.Message)
+		} else if n > 0 {
+			text = say("compose.line", n, m.Message)
 		}
 		if name == "" && m.Member != "" {
 			text = m.Member + ": " + text
 		}
-		out = append(out, draftMistake{name, text})
+		out = append(out, formMistake{name, text})
 	}
 	return out, nil
-}
-
-// draftFieldOf is the field that a mistake in a member is told at, "" for none, and
-// the rest of the member's pointer below the field's.
-func draftFieldOf(member string) (name, below string) {
-	longest := -1
-	for _, f := range draftFields {
-		for _, at := range f.members {
-			if rest, ok := strings.CutPrefix(member, at); ok && (rest == "" || rest[0] == '/') && len(at) > longest {
-				name, below, longest = f.name, rest, len(at)
-			}
-		}
-	}
-	return name, below
 }
 
 // fieldsOf are the fields of the form that say what an approval says. What the form

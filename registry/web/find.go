@@ -25,20 +25,9 @@ var states = []policy.State{
 	policy.InForce, policy.NotYet, policy.NotJoint, policy.Suspended, policy.Revoked, policy.Withdrawn, policy.Expired, policy.Absorbed,
 }
 
-// A field is one of a form: what was entered, and what is wrong with it, "" for
-// nothing.
-type field struct {
-	Name, Given, Wrong string
-	// Options are what is suggested for it.
-	Options []suggestion
-}
-
 // foundPage is what the page of a search shows.
 type foundPage struct {
-	Fields      map[string]field
-	Wrong       []field
-	Authorities []authority
-	States      []policy.State
+	shownForm
 	// Asked says that anything narrows the search.
 	Asked     bool
 	Entities  *finder.Page[finder.Entity]
@@ -50,17 +39,16 @@ type foundPage struct {
 	Later bool
 }
 
-// An authority is one that the trust root lists.
-type authority struct{ ID, Name string }
-
 // find serves /: a search, or all there is.
 func (p *Pages) find(x *exchange) (*page, error) {
 	if err := x.read(false, append(slices.Clone(searchFields), "after", "sandboxes_after")); err != nil {
 		return nil, err
 	}
-	f := &foundPage{Fields: make(map[string]field), Authorities: p.authorities(), States: states}
+	f := &foundPage{shownForm: shownForm{Fields: make(map[string]field)}}
 	pg := &page{template: "find", Title: say("find.title"), Here: "/", Body: f}
 	q := p.query(x, f)
+	f.choose("authority", say("find.any"), p.listedAuthorities())
+	f.choose("status", say("find.any"), codes("state.", states))
 	if len(f.Wrong) > 0 {
 		pg.Title, pg.status = say("mistake.title", pg.Title), http.StatusUnprocessableEntity
 		return pg, nil
@@ -107,14 +95,15 @@ func (x *exchange) next(name, cursor string) string {
 	return "/?" + v.Encode()
 }
 
-// authorities are those of the trust root, none where there is no root yet.
-func (p *Pages) authorities() (out []authority) {
+// listedAuthorities are those of the trust root, to choose from, none where there is no
+// root yet.
+func (p *Pages) listedAuthorities() (out []suggestion) {
 	root := p.reg.Root()
 	if root == nil {
 		return nil
 	}
 	for _, a := range root.Root().Authorities {
-		out = append(out, authority{a.ID, a.Name})
+		out = append(out, suggestion{a.ID, a.ID + " · " + plain(a.Name)})
 	}
 	return out
 }

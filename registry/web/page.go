@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"maps"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -207,6 +209,11 @@ func (x *exchange) read(post bool, known []string) error {
 		x.w.Header().Set("Allow", allow)
 		return wrong(http.StatusMethodNotAllowed, "error.method")
 	}
+	if x.Method == http.MethodPost {
+		if t, _, err := mime.ParseMediaType(x.Header.Get("Content-Type")); err != nil || t != "application/x-www-form-urlencoded" {
+			return wrong(http.StatusUnsupportedMediaType, "error.media")
+		}
+	}
 	values, err := url.ParseQuery(x.URL.RawQuery)
 	if err != nil {
 		return wrong(http.StatusBadRequest, "error.query")
@@ -225,7 +232,9 @@ func (x *exchange) read(post bool, known []string) error {
 		values = x.PostForm
 	}
 	x.fields = make(map[string]string, len(values))
-	for name, given := range values {
+	// Of several that are wrong, the same one is named each time.
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		given := values[name]
 		switch {
 		case !slices.Contains(known, name):
 			return wrong(http.StatusBadRequest, "error.unknown_field", name)

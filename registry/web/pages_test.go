@@ -232,22 +232,14 @@ func TestAMistakeIsNamedAtItsFieldAndWhatWasEnteredIsKept(t *testing.T) {
 	}
 	d := s.ask(q).shown(http.StatusUnprocessableEntity)
 	for _, name := range []string{"effective_at", "transferee", "items", "value_amount", "value_currency", "person_nationalities"} {
-		at := d.find("", func(n *html.Node) bool { return attr(n, "name") == name })
-		if len(at) != 1 || attr(at[0], "aria-invalid") != "true" || !links(d, "#f-"+name) {
+		if attr(d.control(name), "aria-invalid") != "true" || !links(d, "#f-"+name) {
 			t.Errorf("the mistake in %s is not named there:\n%s", name, d.text())
-			continue
-		}
-		kept := attr(at[0], "value")
-		if at[0].Data == "textarea" {
-			kept = textOf(at[0])
-		}
-		if kept != q.Get(name) {
-			t.Errorf("%s was %q, and is %q", name, q.Get(name), kept)
 		}
 	}
-	kept := d.find("option", func(n *html.Node) bool { return attr(n, "value") == "technology_release" })
-	if len(kept) != 1 || !strings.Contains(d.body, `value="technology_release" selected`) {
-		t.Error("what was chosen is not kept")
+	for name := range q {
+		if kept := d.given(name); kept != q.Get(name) {
+			t.Errorf("%s was %q, and is %q", name, q.Get(name), kept)
+		}
 	}
 	d.lacks("PERMIT The")
 	s.get("/check?sandbox=SBX-1&transferee=" + registrytest.Varuna).shown(http.StatusOK).has("May it go ahead?")
@@ -256,18 +248,13 @@ func TestAMistakeIsNamedAtItsFieldAndWhatWasEnteredIsKept(t *testing.T) {
 func TestTheEvidenceTakenAwayVerifiesTheAnswer(t *testing.T) {
 	s := newJointSandbox(t)
 	d := s.ask(question()).shown(http.StatusOK).has("PERMIT")
-	again := url.Values{}
-	for _, n := range d.find("input", func(n *html.Node) bool { return attr(n, "type") == "hidden" }) {
-		again.Set(attr(n, "name"), attr(n, "value"))
-	}
 	// What is logged meanwhile does not change the answer that the files are of.
 	s.Clock.Add(time.Minute)
 	s.MustSubmit(registrytest.Event("revoke-1", us, attest.SandboxSubject(registrytest.Sandbox), "domain-us", attest.Revoke, registrytest.Start))
 	s.Clock.Add(time.Minute)
 	files := make(map[string]string)
 	for give, name := range map[string]string{"evidence": "evidence.json", "request": "request.json"} {
-		again.Set("give", give)
-		f := s.ask(again)
+		f := s.taken(d, give)
 		if got, want := f.header.Get("Content-Disposition"), `attachment; filename="`+name+`"`; f.status != 200 || got != want {
 			t.Fatalf("%s: %d, Content-Disposition %q: %s", give, f.status, got, f.body)
 		}

@@ -12,7 +12,10 @@ import (
 )
 
 // partnerFields are those that narrow a search for partners.
-var partnerFields = []string{"purpose", "country", "item", "role", "sandbox", "authority", "programme"}
+var partnerFields = formFields{
+	{name: "purpose"}, {name: "country"}, {name: "item"},
+	{name: "role", folded: true}, {name: "sandbox", folded: true}, {name: "authority", folded: true}, {name: "programme", folded: true},
+}
 
 // roles are those that a partner may act in.
 var roles = []attest.Role{attest.Transferor, attest.Transferee, attest.Via, attest.EndUser}
@@ -22,22 +25,17 @@ const mostItems = 12
 
 // partnersPage is what the page of a search for partners shows.
 type partnersPage struct {
-	Fields      map[string]field
-	Wrong       []field
-	Authorities []authority
-	Roles       []attest.Role
-	// Narrowed says that more than the first fields are given.
-	Narrowed bool
+	shownForm
 	// For says that partners are looked for by a purpose or a sandbox.
 	For   bool
 	Found []partner
 	// Count is of the partners, Sandboxes are those that the purpose may mean.
 	Count     *finder.Page[finder.Partner]
 	Sandboxes []finder.Sandbox
-	// More is the address of the next page, "" on the last; Later says that this is
-	// not the first.
-	More  string
-	Later bool
+	// MorePartners is the address of the next page, "" on the last; Later says that this
+	// is not the first.
+	MorePartners string
+	Later        bool
 }
 
 // A partner is one that was found.
@@ -56,10 +54,13 @@ type listing struct {
 
 // partners serves /partners: whom an approval in force lets be found.
 func (p *Pages) partners(x *exchange) (*page, error) {
-	if err := x.read(false, append(slices.Clone(partnerFields), "after")); err != nil {
+	if err := x.read(false, append(partnerFields.names(), "after")); err != nil {
 		return nil, err
 	}
-	v := &partnersPage{Fields: make(map[string]field), Authorities: p.authorities(), Roles: roles, Later: x.fields["after"] != ""}
+	v := &partnersPage{Later: x.fields["after"] != ""}
+	v.fill(partnerFields, x.fields)
+	v.choose("role", say("find.any"), codes("role.", roles))
+	v.choose("authority", say("find.any"), p.listedAuthorities())
 	pg := &page{template: "partners", Title: say("partners.title"), Here: "/", Body: v}
 	q := p.partnerQuery(x, v)
 	if len(v.Wrong) > 0 {
@@ -74,12 +75,12 @@ func (p *Pages) partners(x *exchange) (*page, error) {
 	v.Count, v.Sandboxes = &found.Page, found.Sandboxes
 	if found.Next != "" {
 		next := url.Values{"after": {found.Next}}
-		for _, f := range partnerFields {
+		for _, f := range partnerFields.names() {
 			if x.fields[f] != "" {
 				next.Set(f, x.fields[f])
 			}
 		}
-		v.More = "/partners?" + next.Encode()
+		v.MorePartners = "/partners?" + next.Encode()
 	}
 	for i, s := range v.Sandboxes {
 		if s.Matched != nil && slices.Contains(s.Titles, s.Matched.Value) {
@@ -102,37 +103,38 @@ func (p *Pages) partners(x *exchange) (*page, error) {
 func (p *Pages) partnerQuery(x *exchange, v *partnersPage) finder.PartnerQuery {
 	q := finder.PartnerQuery{After: x.fields["after"], Limit: found, Now: p.now()}
 	text := func(name string) string { return strings.TrimSpace(x.fields[name]) }
-	for _, name := range partnerFields {
-		given := field{Name: name, Given: x.fields[name]}
-		if t := text(name); t != "" {
-			v.Narrowed = v.Narrowed || slices.Index(partnerFields, name) > 2
-			given.Wrong = searchMistake(name, t)
-			switch {
-			case given.Wrong != "":
-			case name == "item":
-				q.Item, given.Wrong = itemOf(t)
-			case name == "role":
-				if q.Role = attest.Role(t); !slices.Contains(roles, q.Role) {
-					given.Wrong = say("partners.no_role")
-				}
+	var mistakes []formMistake
+	for _, name := range partnerFields.names() {
+		t := text(name)
+		if t == "" {
+			continue
+		}
+		wrong := searchMistake(name, t)
+		switch {
+		case wrong != "":
+		case name == "item":
+			q.Item, wrong = itemOf(t)
+		case name == "role":
+			if q.Role = attest.Role(t); !slices.Contains(roles, q.Role) {
+				wrong = say("partners.no_role")
 			}
 		}
-		v.Fields[name] = given
-		if given.Wrong != "" {
-			v.Wrong = append(v.Wrong, given)
+		if wrong != "" {
+			mistakes = append(mistakes, formMistake{name, wrong})
 		}
 	}
+	v.mistaken(partnerFields, mistakes)
 	q.Purpose, q.Sandbox, q.Authority, q.Programme, q.Country = text("purpose"), text("sandbox"), text("authority"), text("programme"), text("country")
 	return q
 }
 
 // itemOf reads a control list and an entry, and says what is wrong with it.
 func itemOf(text string) (controllist.Entry, string) {
-	list, entry, ok := strings.Cut(text, " ")
+	list, entry, ok := entryOf(text)
 	if !ok {
 		return controllist.Entry{}, say("partners.no_item")
 	}
-	e, err := controllist.Parse(list, strings.TrimSpace(entry))
+	e, err := controllist.Parse(list, entry)
 	if err != nil {
 		return controllist.Entry{}, err.Error()
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,64 +12,43 @@ import (
 	"github.com/safeconduct/safeconduct/policy"
 )
 
-// checkFields are the fields of the form, and for each the pointers into the request
-// document whose mistakes are told at it: these, and what lies below them.
-var checkFields = []struct {
-	name     string
-	pointers []string
-}{
-	{"sandbox", []string{"/sandbox"}},
-	{"authority", []string{"/authority"}},
-	{"programme", []string{"/programme"}},
-	{"transferor", []string{"/transferor"}},
-	{"transferee", []string{"/transferee"}},
-	{"presented_name", []string{"/transferee_presented"}},
-	{"destination_site", []string{"/destination_site"}},
-	{"act", []string{"/act"}},
-	{"effective_at", []string{"/effective_at"}},
-	{"end_use", []string{"/end_use"}},
-	{"items", []string{"/items", "/item"}},
-	{"mode", []string{"/mode"}},
-	{"via", []string{"/via"}},
-	{"end_user", []string{"/end_user"}},
-	{"presented_identifiers", []string{"/transferee_presented/identifiers"}},
-	{"activity", []string{"/activity"}},
-	{"classification", []string{"/classification"}},
-	{"value_amount", []string{"/value/amount", "/value"}},
-	{"value_currency", []string{"/value/currency"}},
-	{"quantity_amount", []string{"/quantity/amount", "/quantity"}},
-	{"quantity_unit", []string{"/quantity/unit"}},
-	{"ledger", []string{"/ledger"}},
-	{"first", nil},
-	{"person_nationalities", []string{"/person_nationalities"}},
-	{"nobody", nil},
-	{"laden_at", []string{"/laden_at"}},
-	{"contract_signed_at", []string{"/contract_signed_at"}},
-	{"consent_ref", []string{"/consent_ref"}},
-	{"originating_authority", []string{"/originating_authority"}},
-	{"attests", []string{"/attests"}},
-	{"disclosures", []string{"/disclosures"}},
-	{"known_at", []string{"/known_at"}},
-	{"checked_at", []string{"/checked_at"}},
-	{"reference", []string{"/reference"}},
-	{"requested_by", []string{"/requested_by"}},
-}
-
-// mainFields are those that nearly every question needs; the others are folded
-// away until one of them is given or wrong.
-const mainFields = 11
-
-// fieldOf is the field that a mistake at a pointer is told at, "" for none.
-func fieldOf(pointer string) string {
-	name, longest := "", -1
-	for _, f := range checkFields {
-		for _, at := range f.pointers {
-			if (pointer == at || strings.HasPrefix(pointer, at+"/")) && len(at) > longest {
-				name, longest = f.name, len(at)
-			}
-		}
-	}
-	return name
+// checkFields are the fields of the form of a check; the pointers lead into the request.
+var checkFields = formFields{
+	{name: "sandbox", pointers: []string{"/sandbox"}},
+	{name: "authority", pointers: []string{"/authority"}},
+	{name: "programme", pointers: []string{"/programme"}},
+	{name: "transferor", pointers: []string{"/transferor"}},
+	{name: "transferee", pointers: []string{"/transferee"}},
+	{name: "presented_name", pointers: []string{"/transferee_presented"}},
+	{name: "destination_site", pointers: []string{"/destination_site"}},
+	{name: "act", pointers: []string{"/act"}},
+	{name: "effective_at", pointers: []string{"/effective_at"}},
+	{name: "end_use", pointers: []string{"/end_use"}},
+	{name: "items", pointers: []string{"/items", "/item"}},
+	{name: "mode", pointers: []string{"/mode"}, folded: true},
+	{name: "via", pointers: []string{"/via"}, folded: true},
+	{name: "end_user", pointers: []string{"/end_user"}, folded: true},
+	{name: "presented_identifiers", pointers: []string{"/transferee_presented/identifiers"}, folded: true},
+	{name: "activity", pointers: []string{"/activity"}, folded: true},
+	{name: "classification", pointers: []string{"/classification"}, folded: true},
+	{name: "value_amount", pointers: []string{"/value/amount", "/value"}, folded: true},
+	{name: "value_currency", pointers: []string{"/value/currency"}, folded: true},
+	{name: "quantity_amount", pointers: []string{"/quantity/amount", "/quantity"}, folded: true},
+	{name: "quantity_unit", pointers: []string{"/quantity/unit"}, folded: true},
+	{name: "ledger", pointers: []string{"/ledger"}, folded: true},
+	{name: "first", folded: true},
+	{name: "person_nationalities", pointers: []string{"/person_nationalities"}, folded: true},
+	{name: "nobody", folded: true},
+	{name: "laden_at", pointers: []string{"/laden_at"}, folded: true},
+	{name: "contract_signed_at", pointers: []string{"/contract_signed_at"}, folded: true},
+	{name: "consent_ref", pointers: []string{"/consent_ref"}, folded: true},
+	{name: "originating_authority", pointers: []string{"/originating_authority"}, folded: true},
+	{name: "attests", pointers: []string{"/attests"}, folded: true},
+	{name: "disclosures", pointers: []string{"/disclosures"}, folded: true},
+	{name: "known_at", pointers: []string{"/known_at"}, folded: true},
+	{name: "checked_at", pointers: []string{"/checked_at"}, folded: true},
+	{name: "reference", pointers: []string{"/reference"}, folded: true},
+	{name: "requested_by", pointers: []string{"/requested_by"}, folded: true},
 }
 
 // A question is what was entered, as the API would be asked it.
@@ -84,8 +62,8 @@ type question struct {
 
 // questionOf makes the request document of what was entered, and reads it as the
 // API would: what is refused there is refused here, with the same words.
-func questionOf(fields map[string]string) (*question, []attest.Problem) {
-	b := &document{fields: fields, members: make(map[string]any), lines: make(map[string]int)}
+func questionOf(entered map[string]string) (*question, []attest.Problem) {
+	b := &document{form: newForm(entered), members: make(map[string]any)}
 	for _, name := range []string{
 		"act", "sandbox", "authority", "programme", "transferor", "transferee", "destination_site", "end_use", "mode", "end_user",
 		"activity", "classification", "consent_ref", "originating_authority", "reference", "requested_by",
@@ -93,7 +71,7 @@ func questionOf(fields map[string]string) (*question, []attest.Problem) {
 		b.text(name)
 	}
 	for _, name := range []string{"effective_at", "laden_at", "contract_signed_at", "known_at", "checked_at"} {
-		b.time(name)
+		b.moment(name)
 	}
 	b.table("items", say("check.item_wrong"), itemRow)
 	b.table("ledger", say("check.ledger_wrong"), ledgerRow)
@@ -115,19 +93,14 @@ func questionOf(fields map[string]string) (*question, []attest.Problem) {
 
 // A document is a request that is being made of a form.
 type document struct {
-	fields   map[string]string
+	form
 	members  map[string]any
 	mistakes []attest.Problem
-	// lines are those of the form, counted from 1, that elements were read from, by
-	// the elements' pointers.
-	lines map[string]int
 }
 
 func (b *document) mistake(pointer, message string) {
 	b.mistakes = append(b.mistakes, attest.Problem{Pointer: pointer, Message: message})
 }
-
-func (b *document) given(name string) string { return strings.TrimSpace(b.fields[name]) }
 
 func (b *document) text(name string) {
 	if text := b.given(name); text != "" {
@@ -135,26 +108,17 @@ func (b *document) text(name string) {
 	}
 }
 
-func (b *document) time(name string) {
-	text := b.given(name)
-	if text == "" {
-		return
-	}
-	t, err := readTime(text)
+func (b *document) moment(name string) {
+	text, err := b.time(name)
 	if err != nil {
 		b.mistake("/"+name, err.Error())
-		return
+	} else if text != "" {
+		b.members[name] = text
 	}
-	b.members[name] = t.Format(time.RFC3339Nano)
-}
-
-// split reads what is separated by commas, semicolons or spaces.
-func (b *document) split(name string) []string {
-	return strings.FieldsFunc(b.given(name), func(r rune) bool { return strings.ContainsRune(",; \t\r\n", r) })
 }
 
 func (b *document) list(name string) {
-	if list := b.split(name); len(list) > 0 {
+	if list := b.words(name); len(list) > 0 {
 		b.members[name] = list
 	}
 }
@@ -163,30 +127,27 @@ func (b *document) list(name string) {
 // not take is a mistake, as wrong says.
 func (b *document) table(name, wrong string, row func(line string) map[string]string) {
 	var rows []map[string]string
-	for i, l := range strings.Split(b.fields[name], "\n") {
-		if l = strings.TrimSpace(l); l == "" {
-			continue
+	n := b.elements(name, func(line string) bool {
+		r := row(line)
+		if r != nil {
+			rows = append(rows, r)
 		}
-		r := row(l)
-		if r == nil {
-			b.mistake("/"+name, say("check.line", i+1, wrong))
-			return
-		}
-		b.lines["/"+name+"/"+strconv.Itoa(len(rows))] = i + 1
-		rows = append(rows, r)
-	}
-	if rows != nil {
+		return r != nil
+	})
+	if n > 0 {
+		b.mistake("/"+name, say("check.line", n, wrong))
+	} else if rows != nil {
 		b.members[name] = rows
 	}
 }
 
 // itemRow is a control list and an entry.
 func itemRow(line string) map[string]string {
-	words := strings.Fields(line)
-	if len(words) != 2 {
+	list, entry, ok := entryOf(line)
+	if !ok {
 		return nil
 	}
-	return map[string]string{"list": words[0], "entry": words[1]}
+	return map[string]string{"list": list, "entry": entry}
 }
 
 var isCurrency = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -226,7 +187,7 @@ func attestRow(line string) map[string]string {
 
 // none reads a box that says that there are none of a member.
 func (b *document) none(box, member, both string) {
-	if b.fields[box] == "" {
+	if b.entered[box] == "" {
 		return
 	}
 	if b.members[member] != nil {
@@ -252,7 +213,7 @@ func (b *document) presented() {
 	if name := b.given("presented_name"); name != "" {
 		shown["name"] = name
 	}
-	if ids := b.split("presented_identifiers"); len(ids) > 0 {
+	if ids := b.words("presented_identifiers"); len(ids) > 0 {
 		shown["identifiers"] = ids
 	}
 	if len(shown) > 0 {
@@ -262,7 +223,7 @@ func (b *document) presented() {
 
 // disclosures are a line each, as the holder has them in a file.
 func (b *document) disclosures() []attest.Disclosure {
-	texts := strings.Fields(b.fields["disclosures"])
+	texts := strings.Fields(b.entered["disclosures"])
 	if len(texts) == 0 {
 		return nil
 	}
@@ -300,8 +261,7 @@ func (b *document) read() (*policy.Request, []byte) {
 
 // atLine is what a mistake says, with the line that it is in.
 func (b *document) atLine(m attest.Problem) string {
-	parts := strings.SplitN(m.Pointer, "/", 4)
-	if n := b.lines[strings.Join(parts[:min(3, len(parts))], "/")]; n > 0 {
+	if n, _ := b.line(m.Pointer); n > 0 {
 		return say("check.line", n, m.Message)
 	}
 	return m.Message

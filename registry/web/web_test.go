@@ -196,6 +196,38 @@ func attr(n *html.Node, name string) string {
 	return ""
 }
 
+func hasAttr(n *html.Node, name string) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
+}
+
+// control returns the control of a field.
+func (d *document) control(name string) *html.Node {
+	d.t.Helper()
+	at := d.find("", func(n *html.Node) bool { return attr(n, "id") == "f-"+name })
+	if len(at) != 1 {
+		d.t.Fatalf("%d controls %s", len(at), name)
+	}
+	return at[0]
+}
+
+// given is what a field has in it.
+func (d *document) given(name string) string {
+	d.t.Helper()
+	n := d.control(name)
+	switch {
+	case n.Data == "textarea" && n.FirstChild != nil:
+		return n.FirstChild.Data
+	case n.Data == "select":
+		for _, o := range d.find("option", func(o *html.Node) bool { return o.Parent == n && hasAttr(o, "selected") }) {
+			return attr(o, "value")
+		}
+		return ""
+	case attr(n, "type") == "checkbox" && !hasAttr(n, "checked"):
+		return ""
+	}
+	return attr(n, "value")
+}
+
 // card is what is said in the card of a statement.
 func (d *document) card(jti string) string {
 	d.t.Helper()

@@ -40,6 +40,9 @@ func say(key string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
+// word is what a code is called, the code itself where the catalogue lacks it.
+func word(prefix, code string) string { return cmp.Or(words[prefix+code], code) }
+
 // functions are those of the templates.
 var functions = template.FuncMap{
 	// say fails where the catalogue lacks the key, so that no page goes without.
@@ -56,8 +59,7 @@ var functions = template.FuncMap{
 	"short":  short,
 	// warning is what a warning of the trust means, "" where that is not known.
 	"warning": func(code string) string { return words["warning."+code] },
-	// word is what a code is called, the code itself where the catalogue lacks it.
-	"word":    func(prefix, code string) string { return cmp.Or(words[prefix+code], code) },
+	"word":    word,
 	"moments": display.Moments,
 	"join":    func(list []string) string { return strings.Join(list, ", ") },
 	// keys are shown under a heading, by its id.
