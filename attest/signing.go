@@ -62,7 +62,8 @@ func (s *Signing) Missing() int {
 }
 
 // SigningOf says who has to sign claims that nobody has signed, by the trust root
-// in force, and where no signature helps. Its Err is nil.
+// in force, and where no signature helps. Its Err is nil. A nil root knows no issuer:
+// there is then no quorum but, of a trust root, that of its own officers.
 func SigningOf(c Claims, root *TrustRoot) *Signing {
 	s := new(Signing)
 	r, isRoot := c.(*Root)

@@ -14,15 +14,15 @@ import (
 // apiDocument is the OpenAPI document, as it is read by people.
 type apiDocument struct {
 	Title string
-	About [][]span
+	About [][]apiSpan
 	// Groups are the routes by their tags, Schemas what bodies are made of.
 	Groups  []*apiGroup
-	Schemas []*shape
+	Schemas []*apiShape
 }
 
 type apiGroup struct {
 	ID, Name string
-	About    []span
+	About    []apiSpan
 	Routes   []*apiRoute
 }
 
@@ -30,7 +30,7 @@ type apiGroup struct {
 type apiRoute struct {
 	// ID is its operationId.
 	ID, Method, Path, Summary string
-	About                     [][]span
+	About                     [][]apiSpan
 	Params                    []apiParam
 	Bodies                    []apiBody
 	Answers                   []apiAnswer
@@ -40,7 +40,7 @@ type apiParam struct {
 	// In is query, path or header.
 	Name, In string
 	Required bool
-	Shape    *shape
+	Shape    *apiShape
 	// Example is that of the document, "" where it has none.
 	Example string
 }
@@ -48,20 +48,20 @@ type apiParam struct {
 // An apiBody is a body of a media type.
 type apiBody struct {
 	Type  string
-	Shape *shape
+	Shape *apiShape
 	// Line is the shape of each line or event, nil where it has no such.
-	Line *shape
+	Line *apiShape
 }
 
 // An apiAnswer is one with a status, or with one of several.
 type apiAnswer struct {
 	Status string
-	About  []span
+	About  []apiSpan
 	Bodies []apiBody
 }
 
-// A shape is a schema in words.
-type shape struct {
+// An apiShape is a schema in words.
+type apiShape struct {
 	// Name is that of the member or of the schema, "" for what has none.
 	Name     string
 	Required bool
@@ -71,26 +71,26 @@ type shape struct {
 	// Form is a regular expression, Values are all that it may be.
 	Form   string
 	Values []string
-	About  []span
-	Below  []*shape
+	About  []apiSpan
+	Below  []*apiShape
 }
 
-// A span is text of the document, which sets code between back quotes.
-type span struct {
+// An apiSpan is text of the document, which sets code between back quotes.
+type apiSpan struct {
 	Text string
 	Code bool
 }
 
-func spans(text string) (out []span) {
+func spans(text string) (out []apiSpan) {
 	for i, part := range strings.Split(strings.TrimSpace(text), "`") {
 		if part != "" {
-			out = append(out, span{part, i%2 == 1})
+			out = append(out, apiSpan{part, i%2 == 1})
 		}
 	}
 	return out
 }
 
-func paragraphs(text string) (out [][]span) {
+func paragraphs(text string) (out [][]apiSpan) {
 	for p := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		if p != "" {
 			out = append(out, spans(p))
@@ -113,7 +113,7 @@ func readAPI(doc []byte) *apiDocument {
 // An apiReader reads a document that is our own.
 type apiReader struct{ root apiNode }
 
-// A apiNode is a value of it, or none.
+// An apiNode is a value of it, or none.
 type apiNode struct{ *yaml.Node }
 
 // members are those of an object, in order.
@@ -242,11 +242,11 @@ var apiBounds = []struct{ key, member string }{
 var apiCombined = []struct{ key, member string }{{"api.one_of", "oneOf"}, {"api.one_of", "anyOf"}, {"api.all_of", "allOf"}}
 
 // shape says a schema in words.
-func (r apiReader) shape(n apiNode) *shape {
+func (r apiReader) shape(n apiNode) *apiShape {
 	if ref := n.text("$ref"); ref != "" {
-		return &shape{Ref: ref[strings.LastIndexByte(ref, '/')+1:]}
+		return &apiShape{Ref: ref[strings.LastIndexByte(ref, '/')+1:]}
 	}
-	s := &shape{Type: n.text("type"), Form: n.text("pattern"), About: spans(n.text("description"))}
+	s := &apiShape{Type: n.text("type"), Form: n.text("pattern"), About: spans(n.text("description"))}
 	for _, v := range n.elements("enum") {
 		if v.Tag != "!!null" {
 			s.Values = append(s.Values, v.Value)
@@ -287,7 +287,7 @@ func (r apiReader) shape(n apiNode) *shape {
 	return s
 }
 
-func (r apiReader) properties(s *shape, n apiNode) {
+func (r apiReader) properties(s *apiShape, n apiNode) {
 	var required []string
 	for _, m := range n.elements("required") {
 		required = append(required, m.Value)

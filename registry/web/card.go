@@ -22,9 +22,7 @@ type card struct {
 	GivenTo string
 	// Mentor is whom an approval names as the mentor of its holder, where that has a
 	// page.
-	Mentor string
-	// Current says that no newer version governs, and that it is not void.
-	Current  bool
+	Mentor   string
 	Sections []section
 	// Small is what of it only the curious read.
 	Small  []*line
@@ -64,7 +62,6 @@ var sections = []struct {
 func newCard(r policy.Recorded) *card {
 	c := r.Statement.Claims()
 	out := &card{Record: trail.NewRecord(r), claims: c}
-	out.Current = !r.Void && r.Standing != nil && r.Standing.State != policy.Superseded
 	switch c := c.(type) {
 	case *attest.EntityApproval:
 		out.Name, out.Hidden = c.LegalName, c.Hidden()

@@ -25,8 +25,8 @@ const (
 	maxMistakes = 30
 	// minRows and maxRows are how tall the field of a draft is.
 	minRows, maxRows = 12, 40
-	// margin is how long it may take to sign a draft and have it logged.
-	margin = 10 * time.Minute
+	// signingTime is how long it may take to sign a draft and have it logged.
+	signingTime = 10 * time.Minute
 )
 
 // templateKinds are the statements that an empty draft is given of.
@@ -261,6 +261,9 @@ func (p *Pages) drafted(ctx context.Context, e *registry.Edition, c attest.Claim
 	// A draft is written when it is signed.
 	d.Headline, d.Says = says.cutLine, slices.DeleteFunc(says.Below, func(l *line) bool { return l.Pointer == "/iat" })
 	root := p.reg.Root()
+	if root == nil {
+		return nil, fmt.Errorf("say who has to sign %s: %w", h.JTI, registry.ErrNoRoot)
+	}
 	signing := attest.SigningOf(c, root)
 	d.Problems, d.Signers = signing.Problems, signing.Quorums
 	for _, q := range d.Signers {
@@ -273,7 +276,7 @@ func (p *Pages) drafted(ctx context.Context, e *registry.Edition, c attest.Claim
 	case !errors.Is(err, registry.ErrNotFound):
 		return nil, err
 	}
-	if r, ok := c.(*attest.Root); ok && root != nil {
+	if r, ok := c.(*attest.Root); ok {
 		d.rooted(root, r)
 		return d, nil
 	}
@@ -292,7 +295,7 @@ func (d *drafted) rooted(inForce *attest.TrustRoot, next *attest.Root) {
 
 // tooEarly warns of what takes effect before anybody could have logged it.
 func (d *drafted) tooEarly(c attest.Claims, now time.Time) {
-	if g := attest.GrantOf(c); g != nil && !g.Retroactive && !g.NBF.Time().After(now.Add(margin)) {
+	if g := attest.GrantOf(c); g != nil && !g.Retroactive && !g.NBF.Time().After(now.Add(signingTime)) {
 		d.Warnings = append(d.Warnings, say("compose.too_early", prose.Date(g.NBF)))
 	}
 }

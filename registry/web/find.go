@@ -14,8 +14,8 @@ import (
 	"github.com/safeconduct/safeconduct/registry/finder"
 )
 
-// found is how many entities, and how many sandboxes, a page has at most.
-const found = 20
+// maxFound is how many entities, and how many sandboxes, a page has at most.
+const maxFound = 20
 
 // searchFields are those that narrow a search.
 var searchFields = []string{"q", "authority", "programme", "sandbox", "country", "status"}
@@ -124,7 +124,7 @@ func (p *Pages) query(x *exchange, f *foundPage) finder.Query {
 	text := func(name string) string { return strings.TrimSpace(x.fields[name]) }
 	return finder.Query{
 		Text: text("q"), Authority: text("authority"), Programme: text("programme"), Sandbox: text("sandbox"),
-		Country: text("country"), Status: policy.State(text("status")), Limit: found, Now: p.now(), Count: true,
+		Country: text("country"), Status: policy.State(text("status")), Limit: maxFound, Now: p.now(), Count: true,
 	}
 }
 

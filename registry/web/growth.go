@@ -10,11 +10,11 @@ import (
 	"github.com/safeconduct/safeconduct/registry"
 )
 
-// points is how many of the log's sizes its growth is drawn of, at most.
-const points = 60
+// maxPoints is how many of the log's sizes its growth is drawn of, at most.
+const maxPoints = 60
 
 // The plot is drawn in a square of this side, and stretched as there is room.
-const side = 1000
+const plotSide = 1000
 
 // A growth is how the log has grown, drawn and in numbers.
 type growth struct {
@@ -57,8 +57,8 @@ func newGrowth(grown []registry.Grown) *growth {
 	return g
 }
 
-// number is a part of the side.
-func number(part float64) string { return strconv.FormatFloat(part*side, 'f', 1, 64) }
+// number is a part of plotSide.
+func number(part float64) string { return strconv.FormatFloat(part*plotSide, 'f', 1, 64) }
 
 // roundUp is the next number with one digit that is even, or 10, and nothing but
 // zeroes behind it.
@@ -87,7 +87,7 @@ func (c *growthCache) of(ctx context.Context, e *registry.Edition) (*growth, err
 	if is != nil && size == e.Size() {
 		return is, nil
 	}
-	grown, err := e.Growth(ctx, points)
+	grown, err := e.Growth(ctx, maxPoints)
 	if err != nil {
 		return nil, err
 	}

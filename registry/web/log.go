@@ -12,12 +12,12 @@ import (
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// listed is how many statements a page of the log has at most.
-const listed = 50
+// maxListed is how many statements a page of the log has at most.
+const maxListed = 50
 
-// stale is the age from which a cosignature is told to be old. A register has its
+// staleAge is the age from which a cosignature is told to be old. A register has its
 // checkpoint cosigned anew about every minute, while anybody asks it.
-const stale = time.Hour
+const staleAge = time.Hour
 
 // logPage is what the page of the log shows.
 type logPage struct {
@@ -86,7 +86,7 @@ func (v *logPage) read(x *exchange, p *Pages, e *registry.Edition) error {
 	if before == 0 {
 		before = e.Size()
 	}
-	recent, next, err := e.Recent(x.Context(), before, listed)
+	recent, next, err := e.Recent(x.Context(), before, maxListed)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func signatureOf(l verify.SignatureLine, now time.Time) signature {
 		switch old := now.Sub(l.Time); {
 		case old < -verify.MaxSkew:
 			word("bad", "signature.ahead")
-		case old > stale:
+		case old > staleAge:
 			word("wait", "signature.old")
 		default:
 			word("good", "signature.good")

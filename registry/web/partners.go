@@ -20,8 +20,8 @@ var partnerFields = formFields{
 // roles are those that a partner may act in.
 var roles = []attest.Role{attest.Transferor, attest.Transferee, attest.Via, attest.EndUser}
 
-// mostItems is how many items of an approval a list has.
-const mostItems = 12
+// maxItems is how many items of an approval a list has.
+const maxItems = 12
 
 // partnersPage is what the page of a search for partners shows.
 type partnersPage struct {
@@ -91,7 +91,7 @@ func (p *Pages) partners(x *exchange) (*page, error) {
 	for _, one := range found.Found {
 		shown := partner{Partner: one}
 		for _, l := range one.Listings {
-			items, left := headedItems(l.Approval.EligibleItems, mostItems)
+			items, left := headedItems(l.Approval.EligibleItems, maxItems)
 			shown.Listings = append(shown.Listings, listing{l, items, left})
 		}
 		v.Found = append(v.Found, shown)
@@ -101,7 +101,7 @@ func (p *Pages) partners(x *exchange) (*page, error) {
 
 // partnerQuery reads a search for partners, and notes what is wrong with it.
 func (p *Pages) partnerQuery(x *exchange, v *partnersPage) finder.PartnerQuery {
-	q := finder.PartnerQuery{After: x.fields["after"], Limit: found, Now: p.now()}
+	q := finder.PartnerQuery{After: x.fields["after"], Limit: maxFound, Now: p.now()}
 	text := func(name string) string { return strings.TrimSpace(x.fields[name]) }
 	var mistakes []formMistake
 	for _, name := range partnerFields.names() {

@@ -20,8 +20,8 @@ type qrCode struct {
 	Path string
 }
 
-// quiet is how many light modules are on every side.
-const quiet = 4
+// quietModules is how many light modules are on every side.
+const quietModules = 4
 
 // newCode returns nil for a text that no code holds.
 func newCode(text string) *qrCode {
@@ -37,11 +37,11 @@ func newCode(text string) *qrCode {
 				x++
 			}
 			if n := strconv.Itoa(x - from); x > from {
-				b.WriteString("M" + strconv.Itoa(from+quiet) + " " + strconv.Itoa(y+quiet) + "h" + n + "v1h-" + n + "z")
+				b.WriteString("M" + strconv.Itoa(from+quietModules) + " " + strconv.Itoa(y+quietModules) + "h" + n + "v1h-" + n + "z")
 			}
 		}
 	}
-	return &qrCode{text, c.Size + 2*quiet, b.String()}
+	return &qrCode{text, c.Size + 2*quietModules, b.String()}
 }
 
 // replayLink is the address that tells by digests what a decision was made of, see

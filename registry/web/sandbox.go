@@ -191,7 +191,7 @@ func byIndex(list []policy.Recorded) map[int64]policy.Recorded {
 
 // participate reads who takes part, at the page's times.
 func (p *Pages) participate(x *exchange, e *registry.Edition, v *sandboxPage) error {
-	participants, err := p.finder.Entities(x.Context(), finder.Query{Sandbox: v.ID, Limit: found, Now: v.Force, Known: v.Known, Count: true})
+	participants, err := p.finder.Entities(x.Context(), finder.Query{Sandbox: v.ID, Limit: maxFound, Now: v.Force, Known: v.Known, Count: true})
 	if errors.Is(err, finder.ErrBuilding) {
 		return nil
 	}

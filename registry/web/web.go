@@ -139,7 +139,7 @@ func (p *Pages) Paths() map[string]httpapi.Beside {
 	page("/log", httpapi.CostPage, p.log)
 	page("/statements/{issuer}/{jti}", httpapi.CostPage, p.statement)
 	page("/api", httpapi.CostPage, p.api)
-	page("/authorities", httpapi.CostDecision, p.authoritiesPage)
+	page("/authorities", httpapi.CostDecision, p.authorities)
 	page("/authorities/{id}", httpapi.CostDecision, p.authority)
 	// To read a draft that is made to be slow takes as long as to foresee.
 	page("/compose", 5*httpapi.CostDecision, p.compose)

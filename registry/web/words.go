@@ -56,19 +56,11 @@ var functions = template.FuncMap{
 	"when":   when,
 	"status": statusOf,
 	"ref":    refTo,
-	"short":  short,
 	// warning is what a warning of the trust means, "" where that is not known.
 	"warning": func(code string) string { return words["warning."+code] },
 	"word":    word,
 	"moments": display.Moments,
 	"join":    func(list []string) string { return strings.Join(list, ", ") },
-	// keys are shown under a heading, by its id.
-	"keys": func(heading string, keys []listedKey) any {
-		return struct {
-			Heading string
-			Keys    []listedKey
-		}{heading, keys}
-	},
 	// next counts from 1 what a template counts from 0.
 	"next": func(i int) int { return i + 1 },
 	// Both are of what has been said of a participant.

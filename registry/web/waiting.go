@@ -1,0 +1,98 @@
+package web
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/safeconduct/safeconduct/attest"
+	"github.com/safeconduct/safeconduct/registry"
+	"github.com/safeconduct/safeconduct/registry/finder"
+	"github.com/safeconduct/safeconduct/verify"
+)
+
+// maxLooked is how many sandboxes are looked into for those that wait.
+const maxLooked = 40
+
+// A waiting is what waits for authorities.
+type waiting struct {
+	// Building says that the index is being made, and nothing is known yet.
+	Building bool
+	// Turn are the terms that wait for the authority itself, Others those of its own
+	// that wait for another one; of all authorities, Turn has all.
+	Turn, Others []waitingTerms
+	// Next is the address of the page that goes on, "" on the last; Left how many
+	// sandboxes may be on those that follow, Unread how many of this one cannot be read.
+	Next         string
+	Left, Unread int
+}
+
+// waitingTerms are terms of a sandbox that wait for an authority's approval.
+type waitingTerms struct {
+	Sandbox, Title, Authority string
+	Days                      int
+}
+
+// waiting reads what waits for an authority, or for any where it is "".
+func (p *Pages) waiting(x *exchange, e *registry.Edition, authority, path string) (waiting, error) {
+	ids, more, err := p.finder.Waiting(x.Context(), authority, strings.TrimSpace(x.fields["after"]), maxLooked)
+	if errors.Is(err, finder.ErrBuilding) {
+		return waiting{Building: true}, nil
+	}
+	if err != nil {
+		return waiting{}, cursorless(err)
+	}
+	var w waiting
+	now := p.now()
+	for i, id := range ids {
+		if len(w.Turn)+len(w.Others) >= maxFound {
+			more += len(ids) - i
+			ids = ids[:i]
+			break
+		}
+		// A reading bounds what is read for one sandbox: each has its own.
+		list, err := e.History(x.Context(), attest.SandboxSubject(id), time.Time{}, now)
+		if errors.Is(err, registry.ErrNotFound) || errors.Is(err, verify.ErrTooLarge) {
+			// It was logged after this edition, or more of it than anybody could decide on.
+			w.Unread++
+			continue
+		}
+		if err != nil {
+			return waiting{}, err
+		}
+		v := &sandboxPage{ID: id}
+		v.read(list, now)
+		w.take(v, authority)
+	}
+	if w.Left = more; more > 0 && len(ids) > 0 {
+		w.Next = path + "?after=" + ids[len(ids)-1]
+	}
+	return w, nil
+}
+
+// take takes in whose turn it is in a sandbox, each authority once: what waits
+// longest for it.
+func (w *waiting) take(v *sandboxPage, authority string) {
+	for _, t := range v.Terms {
+		for _, a := range t.Authorities {
+			if !a.Turn {
+				continue
+			}
+			n := waitingTerms{Sandbox: v.ID, Authority: a.Authority, Days: a.Days}
+			if len(v.Titles) > 0 {
+				n.Title = v.Titles[0]
+			}
+			list := &w.Others
+			if authority == "" || a.Authority == authority {
+				list = &w.Turn
+			}
+			i := slices.IndexFunc(*list, func(o waitingTerms) bool { return o.Sandbox == v.ID && o.Authority == a.Authority })
+			if i < 0 {
+				*list = append(*list, n)
+			} else {
+				(*list)[i].Days = max((*list)[i].Days, n.Days)
+			}
+		}
+	}
+}
