@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -73,9 +72,7 @@ func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
 			"check": s.get("/check?transferee=" + registrytest.Varuna + "&sandbox=" + registrytest.Sandbox), "answer": s.ask(q), "api": s.get("/api"),
 		} {
 			d.shown(http.StatusOK)
-			if strings.ContainsAny(d.text(), "\u202e\u202c\u2066\u2069") || len(d.find("img", nil)) > 0 || len(d.find("h1", nil)) != 1 {
-				t.Errorf("%s takes the name %.60q for something else", what, name)
-			}
+			d.textAlone(what, name)
 			if strings.Contains(d.body, strings.Repeat("W", 500)) && what != "answer" {
 				t.Errorf("%s shows all of a name of %d bytes", what, len(name))
 			}
@@ -83,6 +80,19 @@ func TestAHostileNameIsTextOnEveryPage(t *testing.T) {
 		if got := s.get("/check?transferee=" + registrytest.Varuna).options("destination_site"); len(got) != 1 {
 			t.Errorf("sites suggested: %q", got)
 		}
+	}
+}
+
+// textAlone expects of what was sent or signed that the page takes it for text: it makes
+// no element, and turns no direction outside of the field that it was entered in.
+func (d *document) textAlone(what, text string) {
+	d.t.Helper()
+	shown := d.text()
+	for _, n := range d.find("textarea", nil) {
+		shown = strings.ReplaceAll(shown, textOf(n), "")
+	}
+	if strings.ContainsAny(shown, "\u202e\u202c\u2066\u2069") || len(d.find("img", nil)) > 0 || len(d.find("h1", nil)) != 1 {
+		d.t.Errorf("%s: %.60q is taken for something else:\n%.2000s", what, text, shown)
 	}
 }
 
@@ -102,22 +112,28 @@ func TestWhatIsSentIsTextInEveryField(t *testing.T) {
 		for _, n := range form.find("", func(n *html.Node) bool { return strings.HasPrefix(attr(n, "id"), "f-") }) {
 			q := question()
 			q.Set(attr(n, "name"), sent)
-			if d := s.ask(q); d.status != http.StatusOK && d.status != http.StatusUnprocessableEntity {
+			d := s.ask(q)
+			if d.status != http.StatusOK && d.status != http.StatusUnprocessableEntity {
 				t.Errorf("%s=%.40q: status %d: %.400s", attr(n, "name"), sent, d.status, d.body)
 			}
+			d.textAlone(attr(n, "name"), sent)
 		}
 		for _, name := range []string{"q", "authority", "programme", "sandbox", "country", "status", "after"} {
-			if d := s.get("/?" + url.Values{name: {sent}}.Encode()); d.status >= 500 {
+			d := s.get("/?" + url.Values{name: {sent}}.Encode())
+			if d.status >= 500 {
 				t.Errorf("/?%s=%.40q: status %d", name, sent, d.status)
 			}
+			d.textAlone(name, sent)
 		}
 		for _, name := range []string{"purpose", "country", "item", "role", "sandbox", "authority", "programme", "after"} {
-			if d := s.get("/partners?" + url.Values{name: {sent}}.Encode()); d.status >= 500 {
+			d := s.get("/partners?" + url.Values{name: {sent}}.Encode())
+			if d.status >= 500 {
 				t.Errorf("/partners?%s=%.40q: status %d", name, sent, d.status)
 			}
+			d.textAlone(name, sent)
 		}
 		for _, path := range []string{"/entities/" + registrytest.Varuna, "/sandboxes/" + registrytest.Sandbox} {
-			s.get(path + "?" + url.Values{"at": {sent}, "known": {sent}}.Encode()).shown(http.StatusUnprocessableEntity)
+			s.get(path+"?"+url.Values{"at": {sent}, "known": {sent}}.Encode()).shown(http.StatusUnprocessableEntity).textAlone("at", sent)
 		}
 		if d := s.get("/log?" + url.Values{"before": {sent}}.Encode()); d.status != http.StatusBadRequest {
 			t.Errorf("/log?before=%.40q: status %d", sent, d.status)
@@ -125,6 +141,9 @@ func TestWhatIsSentIsTextInEveryField(t *testing.T) {
 		for _, path := range []string{"/entities/", "/sandboxes/", "/statements/auth-us/"} {
 			if d := s.get(path + url.PathEscape(sent)); d.status != http.StatusNotFound {
 				t.Errorf("%s%.40q: status %d", path, sent, d.status)
+			} else if d.root != nil {
+				// Some are at no path, and so no page's.
+				d.textAlone(path, sent)
 			}
 		}
 	}
@@ -216,9 +235,7 @@ func TestAFaultIsAPageThatTellsNothingAndALineInTheLog(t *testing.T) {
 	s := newJointSandbox(t)
 	var log bytes.Buffer
 	pages := web.New(faulty{s.Register}, web.Options{Now: s.Clock.Now, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	h := httptest.NewServer(httpapi.NewHandler(s.Register, httpapi.Options{Now: s.Clock.Now, Beside: pages.Paths()}))
-	t.Cleanup(h.Close)
-	s.url = h.URL
+	s.behind(pages, httpapi.Options{})
 	d := s.ask(question()).shown(http.StatusInternalServerError)
 	name := d.header.Get("X-Request-Id")
 	d.has(name).lacks("secret", registrytest.Varuna)

@@ -18,6 +18,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest/draft"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
+	"github.com/safeconduct/safeconduct/registry/web"
 )
 
 func (s *site) compose(form url.Values) *document {
@@ -343,6 +344,17 @@ func TestANewVersionSaysTheSameUntilItIsChanged(t *testing.T) {
 			t.Errorf("%.40q: the new version says (-want +got):\n%s", name, diff)
 		}
 	}
+}
+
+// rootless is a register whose trust root is not there.
+type rootless struct{ *registrytest.Register }
+
+func (rootless) Root() *attest.TrustRoot { return nil }
+
+func TestWithoutATrustRootNoDraftIsSaidToNeedNobody(t *testing.T) {
+	s := newJointSandbox(t)
+	s.behind(web.New(rootless{s.Register}, web.Options{Now: s.Clock.Now}), httpapi.Options{})
+	s.compose(approval()).shown(http.StatusServiceUnavailable).lacks("How it becomes an approval")
 }
 
 // What is confidential is not in the log: a new version does not leave it out in

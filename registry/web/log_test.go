@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,7 +20,6 @@ import (
 	"github.com/safeconduct/safeconduct/registry/badgerlog"
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
-	"github.com/safeconduct/safeconduct/registry/web"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -57,7 +55,10 @@ func TestTheLogShowsItsLatestCheckpoint(t *testing.T) {
 	d := s.get("/log").shown(http.StatusOK)
 	signed := string(s.Checkpoint())
 	pre := d.find("pre", nil)
-	if got := strings.TrimSpace(pre[0].FirstChild.FirstChild.Data); len(pre) != 1 || got+"\n" != signed {
+	if len(pre) != 1 {
+		t.Fatalf("%d texts are shown as they are, want the checkpoint alone", len(pre))
+	}
+	if got := strings.TrimSpace(pre[0].FirstChild.FirstChild.Data); got+"\n" != signed {
 		t.Errorf("the checkpoint is shown as\n%s\nand is\n%s", got, signed)
 	}
 	c, err := verify.ParseCheckpoint([]byte(signed))
@@ -75,14 +76,12 @@ func TestALogWithoutStatementsIsAPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := httptest.NewServer(httpapi.NewHandler(reg, httpapi.Options{Beside: web.New(reg, web.Options{}).Paths()}))
 	t.Cleanup(func() {
-		h.Close()
 		if err := errors.Join(reg.Close(), log.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	s := &site{t: t, url: h.URL}
+	s := serving(t, reg, reg, nil)
 	s.get("/log").shown(http.StatusOK).has("No checkpoint is published yet")
 	s.get("/log?before=5").shown(http.StatusOK).has("No checkpoint is published yet")
 	// Nor is one with the trust root alone anything but a log.
@@ -110,20 +109,18 @@ func cosignedSite(t *testing.T) (s *site, asked, silent *registrytest.Witness, c
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := errors.Join(reg.Close(), log.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 	if _, err := reg.Init(t.Context(), root); err != nil {
 		t.Fatal(err)
 	}
 	if err := reg.WaitQuorum(t.Context(), reg.Size()); err != nil {
 		t.Fatal(err)
 	}
-	h := httptest.NewServer(httpapi.NewHandler(reg, httpapi.Options{Now: clock.Now, Beside: web.New(reg, web.Options{Now: clock.Now}).Paths()}))
-	t.Cleanup(func() {
-		h.Close()
-		if err := errors.Join(reg.Close(), log.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return &site{t: t, url: h.URL}, asked, silent, clock
+	return serving(t, reg, reg, clock.Now), asked, silent, clock
 }
 
 func TestWitnessesAreShownWithTheAgeOfTheirCosignatures(t *testing.T) {
@@ -181,9 +178,7 @@ func TestALineThatAnybodyCouldHaveWrittenIsNotShownAsGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Restart()
-	h := httptest.NewServer(httpapi.NewHandler(s.Register, httpapi.Options{Now: s.Clock.Now, Beside: web.New(s.Registry, web.Options{Now: s.Clock.Now}).Paths()}))
-	t.Cleanup(h.Close)
-	s.url = h.URL
+	s.serve(httpapi.Options{})
 	d := s.get("/log").shown(http.StatusOK)
 	rows := d.rows("signatures")
 	if r := rows[len(rows)-1]; len(rows) != 3 || r[1] != "not listed by the trust root" || r[2] != "not checked" {
@@ -379,9 +374,8 @@ func (l lying) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 func TestAPathThatLeadsElsewhereIsNotShown(t *testing.T) {
 	var lies bool
 	reg := registrytest.New(t, func(c *registry.Config) { c.Log = lying{c.Log.(*badgerlog.Log), &lies} })
-	h := httptest.NewServer(httpapi.NewHandler(reg, httpapi.Options{Now: reg.Clock.Now, Beside: web.New(reg, web.Options{Now: reg.Clock.Now}).Paths()}))
-	t.Cleanup(h.Close)
-	s := &site{t, reg, h.URL}
+	s := &site{t: t, Register: reg}
+	s.serve(httpapi.Options{})
 	s.MustSubmit(registrytest.Domain("domain-us", us))
 	s.Clock.Add(time.Minute)
 	s.get("/statements/auth-us/domain-us").shown(http.StatusOK)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +19,6 @@ import (
 	"github.com/safeconduct/safeconduct/registry/httpapi"
 	"github.com/safeconduct/safeconduct/registry/registrytest"
 	"github.com/safeconduct/safeconduct/registry/tlogtiles"
-	"github.com/safeconduct/safeconduct/registry/web"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
@@ -190,9 +188,7 @@ func TestAMirrorShowsTheSameLog(t *testing.T) {
 	if err := mirror.Extend(t.Context(), &tlogtiles.Client{BaseURL: s.url}, s.Checkpoint(), registry.ExtendOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	h := httptest.NewServer(httpapi.NewHandler(mirror.Reader, httpapi.Options{Now: s.Clock.Now, Beside: web.New(mirror.Reader, web.Options{Now: s.Clock.Now}).Paths()}))
-	t.Cleanup(h.Close)
-	m := &site{t: t, url: h.URL}
+	m := serving(t, mirror.Reader, mirror.Reader, s.Clock.Now)
 	for _, path := range []string{"/log", "/log?before=5", "/statements/auth-us/domain-us", "/statements/root/root-1"} {
 		if want, got := s.get(path).shown(http.StatusOK), m.get(path).shown(http.StatusOK); got.body != want.body {
 			t.Errorf("%s of the mirror is\n%s\nof the register\n%s", path, got.text(), want.text())

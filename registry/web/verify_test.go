@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,10 +104,7 @@ func TestThePageOfVerifyingSaysWhatIsCheckedAndByWhoseTrust(t *testing.T) {
 func TestARegisterWithoutTrustAsksForATrustFile(t *testing.T) {
 	built(t)
 	s := newJointSandbox(t)
-	pages := web.New(untrusting{s.Register}, web.Options{Now: s.Clock.Now})
-	h := httptest.NewServer(httpapi.NewHandler(s.Register, httpapi.Options{Now: s.Clock.Now, Beside: pages.Paths()}))
-	t.Cleanup(h.Close)
-	s.url = h.URL
+	s.behind(web.New(untrusting{s.Register}, web.Options{Now: s.Clock.Now}), httpapi.Options{})
 	d := s.get("/verify").shown(http.StatusOK).has("This register shows no trust of its own: choose a trust file.")
 	if len(d.find("textarea", nil)) > 0 {
 		t.Error("it shows one")

@@ -44,10 +44,23 @@ func (s *site) serve(o httpapi.Options) {
 
 // behind serves the pages beside the register's API.
 func (s *site) behind(pages *web.Pages, o httpapi.Options) {
-	o.Now, o.Beside = s.Clock.Now, pages.Paths()
-	h := httptest.NewServer(httpapi.NewHandler(s.Register, o))
-	s.t.Cleanup(h.Close)
-	s.url = h.URL
+	o.Now = s.Clock.Now
+	s.url = address(s.t, s.Register, pages, o)
+}
+
+// serving is a site that has no register of a test: pages of a reader, beside an API.
+func serving(t *testing.T, api httpapi.Reader, reader web.Reader, now func() time.Time) *site {
+	t.Helper()
+	return &site{t: t, url: address(t, api, web.New(reader, web.Options{Now: now}), httpapi.Options{Now: now})}
+}
+
+// address is where pages are served beside an API, until the test ends.
+func address(t *testing.T, api httpapi.Reader, pages *web.Pages, o httpapi.Options) string {
+	t.Helper()
+	o.Beside = pages.Paths()
+	h := httptest.NewServer(httpapi.NewHandler(api, o))
+	t.Cleanup(h.Close)
+	return h.URL
 }
 
 // newJointSandbox is a site on which [question] is permitted.
