@@ -59,7 +59,7 @@ func (p *Pages) find(x *exchange) (*page, error) {
 	if err != nil {
 		return nil, cursorless(err)
 	}
-	f.Entities, f.MoreEntities = &entities, x.next("after", entities.Next)
+	f.Entities, f.MoreEntities = &entities, x.next("/", searchFields, "after", entities.Next)
 	// Neither narrows what sandboxes there are.
 	if q.Sandbox+q.Country == "" {
 		q.After = x.fields["sandboxes_after"]
@@ -67,7 +67,7 @@ func (p *Pages) find(x *exchange) (*page, error) {
 		if err != nil {
 			return nil, cursorless(err)
 		}
-		f.Sandboxes, f.MoreSandboxes = &sandboxes, x.next("sandboxes_after", sandboxes.Next)
+		f.Sandboxes, f.MoreSandboxes = &sandboxes, x.next("/", searchFields, "sandboxes_after", sandboxes.Next)
 	}
 	return pg, nil
 }
@@ -80,19 +80,20 @@ func cursorless(err error) error {
 	return err
 }
 
-// next is the address of the page that goes on from a cursor; the other list
-// begins anew on it.
-func (x *exchange) next(name, cursor string) string {
+// next is the address of the page at a path that goes on from a cursor, which the field
+// name has, with what was given in the other fields, "" without one. Where the page has
+// another list, that begins anew.
+func (x *exchange) next(path string, fields []string, name, cursor string) string {
 	if cursor == "" {
 		return ""
 	}
 	v := url.Values{name: {cursor}}
-	for _, f := range searchFields {
+	for _, f := range fields {
 		if x.fields[f] != "" {
 			v.Set(f, x.fields[f])
 		}
 	}
-	return "/?" + v.Encode()
+	return path + "?" + v.Encode()
 }
 
 // listedAuthorities are those of the trust root, to choose from, none where there is no

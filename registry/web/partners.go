@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -73,15 +72,7 @@ func (p *Pages) partners(x *exchange) (*page, error) {
 		return nil, cursorless(err)
 	}
 	v.Count, v.Sandboxes = &found.Page, found.Sandboxes
-	if found.Next != "" {
-		next := url.Values{"after": {found.Next}}
-		for _, f := range partnerFields.names() {
-			if x.fields[f] != "" {
-				next.Set(f, x.fields[f])
-			}
-		}
-		v.MorePartners = "/partners?" + next.Encode()
-	}
+	v.MorePartners = x.next("/partners", partnerFields.names(), "after", found.Next)
 	for i, s := range v.Sandboxes {
 		if s.Matched != nil && slices.Contains(s.Titles, s.Matched.Value) {
 			// It says so itself.
