@@ -43,8 +43,8 @@ func TestAResultOfTheVerifierIsOfWhatIsEntered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code := func(evidence string) string {
-		return "#decision=" + string(d.Decision) + "&effective_at=2026-01-05T09:00:00Z&known_at=2026-01-05T09:01:00Z&request=" + d.Replay.Request + "&evidence=" + evidence
+	code := func(request string) string {
+		return "#decision=" + string(d.Decision) + "&effective_at=2026-01-05T09:00:00Z&known_at=2026-01-05T09:01:00Z&request=" + request + "&evidence=" + d.Replay.Evidence
 	}
 	dir := t.TempDir()
 	file := func(name string, content []byte) string {
@@ -55,7 +55,7 @@ func TestAResultOfTheVerifierIsOfWhatIsEntered(t *testing.T) {
 		return path
 	}
 	good, asked := file("evidence.json", evidence), file("request.json", document)
-	b.open("/verify"+code(d.Replay.Evidence), 200)
+	b.open("/verify"+code(d.Replay.Request), 200)
 	b.become("a verifier", `!document.getElementById("verify").hidden && document.getElementById("progress").textContent.includes("ready")`)
 	if evaluate[bool](b, isShown) {
 		t.Error("a code alone shows a result")
@@ -67,7 +67,7 @@ func TestAResultOfTheVerifierIsOfWhatIsEntered(t *testing.T) {
 
 	b.within("another code", func() {
 		evaluate[bool](b, "location.replace("+quoted(code("another"))+"), true")
-		b.become("a result of the other code", isShown+` && !document.querySelector('[data-if="printed_other"]').hidden`)
+		b.become("a result of the other code", isShown+` && !document.querySelector('[data-if="printed.other"]').hidden`)
 		evaluate[bool](b, `location.replace("#main"), true`)
 		b.reads("This is not what the printed answer says")
 	})

@@ -180,7 +180,7 @@
       const found = view(report);
       // The answer that is read has to be the one that is compared.
       const read = document.getElementById("answer").firstChild.textContent.trim();
-      if (found.decision && found.decision.decision !== read) Object.assign(found, { bad: true, same: false, not_compared: false });
+      if (found.decision && found.decision.decision !== read) Object.assign(found, { refused: true, same: false, not_compared: false });
       walk(report);
       fill(result, found);
       result.hidden = false;
