@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 TEST  := go test -race -shuffle=on -timeout 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup npm wasm build demo test skipped hsm check differential fmt lint vet tidy interop screenshots smoke bench cover fuzz crash clean
+.PHONY: help setup npm wasm build demo test alone scripts skipped hsm check differential fmt lint vet tidy interop screenshots smoke bench cover fuzz crash clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -46,14 +46,19 @@ $(NPM_MODULES): interop/npm/package.json interop/npm/package-lock.json | setup
 ALONE := ^(TestWhatWasAcknowledgedSurvivesAKill|TestADamagedFileLosesNothingSilently|TestEveryTileOfEveryWidthIsServed)$$
 
 # The command's scripts start it hundreds of times, which the race detector makes
-# minutes of; what runs concurrently in it is tested with it in the packages.
+# minutes of, too; what runs concurrently in it is tested with it in the packages.
 test: export SAFECONDUCT_MUST_WASM := 1
 test: setup wasm ## every test, those of packages with the race detector
 	$(TEST) -skip '$(ALONE)' $$(go list ./... | grep -v /cmd/safeconduct$$)
-	go test -timeout 10m -run '$(ALONE)' ./registry/badgerlog ./registry/httpapi
-	go test -shuffle=on -timeout 10m ./cmd/safeconduct
-	$(MAKE) --no-print-directory hsm interop
+	@$(MAKE) --no-print-directory -j2 --output-sync=target alone scripts hsm interop
 	@$(MAKE) --no-print-directory skipped
+
+# The disk is what these wait for, so that others go on beside them.
+alone:
+	go test -timeout 10m -run '$(ALONE)' ./registry/badgerlog ./registry/httpapi
+
+scripts:
+	go test -shuffle=on -timeout 10m ./cmd/safeconduct
 
 # Each asks as the tests themselves do.
 skipped: ## say which groups of tests do not run here, and why
@@ -88,12 +93,10 @@ $(LINT):
 	GOBIN=$(GOBIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 
 lint: $(LINT) ## golangci-lint, at a pinned version
-	$(LINT) run ./...
-	$(LINT) run --build-tags pkcs11 ./attest/signer/... ./cmd/...
+	$(LINT) run --build-tags pkcs11 ./...
+	$(LINT) run ./attest/signer/pkcs11
 
-vet: ## go vet, and what differs by system on others
-	go vet ./...
-	go vet -tags pkcs11 ./attest/signer/... ./cmd/...
+vet: ## go vet of what lint does not look at: other systems, other modules
 	for os in darwin windows; do GOOS=$$os go vet ./registry/badgerlog || exit 1; done
 	GOOS=js GOARCH=wasm go vet ./registry/web/verifier/wasm
 	cd interop && go vet ./...
