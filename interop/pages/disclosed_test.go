@@ -18,12 +18,7 @@ import (
 // found is put away as soon as it is not of what is chosen and entered. The question is
 // as of the stage's own time: no clock of the browser has a part in it.
 func TestAPrintedAnswerThatWasDecidedOnDisclosuresIsHeldAgainstItsFiles(t *testing.T) {
-	if _, err := os.Stat("../../registry/web/built/verifier.wasm.gz"); err != nil {
-		if os.Getenv("SAFECONDUCT_MUST_BROWSE") == "1" {
-			t.Fatalf("%v (`make wasm` builds it)", err)
-		}
-		t.Skipf("SKIPPED, NOTHING IS SHOWN ABOUT THE VERIFIER IN THE BROWSER: %v (`make wasm` builds it)", err)
-	}
+	needVerifier(t)
 	s := joint(t)
 	a := rt.Approval("approval-corvus", us, rt.Corvus, "IN")
 	a.Programme, a.Caveats = "VEU", &attest.Limits{Value: &attest.ValueCeiling{Currency: "USD", PerTransaction: "12345"}}

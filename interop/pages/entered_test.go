@@ -28,6 +28,7 @@ const (
 // What was found is of the files and words that are entered, of the code that was
 // opened last, and of nothing else.
 func TestAResultOfTheVerifierIsOfWhatIsEntered(t *testing.T) {
+	needVerifier(t)
 	s := joint(t)
 	b := newTab(t, s)
 	document := []byte(`{"act":"technology_release","sandbox":"SBX-UCOMMS","effective_at":"2026-01-05T09:00:00Z","transferor":"lei:999900HALCYONMAR0134","transferee":"lei:999900VARUNADEEP0174","destination_site":"VTZ-1","items":[{"list":"US_CCL","entry":"5A001.b.1"}],"end_use":"sea_trial","known_at":"2026-01-05T09:01:00Z","checked_at":"2026-01-05T09:01:00Z"}`)
