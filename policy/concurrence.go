@@ -95,3 +95,57 @@ func (d *domain) mostShared() digestOfTerms {
 	dg, _ := h.most(func(digestOfTerms) bool { return true })
 	return dg
 }
+
+// A Concurrence is what authorities say of a sandbox on equal terms: for people to
+// read, who ask who has approved and who has not. [Histories.Decide] decides.
+type Concurrence struct {
+	Terms *attest.Terms
+	// Approvals are those of these terms that are not void, and that no later version
+	// has superseded, in log order.
+	Approvals []Recorded
+	// Joint says that no other terms have replaced these for good ([Standing.Joint]).
+	Joint bool
+}
+
+// Concurrences are those of the history of a sandbox ([Histories.History] with a legal
+// time): terms are told apart by their digest (format.md, section 3.3), the first that were
+// logged come first. What has no standing is passed over.
+func Concurrences(history []Recorded) []Concurrence {
+	var all []Concurrence
+	at := make(map[digestOfTerms]int)
+	for _, r := range history {
+		c, ok := r.Statement.Claims().(*attest.DomainApproval)
+		if !ok || r.Void || r.Standing == nil || r.Standing.State == Superseded {
+			continue
+		}
+		dg := r.Statement.TermsDigest()
+		i, ok := at[dg]
+		if !ok {
+			i, at[dg] = len(all), len(all)
+			all = append(all, Concurrence{Terms: &c.Terms, Joint: r.Standing.Joint})
+		}
+		all[i].Approvals = append(all[i].Approvals, r)
+	}
+	return all
+}
+
+// InForce are the authorities of the terms of whom an approval is in force, in the
+// order of the terms.
+func (c *Concurrence) InForce() (authorities []string) {
+	for _, a := range c.Terms.Authorities {
+		if slices.ContainsFunc(c.Approvals, func(r Recorded) bool {
+			return r.Standing.State == InForce && r.Statement.Claims().Head().Iss == a
+		}) {
+			authorities = append(authorities, a)
+		}
+	}
+	return authorities
+}
+
+// Enough reports whether approvals of as many authorities are in force as have to be,
+// be it of terms that others have replaced.
+func (c *Concurrence) Enough() bool { return int64(len(c.InForce())) >= c.Terms.Concurrence }
+
+// Reached reports whether the authorities concur: enough of them, on terms that no
+// others have replaced.
+func (c *Concurrence) Reached() bool { return c.Joint && c.Enough() }

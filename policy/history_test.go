@@ -189,6 +189,16 @@ func TestHistoriesAgreeWithDecisions(t *testing.T) {
 			}
 		}
 		saved := slices.Contains(d.Codes(), policy.SavingsClauseApplied)
+		if req.Sandbox != "" && !saved {
+			list, err := h.History(attest.SandboxSubject(req.Sandbox), at.KnownAt, at.EffectiveAt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reached := slices.ContainsFunc(policy.Concurrences(list), func(c policy.Concurrence) bool { return c.Reached() })
+			if missing := slices.Contains(d.Codes(), policy.AuthorityConcurrenceMissing); missing == reached {
+				t.Errorf("a concurrence is reached: %t; the decision says that it is missing: %t", reached, missing)
+			}
+		}
 		for _, r := range d.ReliedOn {
 			if d.Permitted() && !saved && standing[r.Statement.Index] != policy.InForce {
 				t.Fatalf("relied on %s, which is %s", r.Statement.JTI, standing[r.Statement.Index])

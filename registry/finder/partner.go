@@ -180,49 +180,34 @@ func (l *looking) domain(ctx context.Context, id string) (*domain, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Terms are told apart by their digest, the first that were logged first.
-	byTerms := make(map[[32]byte]*domain)
-	var all []*domain
-	for _, r := range list {
-		c, ok := r.Statement.Claims().(*attest.DomainApproval)
-		// Terms that others have replaced for good concur no more, in force or not.
-		if !ok || r.Void || r.Standing.State != policy.InForce || !r.Standing.Joint {
+	for _, c := range policy.Concurrences(list) {
+		if !c.Reached() {
 			continue
 		}
-		d := byTerms[r.Statement.TermsDigest()]
-		if d == nil {
-			d = &domain{terms: &c.Terms.Limits, heads: headsOf(c.Terms.InScope), names: []string{strings.ReplaceAll(id, "-", " ")}}
-			d.ID, d.Authorities, d.Concurrence = id, c.Terms.Authorities, c.Terms.Concurrence
-			byTerms[r.Statement.TermsDigest()], all = d, append(all, d)
-		}
-		d.approved(c, r)
-	}
-	for _, d := range all {
-		if d.concurs() && l.means(d) && (l.Item == (controllist.Entry{}) || d.terms.Leaves(l.Item)) {
+		d := domainOf(id, &c)
+		if l.means(d) && (l.Item == (controllist.Entry{}) || d.terms.Leaves(l.Item)) {
 			return d, nil
 		}
 	}
 	return nil, nil
 }
 
-// approved takes in an approval of the terms.
-func (d *domain) approved(c *attest.DomainApproval, r policy.Recorded) {
-	d.Approvals = append(d.Approvals, *grantOf(r))
-	d.names = append(d.names, purposesOf(c)...)
-	if !slices.Contains(d.Titles, c.Title) {
-		d.Titles = append(d.Titles, c.Title)
-	}
-}
-
-// concurs reports whether as many authorities approve as have to.
-func (d *domain) concurs() bool {
-	var issuers []string
-	for _, g := range d.Approvals {
-		if slices.Contains(d.Authorities, g.Issuer) && !slices.Contains(issuers, g.Issuer) {
-			issuers = append(issuers, g.Issuer)
+// domainOf is a sandbox by the approvals in force of terms that authorities concur on.
+func domainOf(id string, of *policy.Concurrence) *domain {
+	d := &domain{terms: &of.Terms.Limits, heads: headsOf(of.Terms.InScope), names: []string{strings.ReplaceAll(id, "-", " ")}}
+	d.ID, d.Authorities, d.Concurrence = id, of.Terms.Authorities, of.Terms.Concurrence
+	for _, r := range of.Approvals {
+		c, ok := r.Statement.Claims().(*attest.DomainApproval)
+		if !ok || r.Standing.State != policy.InForce {
+			continue
+		}
+		d.Approvals = append(d.Approvals, *grantOf(r))
+		d.names = append(d.names, purposesOf(c)...)
+		if !slices.Contains(d.Titles, c.Title) {
+			d.Titles = append(d.Titles, c.Title)
 		}
 	}
-	return int64(len(issuers)) >= d.Concurrence
+	return d
 }
 
 // means reports whether the purpose may mean a sandbox, and says by what.

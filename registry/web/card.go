@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -115,14 +116,18 @@ func nest(lines []prose.Line) []*line {
 	return top.Below
 }
 
-// cardsOf are those of the statements that grants name.
-func cardsOf(grants []finder.Grant, recorded map[int64]policy.Recorded) (out []*card) {
-	for _, g := range grants {
-		if r, ok := recorded[g.Index]; ok {
-			c := newCard(r)
-			c.GivenTo = g.GivenTo
-			out = append(out, c)
+// cardsOf are those of the statements that grants name, mostCards at most, and how many
+// are left out. It fails where a grant is of none that is recorded.
+func cardsOf(grants []finder.Grant, recorded map[int64]policy.Recorded) (out []*card, left int, err error) {
+	kept, left := foremostGrants(grants, mostCards)
+	for _, g := range kept {
+		r, ok := recorded[g.Index]
+		if !ok {
+			return nil, 0, fmt.Errorf("%s of %s is in no history that was read", g.JTI, g.Issuer)
 		}
+		c := newCard(r)
+		c.GivenTo = g.GivenTo
+		out = append(out, c)
 	}
-	return out
+	return out, left, nil
 }

@@ -17,17 +17,23 @@ import (
 	"github.com/safeconduct/safeconduct/registry/trail"
 )
 
-// maxRecord is how many statements the record of a page lists at most.
-const maxRecord = 200
+// The bounds of the page of a subject.
+const (
+	// maxRecord is how many statements its record lists at most.
+	maxRecord = 200
+	// mostCards is how many approvals, and how many registrations, it shows in full.
+	mostCards = 40
+)
 
 // entityPage is what the page of an entity shows.
 type entityPage struct {
 	finder.Entity
 	clocks
 	// Path is the page's own, for the form of the clocks.
-	Path          string
-	Registrations []*card
-	Approvals     []*card
+	Path string
+	// Registrations and Approvals are those that matter most, where there are too many.
+	Registrations, Approvals         []*card
+	RegistrationsLeft, ApprovalsLeft int
 	// StandsFor are the entities that the identifier is another one of.
 	StandsFor []string
 	// Timeline is nil where there is nothing to draw.
@@ -112,9 +118,11 @@ func (v *entityPage) read(x *exchange, e *registry.Edition, subjects []string) (
 			return err
 		}
 	}
-	v.Registrations, v.Approvals = cardsOf(v.Entity.Registrations, recorded), cardsOf(v.Entity.Approvals, recorded)
-	if len(v.Approvals) != len(v.Entity.Approvals) || len(v.Registrations) != len(v.Entity.Registrations) {
-		return fmt.Errorf("show %s: an approval is in no history that was read", v.ID)
+	if v.Registrations, v.RegistrationsLeft, err = cardsOf(v.Entity.Registrations, recorded); err != nil {
+		return fmt.Errorf("show the registrations of %s: %w", v.ID, err)
+	}
+	if v.Approvals, v.ApprovalsLeft, err = cardsOf(v.Entity.Approvals, recorded); err != nil {
+		return fmt.Errorf("show the approvals of %s: %w", v.ID, err)
 	}
 	if err := v.mentors(e); err != nil {
 		return err

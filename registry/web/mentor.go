@@ -48,7 +48,7 @@ func (v *sandboxPage) relate(e *registry.Edition) error {
 	for i := range v.Taking {
 		p := &v.Taking[i]
 		for _, s := range p.By {
-			for _, g := range s.Grants {
+			for _, g := range s.grants {
 				id := mentorOf(g, p.ID)
 				if id == "" {
 					continue

@@ -61,9 +61,7 @@ func (p *Pages) waiting(x *exchange, e *registry.Edition, authority, path string
 		if err != nil {
 			return waiting{}, err
 		}
-		v := &sandboxPage{ID: id}
-		v.read(list, now)
-		w.take(v, authority)
+		w.take(id, concurrencesOf(list, now), authority)
 	}
 	if w.Left = more; more > 0 && len(ids) > 0 {
 		w.Next = path + "?after=" + ids[len(ids)-1]
@@ -73,21 +71,18 @@ func (p *Pages) waiting(x *exchange, e *registry.Edition, authority, path string
 
 // take takes in whose turn it is in a sandbox, each authority once: what waits
 // longest for it.
-func (w *waiting) take(v *sandboxPage, authority string) {
-	for _, t := range v.Terms {
-		for _, a := range t.Authorities {
+func (w *waiting) take(sandbox string, all []concurrence, authority string) {
+	for _, c := range all {
+		for _, a := range c.Authorities {
 			if !a.Turn {
 				continue
 			}
-			n := waitingTerms{Sandbox: v.ID, Authority: a.Authority, Days: a.Days}
-			if len(v.Titles) > 0 {
-				n.Title = v.Titles[0]
-			}
+			n := waitingTerms{Sandbox: sandbox, Title: titlesIn(all)[0], Authority: a.Authority, Days: a.Days}
 			list := &w.Others
 			if authority == "" || a.Authority == authority {
 				list = &w.Turn
 			}
-			i := slices.IndexFunc(*list, func(o waitingTerms) bool { return o.Sandbox == v.ID && o.Authority == a.Authority })
+			i := slices.IndexFunc(*list, func(o waitingTerms) bool { return o.Sandbox == sandbox && o.Authority == a.Authority })
 			if i < 0 {
 				*list = append(*list, n)
 			} else {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"reflect"
 	"strings"
 	"time"
 
@@ -63,9 +64,20 @@ var functions = template.FuncMap{
 	"join":    func(list []string) string { return strings.Join(list, ", ") },
 	// next counts from 1 what a template counts from 0.
 	"next": func(i int) int { return i + 1 },
-	// Both are of what has been said of a participant.
-	"registers": registers,
-	"rolesOf":   rolesOf,
+	"few":  few,
+}
+
+// A someOf is the first of a list, and how many are left out.
+type someOf struct {
+	List any
+	Left int
+}
+
+// few is the first of a list, most of them at most.
+func few(most int, list any) someOf {
+	v := reflect.ValueOf(list)
+	n := min(most, v.Len())
+	return someOf{v.Slice(0, n).Interface(), v.Len() - n}
 }
 
 // plain is text of a statement, such as a name, as pages show it.
