@@ -44,7 +44,7 @@ func TestAnEntityOfVeryManyApprovalsIsCutWithACountAndKeepsWhatStands(t *testing
 		t.Error("the oldest that has ended is shown in full")
 	}
 	s.get("/?q=corvus").shown(http.StatusOK).has("and 36 more", "and 42 more")
-	s.get("/entities/"+registrytest.Corvus+"?at=2026-01-05+09:30").shown(http.StatusOK).card("many-47")
+	s.get("/entities/" + registrytest.Corvus + "?at=2026-01-05+09:30").shown(http.StatusOK).card("many-47")
 }
 
 // An authority may approve anew whenever it has revoked.

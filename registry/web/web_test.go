@@ -67,6 +67,12 @@ func address(t *testing.T, api httpapi.Reader, pages *web.Pages, o httpapi.Optio
 func newJointSandbox(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t, httpapi.Options{})
+	s.approveBoth()
+	return s
+}
+
+// approveBoth has all logged that [question] needs.
+func (s *site) approveBoth() {
 	reg := registrytest.Registration("reg-varuna", in, registrytest.Varuna, "IN")
 	reg.LegalName, reg.FormerNames = "Varuna Deepsense Private Limited", []string{"Samudra Acoustics"}
 	reg.Identifiers = []string{"iec:0388012345"}
@@ -81,7 +87,6 @@ func newJointSandbox(t *testing.T) *site {
 	s.MustSubmit(registrytest.Domain("domain-in", in))
 	// A frozen clock's batches are dated after it.
 	s.Clock.Add(time.Minute)
-	return s
 }
 
 // question is what the form of a check is filled in with.
