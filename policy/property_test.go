@@ -33,8 +33,8 @@ type script struct {
 	jtis []string
 	// newest is the newest version of each authority's first approval.
 	newest map[string]string
-	// approvals are those of entities.
-	approvals []string
+	// approvals are those of entities, registrations what else is said of them.
+	approvals, registrations []string
 }
 
 func (s *script) add(what string, do func(*stage)) { s.moves = append(s.moves, move{what, do}) }
@@ -122,6 +122,7 @@ func (s *script) party(t *rapid.T, authority, entity string, registered bool) {
 			with = append(with, func(r *attest.Registration) { r.Identifiers = []string{"cin:U26515AP2019PTC098765"} })
 		}
 		s.add(fmt.Sprintf("%s registers %s as %s", authority, entity, jti), func(st *stage) { st.register(authority, jti, entity, with...) })
+		s.registrations = append(s.registrations, jti)
 	} else {
 		effect := rapid.SampledFrom([]attest.LegalEffect{attest.Authorization, attest.Authorization, attest.Eligibility, attest.PolicyBaseline}).Draw(t, "effect")
 		sites := rapid.SampledFrom([]string{"VTZ-1", "VTZ-1", "VTZ-1 BLR-1", "BLR-1"}).Draw(t, "sites")
@@ -212,16 +213,44 @@ func anyAsk(t *rapid.T) ask {
 	}
 }
 
+// Only the end of a registration may lift a BASELINE_ONLY: the authority's approval of the
+// same party is relied on then, which may be more than a policy baseline (docs/rules.md).
 func TestAnAddedRevocationNeverPermits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, over := anyScript(t), anyAsk(t)
 		before := s.play(t).decide(over)
 		typ := rapid.SampledFrom([]attest.EventType{attest.Revoke, attest.Withdraw, attest.Suspend}).Draw(t, "added")
-		s.event(t, typ, rapid.SampledFrom(s.jtis).Draw(t, "added to"), rapid.SampledFrom(months).Draw(t, "added from"))
-		if after := s.play(t).decide(over); after.Permitted() && !before.Permitted() {
+		target := rapid.SampledFrom(s.jtis).Draw(t, "added to")
+		s.event(t, typ, target, rapid.SampledFrom(months).Draw(t, "added from"))
+		after := s.play(t).decide(over)
+		if !after.Permitted() || before.Permitted() {
+			return
+		}
+		if baseline := !slices.ContainsFunc(before.Reasons, func(r policy.Reason) bool {
+			return r.Code != policy.BaselineOnly && r.Code.Class() != policy.Info
+		}); !baseline || !slices.Contains(s.registrations, target) {
 			t.Fatalf("what was %s for %v is permitted after\n%v", before.Decision, before.Reasons, s)
 		}
 	})
+}
+
+// The approval of a party that its own authority has registered comes to bear when the
+// registration ends, and not before.
+func TestR17TheEndOfARegistrationMayLiftABaseline(t *testing.T) {
+	st := newStage(t, 1)
+	baseline := func(a *attest.EntityApproval) { a.LegalEffect = attest.PolicyBaseline }
+	st.domain("auth-us", "PDA", "SBX-UCOMMS", "2026-01-01", "", single(), func(d *attest.DomainApproval) { d.LegalEffect = attest.PolicyBaseline })
+	st.entity("auth-us", "T1", "halcyon", "2026-01-01", "", "NPT-1", baseline)
+	st.entity("auth-us", "T2", "varuna", "2026-01-01", "", "VTZ-1", func(a *attest.EntityApproval) { a.LegalEffect = attest.Eligibility })
+	decides(t, st, ask{}, policy.PERMIT)
+	st.register("auth-us", "REG", "varuna")
+	if d := decides(t, st, ask{}, policy.REFER); !slices.Contains(d.Codes(), policy.BaselineOnly) {
+		t.Errorf("reasons %v, want %s", d.Codes(), policy.BaselineOnly)
+	}
+	st.event(attest.Revoke, "REG", "2026-02-01")
+	decides(t, st, ask{}, policy.PERMIT)
+	st.event(attest.Revoke, "T2", "2026-02-01")
+	decides(t, st, ask{}, policy.DENY)
 }
 
 func TestNarrowerTermsNeverPermitMore(t *testing.T) {
