@@ -104,6 +104,7 @@ func visits(n int) []visit {
 		{name: "authority, all of whose grants end soon", at: fixed("/authorities/" + registrytest.IN), late: true},
 		{name: "compose, from an approval", at: fixed("/compose?from=" + registrytest.US + "/PDA-US")},
 		{name: "compose, a draft", at: func(int) (string, url.Values) { return "/compose", draft }},
+		{name: "compose, the terms of another", at: fixed("/compose?from=" + registrytest.US + "/PDA-US&for=" + registrytest.IN)},
 		{name: "verify", at: fixed("/verify")},
 		{name: "api", at: fixed("/api")},
 		{name: "check, the form", at: fixed("/check")},

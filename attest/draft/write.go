@@ -54,16 +54,15 @@ func inline(name, value string) Member {
 	return Member{name, func(string) string { return " " + value + "\n" }}
 }
 
-// Write writes a draft of members, in their order. What is text stays text,
-// whatever stands in it: only names and the kind of a value make the document. It
-// need not be good, which [Parse] says.
+// Write writes a draft of members, in their order. A name stays a name, and text stays
+// text, whatever stands in it. The draft need not be good, which [Parse] says.
 func Write(members ...Member) string { return write("", members) }
 
 func write(indent string, members []Member) string {
 	var b strings.Builder
 	for _, m := range members {
 		if m.after != nil {
-			b.WriteString(indent + m.name + ":" + m.after(indent))
+			b.WriteString(indent + scalar(m.name) + ":" + m.after(indent))
 		}
 	}
 	return b.String()

@@ -56,6 +56,7 @@ var settings = []setting{
 		{name: "authority", path: "/authorities/us-bis"},
 		{name: "compose", path: "/compose"},
 		{name: "compose-from", path: "/compose?from=us-bis/VEU-SAMSUNG-CHINA"},
+		{name: "compose-sandbox", path: "/compose?from=auth-us/PDA-US-AUV&for=auth-in"},
 		{name: "api", path: "/api"},
 		{name: "error", path: "/entities/" + rt.Corvus, status: 404},
 	}},

@@ -38,11 +38,16 @@ var templateKinds = []attest.Kind{
 // composePage is what the page that composes an approval shows.
 type composePage struct {
 	shownForm
+	// Kind is that of the approval whose form is shown, Forms those that there are forms
+	// for.
+	Kind  attest.Kind
+	Forms []attest.Kind
 	// Left is how many mistakes are left out.
 	Left  int
 	Kinds []attest.Kind
-	// From is the statement that the form is filled in from, "" for none.
-	From string
+	// From is the statement that the form is filled in from, "" for none; For is the
+	// authority that is to concur on its terms, "" for a new version of it.
+	From, For string
 	// Draft is the field that has a draft in full, Rows how tall it is.
 	Draft field
 	Rows  int
@@ -92,81 +97,118 @@ type change struct {
 // draftField is the field that has a draft in full.
 const draftField = "draft"
 
+// chosenForm is the field that names the form that is filled in.
+const chosenForm = "form"
+
 // giveDraft asks for the file of a draft in place of a page.
 const giveDraft = "draft"
 
 // compose serves /compose: an empty form, one that is filled in from an approval,
 // or what a draft comes to. It stores nothing, and signs nothing.
 func (p *Pages) compose(x *exchange) (*page, error) {
-	known := append(draftFields.names(), draftField)
+	known := []string{chosenForm, draftField}
+	for _, f := range draftForms {
+		known = append(known, f.fields.names()...)
+	}
 	if x.Method == http.MethodPost {
 		known = append(known, "give")
 	} else {
-		known = append(known, "from", "kind")
+		known = append(known, "from", "for", "kind")
 	}
 	if err := x.read(true, known); err != nil {
 		return nil, err
 	}
+	form := draftForms[0]
+	if kind := x.fields[chosenForm]; kind != "" {
+		if form = draftFormOf(attest.Kind(kind)); form == nil {
+			return nil, wrong(http.StatusBadRequest, "error.unknown_field", chosenForm)
+		}
+	}
+	for _, other := range draftForms {
+		for _, name := range other.fields.names() {
+			if _, given := x.fields[name]; given && !slices.Contains(form.fields.names(), name) {
+				return nil, wrong(http.StatusBadRequest, "error.unknown_field", name)
+			}
+		}
+	}
 	v := &composePage{Kinds: templateKinds, Draft: field{Name: draftField}}
-	v.fill(draftFields, nil)
-	v.choose("iss", say("check.choose"), p.listedAuthorities())
-	v.choose("effect", say("check.choose"), codes("effect.", attest.LegalEffects()))
+	for _, f := range draftForms {
+		v.Forms = append(v.Forms, f.kind)
+	}
 	pg := &page{template: "compose", Title: say("compose.title"), Here: "/authorities", Body: v}
 	if x.Method != http.MethodPost {
-		if err := p.begin(x, v); err != nil {
+		entered, err := p.begin(x, v, &form)
+		if err != nil {
 			return nil, err
 		}
-		v.fill(draftFields, x.fields)
+		v.form(form, entered, p.listedAuthorities())
 		return pg, nil
 	}
 	if give := x.fields["give"]; give != "" && give != giveDraft {
 		return nil, wrong(http.StatusBadRequest, "error.unknown_field", "give")
 	}
-	return p.composed(x, pg, v)
+	return p.composed(x, pg, v, form)
 }
 
-// begin takes what the query names: an approval to begin from, or an empty draft.
-func (p *Pages) begin(x *exchange, v *composePage) error {
+// form shows a form with what was entered.
+func (v *composePage) form(f *draftForm, entered map[string]string, authorities []suggestion) {
+	v.Kind = f.kind
+	v.fill(f.fields, entered)
+	v.choose("iss", say("check.choose"), authorities)
+	v.choose("effect", say("check.choose"), codes("effect.", attest.LegalEffects()))
+	v.choose("max_classification", say("compose.no_limit"), codes("", attest.Levels()))
+}
+
+// begin takes what the query names: an approval to begin from, or an empty draft. It
+// returns what the form is filled in with, and sets which one that is.
+func (p *Pages) begin(x *exchange, v *composePage, form **draftForm) (entered map[string]string, err error) {
 	kind, from := attest.Kind(x.fields["kind"]), x.fields["from"]
 	if kind != "" {
 		if !slices.Contains(templateKinds, kind) {
-			return wrong(http.StatusBadRequest, "error.unknown_field", "kind")
+			return nil, wrong(http.StatusBadRequest, "error.unknown_field", "kind")
 		}
 		v.show(draft.Template(kind))
 	}
 	if from == "" {
-		return nil
+		return x.fields, nil
 	}
 	iss, jti, _ := strings.Cut(from, "/")
 	if identifier.Authority(iss) != nil || identifier.JTI(jti) != nil {
-		return wrong(http.StatusNotFound, "compose.unknown", jti, iss)
+		return nil, wrong(http.StatusNotFound, "compose.unknown", jti, iss)
 	}
 	e, err := p.reg.Published()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r, err := e.Statement(x.Context(), iss, jti)
 	if errors.Is(err, registry.ErrNotFound) {
-		return wrong(http.StatusNotFound, "compose.unknown", jti, iss)
+		return nil, wrong(http.StatusNotFound, "compose.unknown", jti, iss)
 	}
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if other := x.fields["for"]; other != "" {
+		a, ok := r.Statement.Claims().(*attest.DomainApproval)
+		if !ok || a.Iss == other || !slices.Contains(a.Terms.Authorities, other) {
+			return nil, wrong(http.StatusUnprocessableEntity, "compose.not_joint", jti, iss, plain(other))
+		}
+		v.From, v.For, *form = jti, other, sandboxForm
+		return concurringOn(a, other), nil
 	}
 	text, err := draft.Amendment(r.Statement.Claims(), p.now())
 	if err != nil {
-		return wrong(http.StatusUnprocessableEntity, "compose.no_version", jti, iss)
+		return nil, wrong(http.StatusUnprocessableEntity, "compose.no_version", jti, iss)
 	}
 	v.From = jti
-	c, _, err := p.parse(text)
-	if a, ok := c.(*attest.EntityApproval); ok && err == nil {
-		for name, text := range fieldsOf(a) {
-			x.fields[name] = text
+	if c, _, err := p.parse(text); err == nil {
+		if f := draftFormOf(c.Kind()); f != nil {
+			*form = f
+			return f.fieldsOf(c), nil
 		}
-		return nil
 	}
-	// The form has fields for nothing else; and what is confidential is not in the log.
+	// No form has fields for it; and what is confidential is not in the log.
 	v.show(text)
-	return nil
+	return nil, nil
 }
 
 // show puts a draft into its field.
@@ -184,23 +226,23 @@ func (p *Pages) parse(text string) (attest.Claims, []attest.Disclosure, error) {
 }
 
 // composed answers with what a draft comes to, of the form or in full.
-func (p *Pages) composed(x *exchange, pg *page, v *composePage) (*page, error) {
+func (p *Pages) composed(x *exchange, pg *page, v *composePage, form *draftForm) (*page, error) {
 	text, inFull := strings.ReplaceAll(x.fields["draft"], "\r\n", "\n"), strings.TrimSpace(x.fields["draft"]) != ""
-	var form *draftForm
+	var written *writing
 	if !inFull {
-		text, form = draftOf(p.reg.Origin(), x.fields)
+		text, written = form.draft(p.reg.Origin(), x.fields)
 	}
-	v.fill(draftFields, x.fields)
+	v.form(form, x.fields, p.listedAuthorities())
 	c, disclosures, err := p.parse(text)
 	if err != nil {
-		mistakes, err := mistakesOf(err, form)
+		mistakes, err := mistakesOf(err, written)
 		if err != nil {
 			return nil, err
 		}
 		if inFull {
 			v.show(text)
 		}
-		v.mistaken(mistakes)
+		v.mistaken(form.fields, mistakes)
 		pg.Title, pg.status = say("mistake.title", pg.Title), http.StatusUnprocessableEntity
 		return pg, nil
 	}
@@ -209,8 +251,8 @@ func (p *Pages) composed(x *exchange, pg *page, v *composePage) (*page, error) {
 		return pg, nil
 	}
 	v.show(text)
-	if a, ok := c.(*attest.EntityApproval); ok && inFull && len(disclosures) == 0 {
-		v.fill(draftFields, fieldsOf(a))
+	if f := draftFormOf(c.Kind()); f != nil && inFull && len(disclosures) == 0 {
+		v.form(f, f.fieldsOf(c), p.listedAuthorities())
 	}
 	e, err := p.reg.Published()
 	if err != nil {
@@ -224,11 +266,11 @@ func (p *Pages) composed(x *exchange, pg *page, v *composePage) (*page, error) {
 	return pg.at(e), nil
 }
 
-// mistakesOf are those of a draft at the fields of its form, or in full where form is
-// nil.
-func mistakesOf(err error, form *draftForm) ([]formMistake, error) {
-	if form != nil {
-		return form.mistakes(err)
+// mistakesOf are those of a draft at the fields that it was written from, or in full where
+// it was not.
+func mistakesOf(err error, written *writing) ([]formMistake, error) {
+	if written != nil {
+		return written.mistakes(err)
 	}
 	all, ok := errors.AsType[*yamldoc.Mistakes](err)
 	if !ok {
@@ -246,10 +288,10 @@ func mistakesOf(err error, form *draftForm) ([]formMistake, error) {
 }
 
 // mistaken notes each mistake at its field, so many of them.
-func (v *composePage) mistaken(mistakes []formMistake) {
+func (v *composePage) mistaken(fields formFields, mistakes []formMistake) {
 	v.Left = max(0, len(mistakes)-maxMistakes)
 	v.Fields[draftField] = v.Draft
-	v.shownForm.mistaken(append(draftFields[:len(draftFields):len(draftFields)], formField{name: draftField}), mistakes[:len(mistakes)-v.Left])
+	v.shownForm.mistaken(append(slices.Clip(fields), formField{name: draftField}), mistakes[:len(mistakes)-v.Left])
 	v.Draft = v.Fields[draftField]
 }
 

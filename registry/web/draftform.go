@@ -13,80 +13,81 @@ import (
 	"github.com/safeconduct/safeconduct/internal/yamldoc"
 )
 
-// draftFields are the fields of the form of an approval; the pointers lead into the draft.
-var draftFields = formFields{
-	{name: "iss", pointers: []string{"/iss"}},
-	{name: "jti", pointers: []string{"/jti"}},
-	{name: "supersedes", pointers: []string{"/supersedes"}},
-	{name: "entity", pointers: []string{"/entity", "/sub"}},
-	{name: "legal_name", pointers: []string{"/legal_name"}},
-	{name: "established", pointers: []string{"/country"}},
-	{name: "effect", pointers: []string{"/legal_effect"}},
-	{name: "given_under", pointers: []string{"/programme"}},
-	{name: "nbf", pointers: []string{"/nbf"}},
-	{name: "exp", pointers: []string{"/exp"}},
-	{name: "approved_sites", pointers: []string{"/approved_sites"}},
-	{name: "eligible_items", pointers: []string{"/eligible_items"}},
-	{name: "auto_suspend", pointers: []string{"/conditions"}},
-	{name: "obligations", pointers: []string{"/obligations"}},
-	{name: "roles", pointers: []string{"/authorised_roles"}, folded: true},
-	{name: "listed", pointers: []string{"/listed"}, folded: true},
-	{name: "legal_basis", pointers: []string{"/legal_basis"}, folded: true},
-	{name: "citation", pointers: []string{"/publication/citation", "/publication"}, folded: true},
-	{name: "citation_url", pointers: []string{"/publication/url"}, folded: true},
-	{name: "retroactive_reason", pointers: []string{"/retroactive_reason", "/retroactive"}, folded: true},
-	{name: "rest", folded: true},
-}
-
-// formMembers are the members that the form has fields for.
-var formMembers = []string{
-	"supersedes", "legal_name", "country", "legal_effect", "programme", "nbf", "exp", "approved_sites", "eligible_items", "conditions",
-	"obligations", "authorised_roles", "listed", "legal_basis", "publication", "retroactive", "retroactive_reason",
-}
-
-// A draftForm makes a draft of what was entered.
+// A draftForm is the form of a kind of approval.
 type draftForm struct {
+	kind attest.Kind
+	// fields are its own and those of every approval; the pointers lead into the draft.
+	fields formFields
+	// members are those of the draft that it has fields for.
+	members []string
+	// write writes its own members into a draft, and fill fills in their fields from an
+	// approval of the kind.
+	write func(*writing)
+	fill  func(*filling, attest.Claims)
+}
+
+// draftForms are those that there are, the first for whoever names none.
+var draftForms = []*draftForm{entityForm, sandboxForm}
+
+// draftFormOf is the form of a kind, nil where there is none.
+func draftFormOf(kind attest.Kind) *draftForm {
+	i := slices.IndexFunc(draftForms, func(f *draftForm) bool { return f.kind == kind })
+	if i < 0 {
+		return nil
+	}
+	return draftForms[i]
+}
+
+// approvalFields puts the fields of a form between those that every approval has.
+func approvalFields(own ...formField) formFields {
+	return slices.Concat(formFields{
+		{name: "iss", pointers: []string{"/iss"}},
+		{name: "jti", pointers: []string{"/jti"}},
+		{name: "supersedes", pointers: []string{"/supersedes"}},
+		{name: "effect", pointers: []string{"/legal_effect"}},
+		{name: "given_under", pointers: []string{"/programme"}},
+		{name: "nbf", pointers: []string{"/nbf"}},
+		{name: "exp", pointers: []string{"/exp"}},
+	}, own, formFields{
+		{name: "obligations", pointers: []string{"/obligations"}},
+		{name: "legal_basis", pointers: []string{"/legal_basis"}, folded: true},
+		{name: "citation", pointers: []string{"/publication/citation", "/publication"}, folded: true},
+		{name: "citation_url", pointers: []string{"/publication/url"}, folded: true},
+		{name: "retroactive_reason", pointers: []string{"/retroactive_reason", "/retroactive"}, folded: true},
+		{name: "rest", folded: true},
+	})
+}
+
+// approvalMembers are those of every approval that forms have fields for.
+var approvalMembers = []string{
+	"supersedes", "legal_effect", "programme", "nbf", "exp", "obligations", "legal_basis", "publication", "retroactive", "retroactive_reason",
+}
+
+// A writing is the writing of a draft from what was entered.
+type writing struct {
 	form
+	fields  formFields
 	members []draft.Member
 	// rest is the line of the draft that what was entered as YAML begins on.
 	rest int
 }
 
-// draftOf makes a draft of what was entered, to be read by [draft.Parse]: what is
-// wrong in a field is so in the draft.
-func draftOf(origin string, entered map[string]string) (string, *draftForm) {
-	b := &draftForm{form: newForm(entered)}
-	b.add(draft.Text("kind", string(attest.KindEntityApproval)), draft.Text("aud", origin))
-	for _, m := range [][2]string{
-		{"iss", "iss"}, {"jti", "jti"}, {"supersedes", "supersedes"}, {"entity", "entity"}, {"legal_name", "legal_name"},
-		{"country", "established"}, {"legal_effect", "effect"}, {"programme", "given_under"},
-	} {
-		b.text(m[0], m[1])
-	}
-	if roles := b.words("roles"); len(roles) > 0 {
-		b.add(draft.List("authorised_roles", roles...))
-	}
+// draft makes a draft of what was entered, to be read by [draft.Parse]: what is wrong in
+// a field is so in the draft.
+func (f *draftForm) draft(origin string, entered map[string]string) (string, *writing) {
+	b := &writing{form: newForm(entered), fields: f.fields}
+	b.add(draft.Text("kind", string(f.kind)), draft.Text("aud", origin))
+	b.text("iss", "iss")
+	b.text("jti", "jti")
+	b.text("supersedes", "supersedes")
+	b.text("legal_effect", "effect")
+	b.text("programme", "given_under")
 	b.moment("nbf")
 	b.moment("exp")
-	b.list("approved_sites", site)
-	b.list("eligible_items", item)
-	if entered["auto_suspend"] != "" {
-		b.add(draft.Members("conditions", draft.Text("change_of_control", attest.AutoSuspend)))
-	}
+	f.write(b)
 	b.list("obligations", obligation)
-	if entered["listed"] != "" {
-		b.add(draft.True("listed"))
-	}
 	b.text("legal_basis", "legal_basis")
-	var publication []draft.Member
-	for _, m := range [][2]string{{"citation", "citation"}, {"url", "citation_url"}} {
-		if text := b.given(m[1]); text != "" {
-			publication = append(publication, draft.Text(m[0], text))
-		}
-	}
-	if publication != nil {
-		b.add(draft.Members("publication", publication...))
-	}
+	b.group("publication", [2]string{"citation", "citation"}, [2]string{"url", "citation_url"})
 	if reason := b.given("retroactive_reason"); reason != "" {
 		b.add(draft.True("retroactive"), draft.Text("retroactive_reason", reason))
 	}
@@ -98,24 +99,37 @@ func draftOf(origin string, entered map[string]string) (string, *draftForm) {
 	return text, b
 }
 
-func (b *draftForm) add(members ...draft.Member) { b.members = append(b.members, members...) }
+func (b *writing) add(members ...draft.Member) { b.members = append(b.members, members...) }
 
-func (b *draftForm) text(name, field string) {
+func (b *writing) text(name, field string) {
 	if text := b.given(field); text != "" {
 		b.add(draft.Text(name, text))
 	}
 }
 
+// group writes a member that has members, each of a field, where any is given.
+func (b *writing) group(name string, members ...[2]string) {
+	var all []draft.Member
+	for _, m := range members {
+		if text := b.given(m[1]); text != "" {
+			all = append(all, draft.Text(m[0], text))
+		}
+	}
+	if all != nil {
+		b.add(draft.Members(name, all...))
+	}
+}
+
 // moment writes a time as drafts do. What is none is left for the reader of the draft
 // to say so.
-func (b *draftForm) moment(name string) {
+func (b *writing) moment(name string) {
 	if text, _ := b.time(name); text != "" {
 		b.add(draft.Text(name, text))
 	}
 }
 
 // list reads an element from every line of a field.
-func (b *draftForm) list(name string, read func(parts []string) []draft.Member) {
+func (b *writing) list(name string, read func(parts []string) []draft.Member) {
 	var all [][]draft.Member
 	b.elements(name, func(line string) bool {
 		parts := strings.Split(line, separator)
@@ -144,33 +158,6 @@ func part(parts []string, i, last int) (string, bool) {
 	default:
 		return parts[i], parts[i] != ""
 	}
-}
-
-// site reads: id | country | address | name.
-func site(parts []string) (m []draft.Member) {
-	for i, name := range []string{"id", "country", "address", "name"} {
-		if text, ok := part(parts, i, 3); ok {
-			m = append(m, draft.Text(name, text))
-		}
-	}
-	return m
-}
-
-// item reads: list entry | limitation | sites.
-func item(parts []string) (m []draft.Member) {
-	// What is missing or too much, the reader of the draft says.
-	list, entry, _ := entryOf(parts[0])
-	m = append(m, draft.Text("list", list))
-	if entry != "" {
-		m = append(m, draft.Text("entry", entry))
-	}
-	if text, ok := part(parts, 1, 2); ok {
-		m = append(m, draft.Text("limitation", text))
-	}
-	if text, ok := part(parts, 2, 2); ok {
-		m = append(m, draft.List("sites", wordsOf(text)...))
-	}
-	return m
 }
 
 // obligation reads: kind [number unit] | text.
@@ -208,7 +195,7 @@ func obligation(parts []string) (m []draft.Member) {
 
 // mistakes are those that a reader of the draft has found, each at its field. Its
 // error is none of the draft's.
-func (b *draftForm) mistakes(err error) ([]formMistake, error) {
+func (b *writing) mistakes(err error) ([]formMistake, error) {
 	all, ok := errors.AsType[*yamldoc.Mistakes](err)
 	if !ok {
 		return nil, err
@@ -220,7 +207,7 @@ func (b *draftForm) mistakes(err error) ([]formMistake, error) {
 			out = append(out, formMistake{"rest", say("compose.line_member", m.Line-b.rest+1, cmp.Or(m.Member, "YAML"), m.Message)})
 			continue
 		}
-		name, text := draftFields.at("/"+m.Member), m.Message
+		name, text := b.fields.at("/"+m.Member), m.Message
 		if n, member := b.line("/" + m.Member); n > 0 && member != "" {
 			text = say("compose.line_member", n, member, m.Message)
 		} else if n > 0 {
@@ -234,67 +221,68 @@ func (b *draftForm) mistakes(err error) ([]formMistake, error) {
 	return out, nil
 }
 
-// fieldsOf are the fields of the form that say what an approval says. What the form
-// has no fields for goes into the last one, as YAML.
-func fieldsOf(a *attest.EntityApproval) map[string]string {
-	f := map[string]string{
-		"iss": a.Iss, "jti": a.JTI, "supersedes": a.Supersedes, "entity": a.Entity(), "legal_name": a.LegalName, "established": a.Country,
-		"effect": string(a.LegalEffect), "given_under": a.Programme, "nbf": fieldTime(a.NBF), "exp": fieldTime(a.EXP),
-		"legal_basis": a.LegalBasis, "retroactive_reason": a.RetroactiveReason,
+// A filling fills in a form from what an approval says.
+type filling struct {
+	fields map[string]string
+	// known are the members that have fields, which the last field leaves out.
+	known []string
+}
+
+// fieldsOf are the fields of the form that say what an approval of its kind says. What
+// the form has no fields for goes into the last one, as YAML.
+func (f *draftForm) fieldsOf(c attest.Claims) map[string]string {
+	h, g := c.Head(), attest.GrantOf(c)
+	b := &filling{known: slices.Concat(approvalMembers, f.members), fields: map[string]string{
+		"iss": h.Iss, "jti": h.JTI, "supersedes": g.Supersedes, "nbf": fieldTime(g.NBF), "exp": fieldTime(g.EXP),
+	}}
+	b.text("legal_basis", "legal_basis", g.LegalBasis)
+	b.text("retroactive_reason", "retroactive_reason", g.RetroactiveReason)
+	if !slices.Contains(b.known, "retroactive_reason") {
+		b.inYAML("retroactive")
 	}
-	if a.Publication != nil {
-		f["citation"], f["citation_url"] = a.Publication.Citation, a.Publication.URL
-	}
-	if a.Conditions != nil {
-		f["auto_suspend"] = "yes"
-	}
-	if a.Listed {
-		f["listed"] = "yes"
-	}
-	var roles, sites, items, obligations []string
-	for _, r := range a.AuthorisedRoles {
-		roles = append(roles, string(r))
-	}
-	f["roles"] = strings.Join(roles, ", ")
-	known := slices.Clone(formMembers)
-	// inYAML leaves a member to the last field: there, what could be read as something
-	// else is escaped, and stays so.
-	inYAML := func(member string, fields ...string) {
-		known = slices.DeleteFunc(known, func(k string) bool { return k == member })
-		for _, name := range fields {
-			f[name] = ""
+	if p := g.Publication; p != nil {
+		b.text("publication", "citation", p.Citation)
+		b.text("publication", "citation_url", p.URL)
+		if !slices.Contains(b.known, "publication") {
+			b.fields["citation"], b.fields["citation_url"] = "", ""
 		}
 	}
-	for member, fields := range map[string][]string{
-		"legal_name": {"legal_name"}, "legal_basis": {"legal_basis"}, "publication": {"citation", "citation_url"}, "retroactive_reason": {"retroactive_reason"},
-	} {
-		if slices.ContainsFunc(fields, func(name string) bool { return plain(f[name]) != f[name] }) {
-			inYAML(member, fields...)
-		}
+	f.fill(b, c)
+	b.fields["rest"] = draft.Rest(c, b.known...)
+	return b.fields
+}
+
+// inYAML leaves a member to the last field: there, what could be read as something else
+// is escaped, and stays so.
+func (b *filling) inYAML(member string) {
+	b.known = slices.DeleteFunc(b.known, func(k string) bool { return k == member })
+}
+
+// text fills in a field from a member that is text, or has it.
+func (b *filling) text(member, field, text string) {
+	if plain(text) != text {
+		b.inYAML(member)
+		return
 	}
-	if !slices.Contains(known, "retroactive_reason") {
-		inYAML("retroactive")
+	b.fields[field] = text
+}
+
+// lines fills in the field of a list, a line for each element; texts are those in it that
+// could be read as other parts of their line, and then leave all to the last field.
+func (b *filling) lines(name string, lines []string, texts ...string) {
+	if slices.ContainsFunc(texts, func(s string) bool {
+		return strings.Contains(s, separator) || plain(s) != s || strings.TrimSpace(s) != s
+	}) {
+		b.inYAML(name)
+		return
 	}
-	// So is what would be read as other parts of its line.
-	fits := func(member string, texts ...string) {
-		if slices.ContainsFunc(texts, func(s string) bool {
-			return strings.Contains(s, separator) || plain(s) != s || strings.TrimSpace(s) != s
-		}) {
-			inYAML(member)
-		}
-	}
-	for _, s := range a.ApprovedSites {
-		sites = append(sites, line4(s.ID, s.Country, s.Address, s.Name))
-		fits("approved_sites", s.Address, s.Name)
-		if len(s.Digests) > 0 {
-			fits("approved_sites", separator)
-		}
-	}
-	for _, i := range a.EligibleItems {
-		items = append(items, line4(i.List+" "+i.Entry, i.Limitation, strings.Join(i.Sites, " ")))
-		fits("eligible_items", i.Limitation)
-	}
-	for _, o := range a.Obligations {
+	b.fields[name] = strings.Join(lines, "\n")
+}
+
+// obligations fills in their field.
+func (b *filling) obligations(all []attest.Obligation) {
+	var lines, texts []string
+	for _, o := range all {
 		said := string(o.Kind)
 		for _, n := range []struct {
 			n    int64
@@ -304,20 +292,13 @@ func fieldsOf(a *attest.EntityApproval) map[string]string {
 				said += fmt.Sprintf(" %d %s", n.n, n.unit)
 			}
 		}
-		obligations = append(obligations, line4(said, o.Text))
-		fits("obligations", o.Text)
+		lines, texts = append(lines, parted(said, o.Text)), append(texts, o.Text)
 	}
-	for name, list := range map[string][]string{"approved_sites": sites, "eligible_items": items, "obligations": obligations} {
-		if slices.Contains(known, name) {
-			f[name] = strings.Join(list, "\n")
-		}
-	}
-	f["rest"] = draft.Rest(a, known...)
-	return f
+	b.lines("obligations", lines, texts...)
 }
 
-// line4 joins parts of a line, without the last ones that say nothing.
-func line4(parts ...string) string {
+// parted joins parts of a line, without the last ones that say nothing.
+func parted(parts ...string) string {
 	for len(parts) > 1 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
 	}

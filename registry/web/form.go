@@ -42,8 +42,8 @@ func (fs formFields) at(pointer string) (name string) {
 // A form is what was entered, as a document is made of it.
 type form struct {
 	entered map[string]string
-	// lines are those of the fields, counted from 1, that elements were read from, by the
-	// elements' pointers.
+	// lines are those of the fields, counted from 1, that parts of the document were read
+	// from, by their pointers.
 	lines map[string]int
 }
 
@@ -91,14 +91,15 @@ func (f *form) elements(name string, take func(line string) bool) (wrong int) {
 	return 0
 }
 
-// line is the line that what stands at a pointer was read from, 0 where it was not read
-// from one, and the pointer within its element.
-func (f *form) line(pointer string) (n int, member string) {
-	parts := strings.SplitN(pointer, "/", 4)
-	if len(parts) > 3 {
-		member = parts[3]
+// line is the line that what stands at a pointer, or the nearest above it, was read from,
+// 0 where it was not read from one, and the pointer within that.
+func (f *form) line(pointer string) (n int, within string) {
+	for at := pointer; at != ""; at = at[:strings.LastIndexByte(at, '/')] {
+		if n, ok := f.lines[at]; ok {
+			return n, strings.TrimPrefix(pointer[len(at):], "/")
+		}
 	}
-	return f.lines[strings.Join(parts[:min(3, len(parts))], "/")], member
+	return 0, ""
 }
 
 // entryOf reads a control list and an entry of it, with white space between; ok is false

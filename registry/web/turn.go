@@ -127,6 +127,17 @@ func (c *concurrence) period() (from, until time.Time) {
 	return from, until
 }
 
+// Given is an approval of the terms that stands, as the page that composes takes it: the
+// newest.
+func (c *concurrence) Given() string {
+	for _, r := range slices.Backward(c.Approvals) {
+		if h := r.Statement.Claims().Head(); stands(r.Standing.State) {
+			return h.Iss + "/" + h.JTI
+		}
+	}
+	return ""
+}
+
 // titlesIn are what those who have approved any of the terms call the sandbox, each
 // once.
 func titlesIn(all []concurrence) (out []string) {

@@ -28,9 +28,11 @@ type waiting struct {
 	Left, Unread int
 }
 
-// waitingTerms are terms of a sandbox that wait for an authority's approval.
+// waitingTerms are terms of a sandbox that wait for an authority's approval; Given is one
+// that another has given.
 type waitingTerms struct {
 	Sandbox, Title, Authority string
+	Given                     string
 	Days                      int
 }
 
@@ -77,7 +79,7 @@ func (w *waiting) take(sandbox string, all []concurrence, authority string) {
 			if !a.Turn {
 				continue
 			}
-			n := waitingTerms{Sandbox: sandbox, Title: titlesIn(all)[0], Authority: a.Authority, Days: a.Days}
+			n := waitingTerms{Sandbox: sandbox, Title: titlesIn(all)[0], Authority: a.Authority, Given: c.Given(), Days: a.Days}
 			list := &w.Others
 			if authority == "" || a.Authority == authority {
 				list = &w.Turn
@@ -85,8 +87,8 @@ func (w *waiting) take(sandbox string, all []concurrence, authority string) {
 			i := slices.IndexFunc(*list, func(o waitingTerms) bool { return o.Sandbox == sandbox && o.Authority == a.Authority })
 			if i < 0 {
 				*list = append(*list, n)
-			} else {
-				(*list)[i].Days = max((*list)[i].Days, n.Days)
+			} else if n.Days > (*list)[i].Days {
+				(*list)[i] = n
 			}
 		}
 	}

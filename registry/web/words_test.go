@@ -97,6 +97,9 @@ func made(t *testing.T, sources string) map[string]bool {
 	} {
 		add("draftkind.", "", string(k))
 	}
+	for _, k := range []attest.Kind{attest.KindEntityApproval, attest.KindDomainApproval} {
+		add("compose.rest_", "", string(k))
+	}
 	for _, e := range []attest.EventType{attest.Suspend, attest.Lift, attest.Revoke, attest.Withdraw} {
 		add("event.", "", string(e))
 	}
