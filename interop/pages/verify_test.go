@@ -2,6 +2,7 @@ package pages_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -489,6 +490,50 @@ func TestFilesThatAreDroppedAreVerified(t *testing.T) {
 	if evaluate[bool](b, `document.querySelector("h1").dispatchEvent(new DragEvent("drop", {dataTransfer: new DataTransfer(), bubbles: true, cancelable: true}))`) {
 		t.Error("the browser would open what is dropped beside the place")
 	}
+}
+
+func TestListsThatAreDroppedOrChosenScreenTheParties(t *testing.T) {
+	b := newTab(t, live(t))
+	all := b.taken(nowAsked())
+	b.verifying("")
+	at := b.mark()
+	b.offline()
+	b.whenVerified(func() { b.give("#f-file", b.file("evidence.json", all["evidence.json"])) })
+	b.whenVerified(func() { b.give("#f-request_file", b.file("request.json", all["request.json"])) })
+	b.passes(false)
+	b.reads("The parties were not screened here")
+	drop := func(texts ...string) {
+		b.whenVerified(func() {
+			list, err := json.Marshal(texts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			evaluate[bool](b, fmt.Sprintf(`(() => {
+				const dropped = new DataTransfer();
+				for (const [i, text] of %s.entries()) dropped.items.add(new File([text], "list " + i));
+				document.getElementById("drop").dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
+				return true;
+			})()`, list))
+		})
+	}
+	drop("# list: Board\n# version: 1\nNobody\n", "_id,source,entity_number,type,programs,name,title,addresses,federal_register_notice,start_date,end_date,alt_names\n1,X,1,Entity,,Somebody,,,,2026-01-01,,\n")
+	b.passes(false)
+	b.reads("screened here against", "Board 1", "list 1")
+	if is := b.decided(); is != "PERMIT" {
+		t.Errorf("it is %q", is)
+	}
+	b.whenVerified(func() { b.give("#f-lists_file", b.file("denied.txt", []byte("# list: Board\n# version: 2\nVaruna\tid="+rt.Varuna+"\n"))) })
+	b.passes(false)
+	b.reads("Board 2", "RESTRICTED_PARTY")
+	if is := b.decided(); is != "DENY" {
+		t.Errorf("it is %q", is)
+	}
+	b.silent(at)
+	said := b.whenVerified(func() { b.give("#f-lists_file", b.file("denied.txt", []byte("hull"))) })
+	if is := b.text("#e-lists_file"); !strings.Contains(is, "denied.txt") || said == "" {
+		t.Errorf("a list that is none: %q, %q", is, said)
+	}
+	b.neverPermits()
 }
 
 // TestAFileIsVerifiedByKeyboardAlone, with the focus to be seen at every step, and on

@@ -21,8 +21,8 @@ type verifyPage struct {
 	verification
 	// Trust is what the register's own answers trust, "" where it has none.
 	Trust string
-	// MaxFile and MaxDocument bound what is read, in bytes.
-	MaxFile, MaxDocument int
+	// MaxFile, MaxDocument and MaxList bound what is read, in bytes.
+	MaxFile, MaxDocument, MaxList int
 	// MaxAge is how old a presentation may be where nothing else is entered, in minutes.
 	MaxAge int
 	// Titles are of the codes of reasons and warnings, for the script to show.
@@ -84,7 +84,7 @@ func (p *Pages) verify(x *exchange) (*page, error) {
 		return nil, err
 	}
 	v := &verifyPage{
-		verification: ofFiles(), MaxFile: verifier.MaxFile, MaxDocument: verifier.MaxDocument,
+		verification: ofFiles(), MaxFile: verifier.MaxFile, MaxDocument: verifier.MaxDocument, MaxList: verifier.MaxList,
 		MaxAge: int(presentation.DefaultAge.Minutes()), Titles: titles(),
 	}
 	if t := p.reg.OwnTrust(); t != nil {

@@ -156,6 +156,7 @@
       replaces: decision && decision.decision === "PERMIT" && decision.replaces_licence,
       replaces_not: decision && decision.decision === "PERMIT" && !decision.replaces_licence,
       no_reasons: decision && !there(decision.reasons),
+      not_screened: decision && !there(decision.screened),
       printed: { [printedAs]: true },
       same: report.stands && compared && compared.state === "passed",
       not_compared: report.stands && compared && compared.state === "not_compared",
@@ -196,12 +197,12 @@
     return;
   }
 
-  const inputs = { file: "f-file", request: "f-request_file", disclosures: "f-disclosures_file", trust: "f-trust_file", audience: "f-audience", nonce: "f-nonce", age: "f-max_age" };
+  const inputs = { file: "f-file", request: "f-request_file", disclosures: "f-disclosures_file", trust: "f-trust_file", lists: "f-lists_file", audience: "f-audience", nonce: "f-nonce", age: "f-max_age" };
   for (const name of Object.keys(inputs)) inputs[name] = document.getElementById(inputs[name]);
   const without = document.getElementById("without");
   const button = form.querySelector("button");
 
-  const files = [inputs.file, inputs.request, inputs.disclosures, inputs.trust];
+  const files = [inputs.file, inputs.request, inputs.disclosures, inputs.trust, inputs.lists];
 
   // wrong tells a mistake at its field, or takes it back.
   function wrong(input, text) {
@@ -241,6 +242,8 @@
     asked.file = await read(inputs.file, file, Number(words.maxFile));
     asked.request = await small(inputs.request, request);
     asked.disclosures = new TextDecoder().decode(await small(inputs.disclosures, disclosures));
+    asked.lists = [];
+    for (const list of inputs.lists.files) asked.lists.push({ name: list.name, data: await read(inputs.lists, list, Number(words.maxList)) });
     const name = (of) => (of ? of.name : "");
     return { asked, names: { file_name: name(file), request_name: name(request), trust_name: name(trust), disclosures_name: name(disclosures) } };
   }
@@ -302,9 +305,11 @@
     if (focus) heading.focus();
   }
 
-  // kind tells which of the inputs a dropped file belongs to; a decision and a receipt
-  // belong to none.
+  // kind tells which of the inputs a dropped file belongs to, a list by how it begins; a
+  // decision and a receipt belong to none.
   async function kind(file) {
+    const begins = await file.slice(0, 4096).text().catch(() => "");
+    if (/^# list:/.test(begins) || /(^|,)"?alt_names"?\s*(,|$)/m.test(begins) || /"schema"\s*:/.test(begins)) return inputs.lists;
     if (file.size > Number(words.maxDocument)) return inputs.file;
     const text = await file.text().catch(() => "");
     if (/"replaces_licence"\s*:/.test(text) || /^[\w-]+\.[\w-]+\.[\w-]+\s*$/.test(text)) return undefined;
@@ -323,10 +328,11 @@
   drop.addEventListener("drop", async (event) => {
     event.preventDefault();
     forget();
-    for (const file of [...event.dataTransfer.files].slice(0, files.length + 2)) {
+    const lists = new DataTransfer();
+    for (const file of [...event.dataTransfer.files].slice(0, 20)) {
       const input = await kind(file);
       if (!input) continue;
-      const holder = new DataTransfer();
+      const holder = input === inputs.lists ? lists : new DataTransfer();
       holder.items.add(file);
       input.files = holder.files;
     }

@@ -1,6 +1,8 @@
 package verifier
 
 import (
+	"strings"
+
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/registry/web/display"
@@ -114,6 +116,9 @@ type Decision struct {
 	// Hindsight is what it would be by what was logged since, "" where that is the same.
 	Hindsight    policy.Result `json:"hindsight,omitzero"`
 	AsFarAsShown bool          `json:"as_far_as_shown,omitzero"`
+	// Screened are the lists that the parties were screened against, by name and version.
+	Screened     []string `json:"screened,omitempty"`
+	MoreScreened int      `json:"more_screened,omitzero"`
 	// Replay are the digests of what it was made of.
 	Replay policy.Replay `json:"replay"`
 }
@@ -153,6 +158,9 @@ func decisionOf(d *policy.Decision) *Decision {
 		return Duty{words(o.Message), display.MomentOf(o.Due.Time())}
 	})
 	out.Notes, out.MoreNotes = first(d.Notes, words)
+	out.Screened, out.MoreScreened = first(d.Screened, func(s policy.Screened) string {
+		return display.Text(strings.TrimSpace(s.Name + " " + s.Version))
+	})
 	if d.Hindsight != nil {
 		out.Hindsight = d.Hindsight.Decision
 	}

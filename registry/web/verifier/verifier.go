@@ -11,6 +11,7 @@
 package verifier
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,14 +26,17 @@ import (
 	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/presentation"
 	"github.com/safeconduct/safeconduct/registry/web/display"
+	"github.com/safeconduct/safeconduct/screening"
 	"github.com/safeconduct/safeconduct/verify"
 )
 
-// The bounds of what is read, in bytes: of the file, and of a trust file and a
-// request each.
+// The bounds of what is read, in bytes: of the file, of a trust file and a request each,
+// and of a list of restricted parties; and how many of those.
 const (
 	MaxFile     = presentation.MaxBytes
 	MaxDocument = yamldoc.MaxBytes
+	MaxList     = 48 << 20
+	MaxLists    = 8
 )
 
 // The steps that follow those of evidence and of presentations.
@@ -55,6 +59,9 @@ type Question struct {
 	// Trust is a trust file, Request a request file, each YAML or JSON. Without a
 	// request, nil, nothing is decided; an empty one is a mistake.
 	Trust, Request []byte
+	// Lists are what the parties are screened against, in any of the forms of package
+	// screening; none screens nobody.
+	Lists []List
 	// Disclosures are what a holder has disclosed, of evidence, with white space between.
 	Disclosures string
 	// Audience, Nonce and MaxAge are what a presentation has to answer; MaxAge zero is
@@ -67,6 +74,13 @@ type Question struct {
 	Answer []byte
 	// Now is the clock.
 	Now time.Time
+}
+
+// A List is a file of restricted parties. Name is the file's, by which a list goes that
+// has no name of its own.
+type List struct {
+	Name string
+	Data []byte
 }
 
 // A State is what became of a step.
@@ -102,6 +116,7 @@ const (
 	InAnswer   = "answer"
 
 	InDisclosures = "disclosures"
+	InLists       = "lists"
 )
 
 // A Mistake is one in what the file is verified by: nothing was verified.
@@ -151,6 +166,9 @@ func Verify(q Question) *Report {
 		if x.Disclosures, err = attest.ParseDisclosures(strings.Fields(q.Disclosures)); err != nil {
 			m = mistaken(InDisclosures, err)
 		}
+	}
+	if m == nil {
+		x.Lists, m = q.lists()
 	}
 	if m == nil && q.Answer != nil {
 		if answer, m = q.answer(req, r.Presentation); m == nil {
@@ -219,6 +237,24 @@ func (q *Question) expected(isPresentation bool) *Mistake {
 		return &Mistake{"", "the age is below zero"}
 	}
 	return nil
+}
+
+// lists reads those of restricted parties.
+func (q *Question) lists() (lists []*screening.List, m *Mistake) {
+	if len(q.Lists) > MaxLists {
+		return nil, &Mistake{InLists, fmt.Sprintf("are %d; at most %d are read here", len(q.Lists), MaxLists)}
+	}
+	for _, f := range q.Lists {
+		if len(f.Data) > MaxList {
+			return nil, &Mistake{InLists, words(fmt.Sprintf("%s is too large; at most %d MiB are read here", f.Name, MaxList>>20))}
+		}
+		l, err := screening.Parse(f.Name, bytes.NewReader(f.Data))
+		if err != nil {
+			return nil, mistaken(InLists, fmt.Errorf("%s: %w", f.Name, err))
+		}
+		lists = append(lists, l)
+	}
+	return lists, nil
 }
 
 // answer is what the register gave.

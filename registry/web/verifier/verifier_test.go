@@ -516,6 +516,52 @@ func TestAnAnswerThatWasScreenedIsNotCalledTheSame(t *testing.T) {
 	}
 }
 
+func TestTheListsThatTheRegisterScreenedAgainstMakeItsAnswerTheSame(t *testing.T) {
+	text := "# list: L\n# version: 1\nSomebody else\n"
+	list, err := screening.Parse("l.txt", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := play(t, func(c *registry.Config) { c.Screening = []*screening.List{list} })
+	q, _ := s.answered(asked, s.request(), true)
+	q.Lists = []verifier.List{{Name: "whatever.txt", Data: []byte(text)}}
+	if r := s.verify(q); !r.Stands || state(r, verifier.StepAnswer) != verifier.Passed || !slices.Equal(r.Decision.Screened, []string{"L 1"}) {
+		t.Errorf("got %+v %+v", r, r.Decision)
+	}
+	q.Lists[0].Data = append(q.Lists[0].Data, "One more\n"...)
+	if r := s.verify(q); state(r, verifier.StepAnswer) != verifier.NotCompared {
+		t.Errorf("by another list: got %+v", r)
+	}
+}
+
+func TestWhoIsOnAListIsDenied(t *testing.T) {
+	s := play(t)
+	q := s.question()
+	q.Lists = []verifier.List{
+		{Name: "a.txt", Data: []byte("# list: \u202eHostile\n# version: 1\nNobody\n")},
+		{Name: "b.txt", Data: []byte("# list: Board\n# version: 2\nVaruna\tid=" + rt.Varuna + "\n")},
+	}
+	r := s.verify(q)
+	if r.Decision == nil || r.Decision.Decision != policy.DENY || r.Decision.Reasons[0].Code != policy.RestrictedParty {
+		t.Fatalf("got %+v", r)
+	}
+	if got := r.Decision.Screened; len(got) != 2 || strings.Contains(got[0], "\u202e") || got[1] != "Board 2" {
+		t.Errorf("screened by %q", got)
+	}
+	for what, lists := range map[string][]verifier.List{
+		"none":     {{Name: "x.txt", Data: []byte("hull")}},
+		"empty":    {{Name: "x.txt"}},
+		"too many": slices.Repeat(q.Lists[1:], verifier.MaxLists+1),
+		"too much": {{Name: "x.txt", Data: make([]byte, verifier.MaxList+1)}},
+		"a csv":    {{Name: "x.csv", Data: []byte("source,name,alt_names,nonsense\n")}},
+	} {
+		q.Lists = lists
+		if r := verifier.Verify(q); r.Mistake == nil || r.Mistake.In != verifier.InLists || r.Decision != nil {
+			t.Errorf("%s: got %+v", what, r)
+		}
+	}
+}
+
 // TestNoListMakesAnAnswerMilder: a register that lies says that it has screened.
 func TestNoListMakesAnAnswerMilder(t *testing.T) {
 	s := play(t)

@@ -20,7 +20,7 @@ func main() {
 }
 
 // answer takes a question, an object with the members file, trust, request, answer
-// (each a Uint8Array or undefined), disclosures, audience, nonce (strings) and max_age (seconds),
+// (each a Uint8Array or undefined), lists (an array of objects with name and data), disclosures, audience, nonce (strings) and max_age (seconds),
 // and returns a report as JSON.
 func answer(args []js.Value) (report string) {
 	// A question that breaks the verifier is not verified; the worker goes on.
@@ -40,6 +40,13 @@ func answer(args []js.Value) (report string) {
 		File: bytesOf(q.Get("file"), verifier.MaxFile), Trust: bytesOf(q.Get("trust"), verifier.MaxDocument),
 		Request: bytesOf(q.Get("request"), verifier.MaxDocument), Answer: bytesOf(q.Get("answer"), verifier.MaxFile),
 		Disclosures: text("disclosures"), Audience: text("audience"), Nonce: text("nonce"), Now: time.Now(),
+	}
+	if lists := q.Get("lists"); lists.Truthy() {
+		// One more than are read is refused for that.
+		for i := range min(lists.Length(), verifier.MaxLists+1) {
+			l := lists.Index(i)
+			v.Lists = append(v.Lists, verifier.List{Name: l.Get("name").String(), Data: bytesOf(l.Get("data"), verifier.MaxList)})
+		}
 	}
 	if age := q.Get("max_age"); age.Type() == js.TypeNumber {
 		v.MaxAge = time.Duration(age.Float() * float64(time.Second))
