@@ -250,7 +250,7 @@ func (q *Question) lists() (lists []*screening.List, m *Mistake) {
 		}
 		l, err := screening.Parse(f.Name, bytes.NewReader(f.Data))
 		if err != nil {
-			return nil, mistaken(InLists, fmt.Errorf("%s: %w", f.Name, err))
+			return nil, mistaken(InLists, err)
 		}
 		lists = append(lists, l)
 	}
