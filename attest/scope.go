@@ -3,6 +3,8 @@ package attest
 import (
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/safeconduct/safeconduct/attest/controllist"
 )
 
@@ -36,7 +38,7 @@ func (l *Limits) Leaves(e controllist.Entry) bool {
 func checkScope(p *checker, s Scope) {
 	for _, list := range sortedKeys(s) {
 		if !controllist.Known(list) {
-			p.Add("/"+list, "unknown control list %q: want one of %q", list, controllist.Lists())
+			p.Add(string(jsontext.Pointer("").AppendToken(list)), "unknown control list %q: want one of %q", list, controllist.Lists())
 			continue
 		}
 		for i, e := range s[list] {

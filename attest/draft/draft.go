@@ -144,11 +144,18 @@ func (d *draft) read() (attest.Claims, []attest.Disclosure, error) {
 		return nil, nil, fmt.Errorf("read draft: %w", err)
 	}
 	// What fit has let through is read once more by the reader of requests.
-	if err := d.note(strictjson.UnmarshalAll(data, claims, strictjson.Form{MaxBytes: len(data)})); err != nil {
+	unread := strictjson.UnmarshalAll(data, claims, strictjson.Form{MaxBytes: len(data)})
+	if err := d.note(unread); err != nil {
 		return nil, nil, err
 	}
-	if err := d.note(attest.Check(claims)); err != nil || len(d.problems) > 0 {
-		return nil, nil, err
+	// Of what could not be read, every member would be said to be missing.
+	if unread == nil {
+		if err := d.note(attest.Check(claims)); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(d.problems) > 0 {
+		return nil, nil, nil
 	}
 	claims, disclosures, err := d.conceal(claims)
 	if err != nil || len(d.problems) > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/draft"
 )
 
@@ -233,6 +234,19 @@ func TestNoMistakeNamesAGoType(t *testing.T) {
 					t.Errorf("%s: %s: %v", name, value, err)
 				}
 			}
+		}
+	}
+}
+
+// Of claims that cannot be read for what stands in a text, nothing is said to be missing.
+func TestAnUnknownCharacterIsTheOnlyMistakeThatIsTold(t *testing.T) {
+	good := draft.Template(attest.KindDomainApproval)
+	for place, line := range map[string]string{
+		"title: \"": "new.yaml:27: title: has U+0378, which Unicode 15.0 does not know", "    US_CCL: [\"": "new.yaml:55: terms/in_scope/US_CCL/0: has U+0378, which Unicode 15.0 does not know",
+	} {
+		text := strings.Replace(strings.Replace(good, "[5A001.b.1", `["5A001.b.1"`, 1), place, place+"\u0378", 1)
+		if _, err := draft.Parse("new.yaml", []byte(text), options); err == nil || err.Error() != line {
+			t.Errorf("%v; want %s alone", err, line)
 		}
 	}
 }

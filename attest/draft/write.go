@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -44,7 +45,8 @@ func Elements(name string, elements ...[]Member) Member {
 		b.WriteByte('\n')
 		for _, e := range elements {
 			within := indent + "    "
-			b.WriteString(indent + "  - " + strings.TrimPrefix(write(within, e), within))
+			text := strings.TrimPrefix(write(within, e), within)
+			b.WriteString(indent + "  - " + cmp.Or(text, "{}\n"))
 		}
 		return b.String()
 	}}
@@ -62,10 +64,19 @@ func write(indent string, members []Member) string {
 	var b strings.Builder
 	for _, m := range members {
 		if m.after != nil {
-			b.WriteString(indent + scalar(m.name) + ":" + m.after(indent))
+			b.WriteString(indent + key(m.name, indent) + m.after(indent))
 		}
 	}
 	return b.String()
+}
+
+// key writes a name and its colon. YAML reads at most 1,024 characters ahead for that.
+func key(name, indent string) string {
+	s := scalar(name)
+	if len(s) > 1000 {
+		return "? " + s + "\n" + indent + ":"
+	}
+	return s + ":"
 }
 
 // timeOrText writes a time as it stands, as officers do.

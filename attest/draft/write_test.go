@@ -57,3 +57,22 @@ func TestADraftThatAliasesBlowUpIsRefusedBeforeItIsLookedAt(t *testing.T) {
 		t.Errorf("%.300v", err)
 	}
 }
+
+// Whatever a member is called, and whether an element has any, the next stands by itself.
+func TestANameOfAnyLengthIsOneMemberAndAnElementOfNoneIsOneElement(t *testing.T) {
+	for _, name := range []string{"<<", "a: b", "# x", "x\" \nkind: root", "? x", "- x", "\u202e", "null", strings.Repeat("x", 5000), strings.Repeat("\U0010ffff", 500)} {
+		written := draft.Write(
+			draft.Text("kind", "domain"), draft.Members("terms", draft.Members("in_scope", draft.List(name, "5A001"), draft.List("US_CCL", "nonsense"))),
+			draft.Elements("obligations", nil, []draft.Member{draft.Elements(name), draft.Text("kind", "keep_records")}), draft.Text("title", "T"),
+		)
+		_, err := draft.Parse("new.yaml", []byte(written), draft.Options{Now: now})
+		if err == nil || strings.Contains(err.Error(), "title") || strings.Contains(err.Error(), "colon") {
+			t.Errorf("%.40q: %.400v\n%.400s", name, err, written)
+		}
+	}
+	written := draft.Write(draft.Text("kind", "domain"), draft.Elements("obligations", nil, nil), draft.Text("title", "T"))
+	_, err := draft.Parse("new.yaml", []byte(written), draft.Options{Now: now})
+	if err == nil || !strings.Contains(err.Error(), "new.yaml:3: obligations/0/kind: is missing") || strings.Contains(err.Error(), "title") {
+		t.Errorf("%v\n%s", err, written)
+	}
+}
