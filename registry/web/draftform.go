@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,7 +94,7 @@ func (f *draftForm) draft(origin string, entered map[string]string) (string, *wr
 	}
 	text := draft.Write(b.members...)
 	b.rest = strings.Count(text, "\n") + 1
-	if rest := strings.Trim(strings.ReplaceAll(entered["rest"], "\r\n", "\n"), "\n"); strings.TrimSpace(rest) != "" {
+	if rest := strings.TrimRight(strings.ReplaceAll(entered["rest"], "\r\n", "\n"), "\n"); strings.TrimSpace(rest) != "" {
 		text += rest + "\n"
 	}
 	return text, b
@@ -202,16 +203,19 @@ func (b *writing) mistakes(err error) ([]formMistake, error) {
 	}
 	var out []formMistake
 	for _, m := range all.List {
-		// What was entered as YAML has its own lines, and its members are in it alone.
-		if m.Line >= b.rest && b.given("rest") != "" {
-			out = append(out, formMistake{"rest", say("compose.line_member", m.Line-b.rest+1, cmp.Or(m.Member, "YAML"), m.Message)})
+		text := b.message(m.Message)
+		// What was entered as YAML has its own lines, and its members are in it alone. All
+		// else is well-formed: what is not so is told of no member, at times on the line
+		// before.
+		if b.given("rest") != "" && (m.Line >= b.rest || m.Member == "") {
+			out = append(out, formMistake{"rest", say("compose.line_member", max(1, m.Line-b.rest+1), cmp.Or(m.Member, "YAML"), text)})
 			continue
 		}
-		name, text := b.fields.at("/"+m.Member), m.Message
+		name := b.fields.at("/" + m.Member)
 		if n, member := b.line("/" + m.Member); n > 0 && member != "" {
-			text = say("compose.line_member", n, member, m.Message)
+			text = say("compose.line_member", n, member, text)
 		} else if n > 0 {
-			text = say("compose.line", n, m.Message)
+			text = say("compose.line", n, text)
 		}
 		if name == "" && m.Member != "" {
 			text = m.Member + ": " + text
@@ -219,6 +223,23 @@ func (b *writing) mistakes(err error) ([]formMistake, error) {
 		out = append(out, formMistake{name, text})
 	}
 	return out, nil
+}
+
+// firstLine is how a message ends that names another line of the draft.
+var firstLine = regexp.MustCompile(`, first on line ([0-9]+)$`)
+
+// message is that of a mistake, for whoever does not see the draft: another line that it
+// names is one of what was entered as YAML, or left out.
+func (b *writing) message(text string) string {
+	m := firstLine.FindStringSubmatchIndex(text)
+	if m == nil {
+		return text
+	}
+	n, err := strconv.Atoi(text[m[2]:m[3]])
+	if err != nil || n < b.rest {
+		return text[:m[0]]
+	}
+	return text[:m[2]] + strconv.Itoa(n-b.rest+1)
 }
 
 // A filling fills in a form from what an approval says.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/safeconduct/safeconduct/attest"
 	"github.com/safeconduct/safeconduct/attest/draft"
 )
@@ -96,10 +98,10 @@ func (b *writing) scope(name string) {
 			continue
 		}
 		list := words[0]
-		if !slices.Contains(lists, list) {
-			lists = append(lists, list)
+		if _, ok := entries[list]; !ok {
+			lists, entries[list] = append(lists, list), nil
 		}
-		at := "/terms/" + name + "/" + list
+		at := string(jsontext.Pointer("/terms/" + name).AppendToken(list))
 		b.lines[at] = i + 1
 		for _, e := range words[1:] {
 			b.lines[at+"/"+strconv.Itoa(len(entries[list]))] = i + 1

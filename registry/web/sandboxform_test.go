@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -169,5 +170,60 @@ func TestAFieldOfAnotherFormIsRefused(t *testing.T) {
 	} {
 		s.compose(q).shown(http.StatusBadRequest)
 		s.get("/compose?" + q.Encode()).shown(http.StatusBadRequest)
+	}
+}
+
+// told is what is wrong with a field.
+func (d *document) told(name string) (text string) {
+	for _, n := range d.find("span", func(n *html.Node) bool { return attr(n, "id") == "e-"+name }) {
+		text += textOf(n)
+	}
+	return text
+}
+
+// The draft that is made of a form is not seen: lines are those of the field, or none.
+func TestMistakesOfAFormNameNoLineOfItsDraft(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	for _, c := range []struct{ field, given, told string }{
+		{"in_scope", "US_CCL 5A001\n\nUS_CCL 5E001\nUS_CCL 5A001", "line 4: stands twice"}, {"end_uses", "sea_trial, sea_trial", "stands twice"},
+		{"in_scope", "US_CCL x\n\nUS_CCL/0 5A001", `line 1: parse US_CCL entry "x": …`}, {"in_scope", "US_CCL 5A001\n\na/b~c", "line 3: is an empty list; …"},
+		{"in_scope", "\nUS_CCL\u0378 5A001", "line 2: has U+0378, which Unicode 15.0 does not know"}, {"in_scope", strings.Repeat("x", 2000) + " 5A001", "the name of a member has 2000 bytes; …"},
+		{"obligations", "\n|\nkeep_records 5 years", "line 2, kind: is missing"}, {"obligations", "keep_records 5 years\nkeep_records 5 years", "line 2: stands twice"},
+		{"rest", "  caveats: 1", "line 1, YAML: did not find expected key…"}, {"rest", "- x", "line 1, YAML: did not find expected key…"}, {"rest", "}", "line 1, YAML: did not find expected key…"},
+		{"rest", "\n\ncaveat: 1", "line 3, caveat: unknown member; is caveats meant?"}, {"rest", "title: x", `line 1, YAML: member "title" stands twice`},
+		{"rest", "caveats: 1\n\ncaveats: 2", `line 3, YAML: member "caveats" stands twice, first on line 1`},
+	} {
+		q := sandbox()
+		q.Set(c.field, c.given)
+		d := s.compose(q).shown(http.StatusUnprocessableEntity)
+		begins, more := strings.CutSuffix("Mistake: "+c.told, "…")
+		if got := d.told(c.field); got != begins && (!more || !strings.HasPrefix(got, begins)) {
+			t.Errorf("%s, given %.40q, is told %q, want %q", c.field, c.given, got, c.told)
+		}
+		for _, other := range []string{"iss", "jti", "sandbox_title", "legal_basis"} {
+			if got := d.told(other); got != "" {
+				t.Errorf("%s, given %.40q: %s is told %q", c.field, c.given, other, got)
+			}
+		}
+	}
+}
+
+// What takes long to read makes a page wait for no more than its length.
+func TestManyControlListsTakeNotMuchLongerThanManyEntries(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	var lists strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintf(&lists, "%x\n", i)
+	}
+	took := func(scope string) time.Duration {
+		q := sandbox()
+		q.Set("in_scope", scope)
+		begun := time.Now()
+		s.compose(q).shown(http.StatusUnprocessableEntity)
+		return time.Since(begun)
+	}
+	entries := took("US_CCL " + strings.ReplaceAll(lists.String(), "\n", " "))
+	if many := took(lists.String()); many > 10*entries+time.Second {
+		t.Errorf("%v for %d lists, %v for as many entries", many, 60_000, entries)
 	}
 }
