@@ -32,7 +32,7 @@ func TestAnEntityOfVeryManyApprovalsIsCutWithACountAndKeepsWhatStands(t *testing
 		s.MustSubmit(a)
 	}
 	s.Clock.Add(time.Minute)
-	s.get("/partners").shown(http.StatusOK).has("It was found by 40 more approvals, which are on its page.")
+	s.get("/partners").shown(http.StatusOK).has("It was found by 40 more approvals.")
 	s.Clock.Add(2 * time.Hour)
 	d := s.get("/entities/"+registrytest.Corvus).shown(http.StatusOK).has("8 more are left out here", "and 42 more")
 	if n := d.cards(); n != 40 {
@@ -43,8 +43,34 @@ func TestAnEntityOfVeryManyApprovalsIsCutWithACountAndKeepsWhatStands(t *testing
 	if d.has("many-08"); strings.Contains(d.text(), "auth-us many-08 expired") {
 		t.Error("the oldest that has ended is shown in full")
 	}
+	d.bar("many-00")
 	s.get("/?q=corvus").shown(http.StatusOK).has("and 36 more", "and 42 more")
 	s.get("/entities/" + registrytest.Corvus + "?at=2026-01-05+09:30").shown(http.StatusOK).card("many-47")
+}
+
+// What is in force is never left out for what is not, wherever it stands in the log.
+func TestWhatIsInForceIsNotLeftOutForWhatIsNot(t *testing.T) {
+	s := newSite(t, httpapi.Options{})
+	soon := attest.NumericDate(registrytest.Start.Add(time.Hour).Unix())
+	for i := range 14 {
+		a := registrytest.Approval(fmt.Sprintf("many-%02d", i), us, registrytest.Corvus, "AU")
+		if a.EXP = soon; i == 13 {
+			a.EXP, a.Programme = 0, "VEU"
+		}
+		s.MustSubmit(a)
+	}
+	for i := range 23 {
+		d := registrytest.Domain(fmt.Sprintf("terms-%02d", i), us)
+		if d.Terms.AllowedEndUses = []string{fmt.Sprintf("use_%d", i)}; i > 0 {
+			d.NBF, d.Retroactive, d.RetroactiveReason = attest.NumericDate(registrytest.Start.AddDate(0, 6, 0).Unix()), false, ""
+			d.Supersedes = fmt.Sprintf("terms-%02d", i-1)
+		}
+		s.MustSubmit(d)
+	}
+	s.Clock.Add(2 * time.Hour)
+	s.get("/?q=corvus").shown(http.StatusOK).has("auth-us VEU in force", "and 2 more")
+	s.get(sandboxPath).shown(http.StatusOK).has("3 more terms are left out here", "End uses: use_0 ", "End uses: use_22 ").lacks("End uses: use_3 ")
+	s.get("/?q=ucomms").shown(http.StatusOK).has("auth-us in force", "and 11 more")
 }
 
 // An authority may approve anew whenever it has revoked.

@@ -35,6 +35,23 @@ func foremostGrants(grants []finder.Grant, most int) (kept []finder.Grant, left 
 	})
 }
 
+// fewGrants is like few, and keeps those grants that matter most.
+func fewGrants(most int, grants []finder.Grant) someOf {
+	kept, left := foremostGrants(grants, most)
+	return someOf{kept, left}
+}
+
+// foremostOf is the rank of the one that matters most.
+func foremostOf(all []policy.Recorded) int {
+	least := rankOf("")
+	for _, r := range all {
+		if r.Standing != nil {
+			least = min(least, rankOf(r.Standing.State))
+		}
+	}
+	return least
+}
+
 // rankOf is how much a state matters to whoever can be shown only some of all.
 func rankOf(s policy.State) int {
 	switch {

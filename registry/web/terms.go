@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/policy"
 )
 
 // mostTerms is how many terms of a sandbox its page shows at most.
@@ -39,18 +38,14 @@ type ceiling struct {
 }
 
 // termsOf are the terms in words, and how many are left out where there are too many:
-// those that are concurred on come before those of which anything stands, and what was
-// approved last before what is older.
+// those that are concurred on come before those of which anything is in force, and these
+// before those of which anything stands, and what was approved last before what is older.
 func termsOf(all []concurrence) (out []*terms, left int) {
 	rank := func(c concurrence) int {
-		switch {
-		case c.Reached():
-			return 0
-		case slices.ContainsFunc(c.Approvals, func(r policy.Recorded) bool { return stands(r.Standing.State) }):
-			return 1
-		default:
-			return 2
+		if c.Reached() {
+			return -1
 		}
+		return foremostOf(c.Approvals)
 	}
 	last := func(c concurrence) int64 { return c.Approvals[len(c.Approvals)-1].Index }
 	kept, left := foremost(all, mostTerms, func(a, b concurrence) int {

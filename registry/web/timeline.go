@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -108,8 +109,10 @@ func (d *drafting) timeline(c clocks, logged time.Time) (*timeline, error) {
 	if len(t.Bars) == 0 {
 		return nil, nil
 	}
-	t.Left = max(0, len(t.Bars)-mostBars)
-	t.Bars = registrationsFirst(t.Bars[t.Left:])
+	t.Bars, t.Left = foremost(t.Bars, mostBars, func(a, b bar) int {
+		return cmp.Or(d.rank(a)-d.rank(b), cmp.Compare(b.versions[0], a.versions[0]))
+	})
+	t.Bars = registrationsFirst(t.Bars)
 	moments, earlier, later := nearest(d.moments, c.Force, min(mostMoments, max(8, mostStandings/len(d.recorded))))
 	if len(moments) == 0 {
 		return nil, nil
@@ -175,6 +178,15 @@ func (d *drafting) grants() (bars []bar) {
 		of[version{h.Iss, h.Sub, h.JTI}] = i
 	}
 	return bars
+}
+
+// rank is how much a bar matters to whoever can be shown only some of all.
+func (d *drafting) rank(b bar) int {
+	var all []policy.Recorded
+	for _, index := range b.versions {
+		all = append(all, d.recorded[index])
+	}
+	return foremostOf(all)
 }
 
 // registrationsFirst puts the bars of registrations before the others, each kind in

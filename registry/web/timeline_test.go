@@ -157,7 +157,7 @@ func TestATimelineIsBoundedAndSaysWhatIsLeftOut(t *testing.T) {
 		s.MustSubmit(registrytest.Approval(fmt.Sprintf("more-%d", i), us, registrytest.Varuna, "IN"))
 	}
 	s.Clock.Add(time.Hour)
-	d = s.get("/entities/" + registrytest.Varuna).shown(http.StatusOK).has("The oldest 17 are left out here.")
+	d = s.get("/entities/" + registrytest.Varuna).shown(http.StatusOK).has("17 are left out here: those that have ended")
 	if bars := d.find("svg", func(n *html.Node) bool { return attr(n, "role") == "img" }); len(bars) != 24 {
 		t.Errorf("%d bars are drawn", len(bars))
 	}
@@ -171,7 +171,7 @@ func TestTheOldestBarsAreLeftOutAndNoRegistrationForItsPlace(t *testing.T) {
 	}
 	s.MustSubmit(registrytest.Registration("reg-varuna", in, registrytest.Varuna, "IN"))
 	s.Clock.Add(time.Hour)
-	d := s.get("/entities/" + registrytest.Varuna).shown(http.StatusOK).has("The oldest 7 are left out here.")
+	d := s.get("/entities/" + registrytest.Varuna).shown(http.StatusOK).has("7 are left out here: those that have ended")
 	bars := d.find("svg", func(n *html.Node) bool { return attr(n, "role") == "img" })
 	if len(bars) != 24 || !strings.Contains(attr(bars[0], "aria-label"), " reg-varuna:") || !strings.Contains(attr(bars[1], "aria-label"), " approval-07:") {
 		t.Errorf("%d bars are drawn, the first %q and %q", len(bars), attr(bars[0], "aria-label"), attr(bars[1], "aria-label"))

@@ -64,7 +64,9 @@ var functions = template.FuncMap{
 	"join":    func(list []string) string { return strings.Join(list, ", ") },
 	// next counts from 1 what a template counts from 0.
 	"next": func(i int) int { return i + 1 },
-	"few":  few,
+	// few and fewGrants are for lists that may be very long.
+	"few":       few,
+	"fewGrants": fewGrants,
 }
 
 // A someOf is the first of a list, and how many are left out.
