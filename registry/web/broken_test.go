@@ -113,7 +113,7 @@ func everyPage() map[string]url.Values {
 		"/": nil, "/?q=varuna": nil, "/?sandbox=" + registrytest.Sandbox: nil, "/partners": nil, "/partners?purpose=underwater": nil,
 		"/entities/" + registrytest.Varuna: nil, sandboxPath: nil, "/check": question(), "/check?transferee=" + registrytest.Varuna: nil,
 		"/verify": nil, "/log": nil, "/statements/" + us + "/approval-varuna": nil, "/authorities": nil, "/authorities/" + us: nil,
-		"/compose": draft, "/compose?from=" + us + "/approval-varuna": nil, "/api": nil,
+		"/compose": draft, "/compose?from=" + us + "/approval-varuna": nil, "/compose?from=" + us + "/domain-us&for=" + in: nil, "/api": nil,
 	}
 }
 

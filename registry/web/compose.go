@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -106,12 +107,12 @@ const giveDraft = "draft"
 // compose serves /compose: an empty form, one that is filled in from an approval,
 // or what a draft comes to. It stores nothing, and signs nothing.
 func (p *Pages) compose(x *exchange) (*page, error) {
-	known := []string{chosenForm, draftField}
+	known := []string{chosenForm}
 	for _, f := range draftForms {
 		known = append(known, f.fields.names()...)
 	}
 	if x.Method == http.MethodPost {
-		known = append(known, "give")
+		known = append(known, draftField, "give")
 	} else {
 		known = append(known, "from", "for", "kind")
 	}
@@ -163,6 +164,12 @@ func (v *composePage) form(f *draftForm, entered map[string]string, authorities 
 // returns what the form is filled in with, and sets which one that is.
 func (p *Pages) begin(x *exchange, v *composePage, form **draftForm) (entered map[string]string, err error) {
 	kind, from := attest.Kind(x.fields["kind"]), x.fields["from"]
+	for _, name := range slices.Sorted(maps.Keys(x.fields)) {
+		// A form that is filled in from an approval is filled in from nothing else.
+		if (name == "from" || name == "for") != (from != "") {
+			return nil, wrong(http.StatusBadRequest, "error.unknown_field", name)
+		}
+	}
 	if kind != "" {
 		if !slices.Contains(templateKinds, kind) {
 			return nil, wrong(http.StatusBadRequest, "error.unknown_field", "kind")
@@ -193,7 +200,7 @@ func (p *Pages) begin(x *exchange, v *composePage, form **draftForm) (entered ma
 			return nil, wrong(http.StatusUnprocessableEntity, "compose.not_joint", jti, iss, plain(other))
 		}
 		v.From, v.For, *form = jti, other, sandboxForm
-		return concurringOn(a, other), nil
+		return p.concurring(x.Context(), e, a, other)
 	}
 	text, err := draft.Amendment(r.Statement.Claims(), p.now())
 	if err != nil {
@@ -209,6 +216,32 @@ func (p *Pages) begin(x *exchange, v *composePage, form **draftForm) (entered ma
 	// No form has fields for it; and what is confidential is not in the log.
 	v.show(text)
 	return nil, nil
+}
+
+// concurring fills in the form by which an authority concurs on the terms of another one's
+// approval, in place of the one of its own that stands.
+func (p *Pages) concurring(ctx context.Context, e *registry.Edition, on *attest.DomainApproval, authority string) (map[string]string, error) {
+	history, err := e.NewReading().History(ctx, on.Sub, time.Time{}, p.now())
+	if err != nil {
+		return nil, err
+	}
+	given, own := false, ""
+	for _, r := range history {
+		a, ok := r.Statement.Claims().(*attest.DomainApproval)
+		switch {
+		case !ok || r.Void || r.Standing == nil:
+		case a.Iss == on.Iss && a.JTI == on.JTI:
+			given = stands(r.Standing.State)
+		case a.Iss == authority && stands(r.Standing.State):
+			own = a.JTI
+		case a.Iss == authority:
+			own = ""
+		}
+	}
+	if !given {
+		return nil, wrong(http.StatusUnprocessableEntity, "compose.not_standing", on.JTI, on.Iss)
+	}
+	return concurringOn(on, authority, own), nil
 }
 
 // show puts a draft into its field.

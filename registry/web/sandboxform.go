@@ -153,10 +153,11 @@ func fillSandbox(b *filling, c attest.Claims) {
 }
 
 // concurringOn are the fields by which an authority concurs on the terms of another one's
-// approval: what that has said for itself alone, this one has to say for itself.
-func concurringOn(a *attest.DomainApproval, authority string) map[string]string {
+// approval, in place of one of its own or of none: what that has said for itself alone, this
+// one has to say for itself.
+func concurringOn(a *attest.DomainApproval, authority, own string) map[string]string {
 	return sandboxForm.fieldsOf(&attest.DomainApproval{
-		Common: attest.Common{Iss: authority, Sub: a.Sub}, Title: a.Title, Challenge: a.Challenge, Terms: a.Terms,
+		Common: attest.Common{Iss: authority, Sub: a.Sub}, Grant: attest.Grant{Supersedes: own}, Title: a.Title, Challenge: a.Challenge, Terms: a.Terms,
 	})
 }
 

@@ -128,6 +128,58 @@ func TestWhoseTurnItIsConcursOnTheSameTermsByOneLink(t *testing.T) {
 	}
 }
 
+// An authority has one approval of a sandbox at a time: that of new terms takes the place
+// of the one that stands, or a register would refuse it.
+func TestWhoConcursOnNewTermsReplacesItsApprovalOfTheOldOnes(t *testing.T) {
+	s := newJointSandbox(t)
+	next := registrytest.Domain("domain-us-2", us)
+	next.Supersedes, next.Terms.AllowedEndUses = "domain-us", []string{"sea_trial", "test_and_evaluation"}
+	s.MustSubmit(next)
+	s.Clock.Add(time.Minute)
+	const link = "/compose?from=auth-us/domain-us-2&for=auth-in"
+	q := s.get(link).shown(http.StatusOK).filledIn()
+	q.Set("jti", "domain-in-2")
+	q.Set("effect", "authorization")
+	q.Set("nbf", "2026-02-01 00:00")
+	d := s.compose(q).shown(http.StatusOK).has("Compared with domain-in, the version that it would replace")
+	c, err := draft.Parse("", []byte(d.given("draft")), draft.Options{Now: s.Clock.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.MustSubmit(c)
+	s.Clock.Set(date(2, 2))
+	s.get(sandboxPath).shown(http.StatusOK).has("concurrence reached")
+	if got := s.get(link).shown(http.StatusOK).filledIn().Get("supersedes"); got != "domain-in-2" {
+		t.Errorf("it replaces %q", got)
+	}
+	// Nobody concurs on what others have replaced, or what has ended.
+	s.get("/compose?from=auth-us/domain-us&for=auth-in").shown(http.StatusUnprocessableEntity).has("domain-us of auth-us does not stand")
+	for _, e := range [][2]string{{us, "domain-us-2"}, {in, "domain-in-2"}} {
+		s.MustSubmit(registrytest.Event("revoke-"+e[1], e[0], attest.SandboxSubject(registrytest.Sandbox), e[1], attest.Revoke, s.Clock.Now()))
+	}
+	s.MustSubmit(registrytest.Domain("domain-us-3", us))
+	s.Clock.Add(time.Minute)
+	s.get(link).shown(http.StatusUnprocessableEntity).has("domain-us-2 of auth-us does not stand")
+	if q := s.get("/compose?from=auth-us/domain-us-3&for=auth-in").shown(http.StatusOK).filledIn(); q.Get("supersedes") != "" {
+		t.Errorf("what has ended is replaced: %v", q)
+	}
+	s.nextRoot(func(r *attest.Root) {
+		authorityOf(r, us).Compromised = []attest.Compromised{{Kid: registrytest.SignerNamed("us-1").Key().ID(), Since: 1}}
+	})
+	s.Clock.Add(time.Minute)
+	s.get("/compose?from=auth-us/domain-us-3&for=auth-in").shown(http.StatusUnprocessableEntity).has("does not stand")
+}
+
+// What a form is filled in from is one thing, and not left aside for another.
+func TestAFormIsFilledInFromOneThing(t *testing.T) {
+	s := newJointSandbox(t)
+	for _, query := range []string{
+		"for=auth-in", "from=&for=auth-in", "from=auth-us/domain-us&kind=entity", "from=auth-us/domain-us&form=domain", "from=auth-us/domain-us&for=auth-in&jti=x", "draft=x", "from=auth-us/domain-us&draft=x",
+	} {
+		s.get("/compose?" + query).shown(http.StatusBadRequest)
+	}
+}
+
 func TestMistakesOfADraftOfASandboxAreToldAtTheirFields(t *testing.T) {
 	s := newSite(t, httpapi.Options{})
 	q := sandbox()
