@@ -101,7 +101,7 @@ func (d *domain) mostShared() digestOfTerms {
 type Concurrence struct {
 	Terms *attest.Terms
 	// Approvals are those of these terms that are not void, and that no later version
-	// has superseded, in log order.
+	// has superseded or waits in place of, in log order.
 	Approvals []Recorded
 	// Joint says that no other terms have replaced these for good ([Standing.Joint]).
 	Joint bool
@@ -111,11 +111,20 @@ type Concurrence struct {
 // time): terms are told apart by their digest (format.md, section 3.3), the first that were
 // logged come first. What has no standing is passed over.
 func Concurrences(history []Recorded) []Concurrence {
+	type version struct{ iss, jti string }
+	// Of several versions whose time has come, others can concur on the newest alone.
+	waited := make(map[version]bool)
+	for _, r := range history {
+		if c, ok := r.Statement.Claims().(*attest.DomainApproval); ok && !r.Void && r.Standing != nil && r.Standing.State == NotJoint {
+			waited[version{c.Iss, c.Supersedes}] = true
+		}
+	}
 	var all []Concurrence
 	at := make(map[digestOfTerms]int)
 	for _, r := range history {
 		c, ok := r.Statement.Claims().(*attest.DomainApproval)
-		if !ok || r.Void || r.Standing == nil || r.Standing.State == Superseded {
+		if !ok || r.Void || r.Standing == nil || r.Standing.State == Superseded ||
+			r.Standing.State == NotJoint && waited[version{c.Iss, c.JTI}] {
 			continue
 		}
 		dg := r.Statement.TermsDigest()

@@ -271,7 +271,12 @@ func (v *view) versions(l *lineage, joint *digestOfTerms, out map[int64]Standing
 			out[e.Index] = Standing{State: Superseded, Since: attest.GrantOf(governs.Statement.Claims()).NBF.Time(), By: refOf(governs)}
 			continue
 		case e.Index > governs.Index && !v.t.Before(nbf):
-			out[e.Index] = Standing{State: NotJoint}
+			// What has ended for good waits for nobody.
+			s := v.version(l, e)
+			if s.State != Revoked && s.State != Withdrawn && s.State != Expired {
+				s = Standing{State: NotJoint}
+			}
+			out[e.Index] = s
 			continue
 		}
 		out[e.Index] = v.version(l, e)
