@@ -17,6 +17,7 @@ import (
 	"github.com/safeconduct/safeconduct/attest/prose"
 	"github.com/safeconduct/safeconduct/attest/rootdiff"
 	"github.com/safeconduct/safeconduct/internal/yamldoc"
+	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
 )
 
@@ -225,17 +226,17 @@ func (p *Pages) concurring(ctx context.Context, e *registry.Edition, on *attest.
 	if err != nil {
 		return nil, err
 	}
-	given, own := false, ""
-	for _, r := range history {
-		a, ok := r.Statement.Claims().(*attest.DomainApproval)
-		switch {
-		case !ok || r.Void || r.Standing == nil:
-		case a.Iss == on.Iss && a.JTI == on.JTI:
-			given = stands(r.Standing.State)
-		case a.Iss == authority && stands(r.Standing.State):
-			own = a.JTI
-		case a.Iss == authority:
-			own = ""
+	given, own, newest := false, "", int64(-1)
+	for _, c := range policy.Concurrences(history) {
+		for _, r := range c.Approvals {
+			h := r.Statement.Claims().Head()
+			if !stands(r.Standing.State) {
+				continue
+			}
+			given = given || h.Iss == on.Iss && h.JTI == on.JTI
+			if h.Iss == authority && r.Index > newest {
+				own, newest = h.JTI, r.Index
+			}
 		}
 	}
 	if !given {

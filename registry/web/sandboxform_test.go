@@ -152,9 +152,20 @@ func TestWhoConcursOnNewTermsReplacesItsApprovalOfTheOldOnes(t *testing.T) {
 	if got := s.get(link).shown(http.StatusOK).filledIn().Get("supersedes"); got != "domain-in-2" {
 		t.Errorf("it replaces %q", got)
 	}
-	// Nobody concurs on what others have replaced, or what has ended.
+	// Nobody concurs on what others have replaced, be it with what waits, or what has ended.
+	for i, use := range []string{"dry_run", "sea_trial"} {
+		waits := registrytest.Domain(fmt.Sprintf("domain-us-2-%d", i), us)
+		waits.Supersedes, waits.Terms.AllowedEndUses = []string{"domain-us-2", "domain-us-2-0"}[i], []string{use}
+		waits.NBF = attest.NumericDate(date(2, 1).Unix())
+		s.MustSubmit(waits)
+	}
+	s.Clock.Add(time.Minute)
+	s.get("/compose?from=auth-us/domain-us-2-0&for=auth-in").shown(http.StatusUnprocessableEntity).has("domain-us-2-0 of auth-us does not stand")
+	if d := s.get(sandboxPath).shown(http.StatusOK); links(d, "/compose?from=auth-us%2fdomain-us-2-0&for=auth-in") || !links(d, "/compose?from=auth-us%2fdomain-us-2-1&for=auth-in") {
+		t.Errorf("the links lead to other terms than those that wait:\n%s", d.text())
+	}
 	s.get("/compose?from=auth-us/domain-us&for=auth-in").shown(http.StatusUnprocessableEntity).has("domain-us of auth-us does not stand")
-	for _, e := range [][2]string{{us, "domain-us-2"}, {in, "domain-in-2"}} {
+	for _, e := range [][2]string{{us, "domain-us-2-1"}, {in, "domain-in-2"}} {
 		s.MustSubmit(registrytest.Event("revoke-"+e[1], e[0], attest.SandboxSubject(registrytest.Sandbox), e[1], attest.Revoke, s.Clock.Now()))
 	}
 	s.MustSubmit(registrytest.Domain("domain-us-3", us))
