@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A formField is a field of a form.
@@ -55,9 +56,10 @@ func (f *form) given(name string) string { return strings.TrimSpace(f.entered[na
 // words are those of a field.
 func (f *form) words(name string) []string { return wordsOf(f.entered[name]) }
 
-// wordsOf are words with commas, semicolons or spaces between.
+// wordsOf are words with commas, semicolons or white space between, such as the spaces
+// that do not break a line in what is copied from a document.
 func wordsOf(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",; \t\r\n", r) })
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) })
 }
 
 // time is a field that has a time, as documents have it: "" where it is empty, and as it

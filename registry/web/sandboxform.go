@@ -45,13 +45,11 @@ func writeSandbox(b *writing) {
 	b.text("sandbox", "sandbox")
 	b.text("title", "sandbox_title")
 	b.group("challenge", [2]string{"name", "challenge"}, [2]string{"citation", "challenge_citation"})
-	all := b.members
-	b.members = nil
-	b.terms()
-	if b.members != nil {
-		all = append(all, draft.Members("terms", b.members...))
+	terms := &writing{form: b.form}
+	terms.terms()
+	if terms.members != nil {
+		b.add(draft.Members("terms", terms.members...))
 	}
-	b.members = all
 }
 
 // terms writes the members of the terms.
@@ -98,11 +96,10 @@ func (b *writing) scope(name string) {
 			continue
 		}
 		list := words[0]
-		if _, ok := entries[list]; !ok {
-			lists, entries[list] = append(lists, list), nil
-		}
 		at := string(jsontext.Pointer("/terms/" + name).AppendToken(list))
-		b.lines[at] = i + 1
+		if _, ok := entries[list]; !ok {
+			lists, entries[list], b.lines[at] = append(lists, list), nil, i+1
+		}
 		for _, e := range words[1:] {
 			b.lines[at+"/"+strconv.Itoa(len(entries[list]))] = i + 1
 			entries[list] = append(entries[list], e)

@@ -250,6 +250,7 @@ func TestMistakesOfAFormNameNoLineOfItsDraft(t *testing.T) {
 	for _, c := range []struct{ field, given, told string }{
 		{"in_scope", "US_CCL 5A001\n\nUS_CCL 5E001\nUS_CCL 5A001", "line 4: stands twice"}, {"end_uses", "sea_trial, sea_trial", "stands twice"},
 		{"in_scope", "US_CCL x\n\nUS_CCL/0 5A001", `line 1: parse US_CCL entry "x": …`}, {"in_scope", "US_CCL 5A001\n\na/b~c", "line 3: is an empty list; …"},
+		{"in_scope", "X 5A001\n\nX 5E001", `line 1: unknown control list "X": …`}, {"in_scope", "US_CCL\u00a0x", `line 1: parse US_CCL entry "x": …`},
 		{"in_scope", "\nUS_CCL\u0378 5A001", "line 2: has U+0378, which Unicode 15.0 does not know"}, {"in_scope", strings.Repeat("x", 2000) + " 5A001", "the name of a member has 2000 bytes; …"},
 		{"obligations", "\n|\nkeep_records 5 years", "line 2, kind: is missing"}, {"obligations", "keep_records 5 years\nkeep_records 5 years", "line 2: stands twice"},
 		{"rest", "  caveats: 1", "line 1, YAML: did not find expected key…"}, {"rest", "- x", "line 1, YAML: did not find expected key…"}, {"rest", "}", "line 1, YAML: did not find expected key…"},
