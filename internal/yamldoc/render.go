@@ -18,19 +18,25 @@ type renderer struct {
 	path      []string
 	// open are the anchored nodes that are being written.
 	open map[*yaml.Node]bool
+	// places are as in [Doc].
+	places map[*yaml.Node]map[string]int
 	// full says that a bound is reached, and that no more is read.
 	full     bool
 	mistakes Mistakes
 }
 
-// render returns the JSON of the document with that root.
-func render(root *yaml.Node, dropNulls bool) ([]byte, error) {
-	r := &renderer{dropNulls: dropNulls, open: make(map[*yaml.Node]bool)}
+// manyMembers is how many members of an object are found by looking at each.
+const manyMembers = 64
+
+// render returns the JSON of the document with that root, and the places of the members
+// of objects that have very many.
+func render(root *yaml.Node, dropNulls bool) ([]byte, map[*yaml.Node]map[string]int, error) {
+	r := &renderer{dropNulls: dropNulls, open: make(map[*yaml.Node]bool), places: make(map[*yaml.Node]map[string]int)}
 	r.value(root)
 	if len(r.mistakes.List) > 0 {
-		return nil, r.mistakes.sorted()
+		return nil, nil, r.mistakes.sorted()
 	}
-	return r.out, nil
+	return r.out, r.places, nil
 }
 
 func (r *renderer) add(n *yaml.Node, format string, args ...any) {
@@ -91,11 +97,22 @@ func (r *renderer) value(n *yaml.Node) {
 
 func (r *renderer) object(n *yaml.Node) {
 	lines := make(map[string]int)
+	var places map[string]int
+	if len(n.Content) > 2*manyMembers {
+		places = make(map[string]int, len(n.Content)/2)
+		r.places[n] = places
+	}
 	first := true
 	r.out = append(r.out, '{')
 	for i := 0; i+1 < len(n.Content) && !r.full; i += 2 {
 		key, val := n.Content[i], n.Content[i+1]
-		if !r.name(key, lines) || r.dropNulls && isNull(val) {
+		if !r.name(key, lines) {
+			continue
+		}
+		if places != nil {
+			places[key.Value] = i
+		}
+		if r.dropNulls && isNull(val) {
 			continue
 		}
 		if !first {
@@ -103,7 +120,7 @@ func (r *renderer) object(n *yaml.Node) {
 		}
 		first = false
 		r.out = append(append(r.out, quote(key.Value)...), ':')
-		r.path = append(r.path, strings.NewReplacer("~", "~0", "/", "~1").Replace(key.Value))
+		r.path = append(r.path, escaped.Replace(key.Value))
 		r.value(val)
 		r.path = r.path[:len(r.path)-1]
 	}

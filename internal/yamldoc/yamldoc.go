@@ -49,6 +49,8 @@ const (
 type Doc struct {
 	root *yaml.Node
 	json []byte
+	// places are those of the members of objects that have very many, by their names.
+	places map[*yaml.Node]map[string]int
 }
 
 // Parse reads one YAML document, whose top is members. It returns *[Mistakes]
@@ -64,11 +66,11 @@ func Parse(data []byte) (*Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := render(root, false)
+	text, places, err := render(root, false)
 	if err != nil {
 		return nil, err
 	}
-	return &Doc{root, text}, nil
+	return &Doc{root, text, places}, nil
 }
 
 // load returns the top of the only document in data.
@@ -109,11 +111,11 @@ func (d *Doc) JSON() []byte { return d.json }
 // nothing, for readers to whom they are not given.
 func (d *Doc) WithoutNulls() *Doc {
 	// It is part of what has been rendered already, within all bounds.
-	text, err := render(d.root, true)
+	text, _, err := render(d.root, true)
 	if err != nil {
 		return d
 	}
-	return &Doc{d.root, text}
+	return &Doc{d.root, text, d.places}
 }
 
 // Line returns the line, from 1, of the member or element at a JSON pointer
@@ -127,7 +129,7 @@ func (d *Doc) Line(pointer string) int {
 		if n.Kind == yaml.AliasNode {
 			n = n.Alias
 		}
-		at, child := find(n, strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
+		at, child := d.find(n, unescaped.Replace(token))
 		if child == nil {
 			break
 		}
@@ -136,10 +138,22 @@ func (d *Doc) Line(pointer string) int {
 	return line
 }
 
+// escaped writes a name as a token of a JSON pointer, unescaped reads one.
+var (
+	escaped   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescaped = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
 // find returns a member or element of n and the line where it begins.
-func find(n *yaml.Node, name string) (int, *yaml.Node) {
+func (d *Doc) find(n *yaml.Node, name string) (int, *yaml.Node) {
 	switch n.Kind {
 	case yaml.MappingNode:
+		if places, ok := d.places[n]; ok {
+			if i, ok := places[name]; ok {
+				return n.Content[i].Line, n.Content[i+1]
+			}
+			break
+		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if n.Content[i].Value == name {
 				return n.Content[i].Line, n.Content[i+1]

@@ -3,8 +3,10 @@ package yamldoc_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -129,6 +131,33 @@ func TestProblemsAreExplainedByLine(t *testing.T) {
 	}
 	if err := d.Explain("draft.yaml", nil); err != nil {
 		t.Errorf("no problems: %v", err)
+	}
+}
+
+// However many members there are, the line of each is found, and as fast as they are read.
+func TestTheLinesOfVeryManyMembersAreFoundInTheTimeThatTheyTakeToRead(t *testing.T) {
+	const members = 45_000
+	var text strings.Builder
+	text.WriteString("a: {b/~c: 1}\nmany:\n")
+	for i := range members {
+		fmt.Fprintf(&text, "  m/%d: 1\n", i)
+	}
+	begun := time.Now()
+	d := parse(t, text.String())
+	read := time.Since(begun)
+	begun = time.Now()
+	for i := range members {
+		if got := d.Line(fmt.Sprintf("/many/m~1%d", i)); got != i+3 {
+			t.Fatalf("member %d stands on line %d, want %d", i, got, i+3)
+		}
+	}
+	if took := time.Since(begun); took > 2*read+100*time.Millisecond {
+		t.Errorf("their lines took %v, to read them %v", took, read)
+	}
+	for pointer, want := range map[string]int{"/a/b~1~0c": 1, "/many": 2, "/many/none": 2, "/many/m~10/x": 3} {
+		if got := d.Line(pointer); got != want {
+			t.Errorf("%s stands on line %d, want %d", pointer, got, want)
+		}
 	}
 }
 
