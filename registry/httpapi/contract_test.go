@@ -117,8 +117,11 @@ func conforms(t testing.TB, req *http.Request, body string, r reply) {
 		Request: asked, PathParams: params, QueryParams: asked.URL.Query(), Options: strict,
 		Route: &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: item.GetOperation(method)},
 	}
-	if err := openapi3filter.ValidateRequest(req.Context(), in); err != nil && r.status < 300 {
-		t.Errorf("%s %s is answered with %d, and the OpenAPI document forbids to ask it: %v", req.Method, req.URL, r.status, err)
+	// What is refused may be anything: why it is forbidden, of what is nested deeply, takes seconds to tell.
+	if r.status < 300 {
+		if err := openapi3filter.ValidateRequest(req.Context(), in); err != nil {
+			t.Errorf("%s %s is answered with %d, and the OpenAPI document forbids to ask it: %v", req.Method, req.URL, r.status, err)
+		}
 	}
 	if req.Method == http.MethodHead {
 		return
