@@ -44,9 +44,10 @@ npm: $(NPM_MODULES) ## install the JavaScript libraries that interop tests again
 $(NPM_MODULES): interop/npm/package.json interop/npm/package-lock.json | setup
 	cd interop/npm && npm ci
 
-# What nothing runs concurrently in, and the race detector makes minutes of:
-# processes that are killed, files that are damaged, tiles one by one.
-ALONE := ^(TestWhatWasAcknowledgedSurvivesAKill|TestADamagedFileLosesNothingSilently|TestEveryTileOfEveryWidthIsServed|TestAtWhicheverReadTheDiskFails.*)$$
+# What nothing runs concurrently in, or only what other tests of the same package run
+# with the race detector, which makes minutes of these: processes that are killed, files
+# that are damaged, tiles one by one, what is packed, one request after another.
+ALONE := ^(TestWhatWasAcknowledgedSurvivesAKill|TestADamagedFileLosesNothingSilently|TestEveryTileOfEveryWidthIsServed|TestAtWhicheverReadTheDiskFails.*|TestACheckFindsEveryDamageAndARebuildHealsWhatIsDerived|TestTheVerifierIsServedPackedByItsDigest|TestWhatIsSentIsTextInEveryField)$$
 
 # The command's scripts start it hundreds of times, which the race detector makes
 # minutes of, too; what runs concurrently in it is tested with it in the packages.
@@ -58,7 +59,7 @@ test: setup wasm ## every test, those of packages with the race detector
 
 # The disk is what these wait for, so that others go on beside them.
 alone:
-	go test -timeout 10m -run '$(ALONE)' ./registry/badgerlog ./registry/httpapi ./registry/web
+	go test -timeout 10m -run '$(ALONE)' ./registry ./registry/badgerlog ./registry/httpapi ./registry/web
 
 scripts:
 	go test -shuffle=on -timeout 10m ./cmd/safeconduct
