@@ -6,7 +6,10 @@ LINT_VERSION := v2.15.0
 # The arithmetic of Ed25519 is on numbers that nobody else has, and is most of what the
 # race detector would watch; what is signed, and by which key, it watches as ever.
 RACE  := -race -gcflags='crypto/internal/fips140/edwards25519/...=-race=false'
-TEST  := go test $(RACE) -shuffle=on -timeout 10m
+# Lint and vet look at every package: what go test would vet of it, with and without
+# the race detector and every tag, they have vetted.
+PLAIN := go test -vet=off -timeout 10m
+TEST  := $(PLAIN) $(RACE) -shuffle=on
 
 .DEFAULT_GOAL := help
 .PHONY: help setup npm wasm build demo test alone scripts skipped hsm check differential fmt lint vet tidy interop screenshots smoke bench cover fuzz crash clean
@@ -59,10 +62,10 @@ test: setup wasm ## every test, those of packages with the race detector
 
 # The disk is what these wait for, so that others go on beside them.
 alone:
-	go test -timeout 10m -run '$(ALONE)' ./registry ./registry/badgerlog ./registry/httpapi ./registry/web
+	$(PLAIN) -run '$(ALONE)' ./registry ./registry/badgerlog ./registry/httpapi ./registry/web
 
 scripts:
-	go test -shuffle=on -timeout 10m ./cmd/safeconduct
+	$(PLAIN) -shuffle=on ./cmd/safeconduct
 
 # Each asks as the tests themselves do.
 skipped: ## say which groups of tests do not run here, and why
@@ -72,14 +75,14 @@ skipped: ## say which groups of tests do not run here, and why
 
 hsm: setup ## keys in hardware, which SoftHSM plays
 	$(TEST) -tags pkcs11 ./attest/signer/pkcs11 ./attest/signer/keyref
-	go test -shuffle=on -timeout 10m -tags pkcs11 -run HSM ./cmd/safeconduct
+	$(PLAIN) -shuffle=on -tags pkcs11 -run HSM ./cmd/safeconduct
 
 # Where the libraries cannot be had, what needs them is skipped. The pages are what
 # a browser makes of them: the race detector would only slow it down.
 interop: setup wasm ## tests against other implementations, and of the pages in a browser, in a module of their own
 	-@$(MAKE) --no-print-directory npm
 	cd interop && $(TEST) $$(go list ./... | grep -v /pages$$)
-	cd interop && go test -shuffle=on -timeout 10m ./pages
+	cd interop && $(PLAIN) -shuffle=on ./pages
 
 screenshots: setup wasm ## pictures of every page, in docs/screenshots
 	@mkdir -p docs/screenshots
@@ -111,7 +114,7 @@ tidy: ## fail where go mod tidy would change something
 	cd bench && go mod tidy -diff
 
 smoke: ## the benchmarks' own tests, and that they run
-	cd bench && go vet ./... && go test ./... && go run . -quick -results ""
+	cd bench && go vet ./... && $(PLAIN) ./... && go run . -quick -results ""
 
 bench: ## measure beside our peers and the limit; BENCH='-full' for 10^6 subjects
 	cd bench && go run . $(BENCH)
@@ -120,7 +123,7 @@ cover: ## coverage of the decision
 	go test -coverpkg=./policy -coverprofile=cover.out ./policy ./registry/scenario && go tool cover -func=cover.out | tail -1
 
 differential: ## online and offline decide the same on 2,000 stages; with the race detector `make test` plays fewer
-	go test -run TestOnlineAndOfflineDecideTheSame ./registry/scenario
+	$(PLAIN) -run TestOnlineAndOfflineDecideTheSame ./registry/scenario
 
 fuzz: ## every parser, 30 s each
 	@set -e; for p in $$(go list ./...); do \
