@@ -522,7 +522,9 @@ func TestListsThatAreDroppedOrChosenScreenTheParties(t *testing.T) {
 	if is := b.decided(); is != "PERMIT" {
 		t.Errorf("it is %q", is)
 	}
-	b.whenVerified(func() { b.give("#f-lists_file", b.file("denied.txt", []byte("# list: Board\n# version: 2\nVaruna\tid="+rt.Varuna+"\n"))) })
+	b.whenVerified(func() {
+		b.give("#f-lists_file", b.file("denied.txt", []byte("# list: Board\n# version: 2\nVaruna\tid="+rt.Varuna+"\n")))
+	})
 	b.passes(false)
 	b.reads("Board 2", "RESTRICTED_PARTY")
 	if is := b.decided(); is != "DENY" {
