@@ -152,6 +152,29 @@ func TestAStatusIsWhatTheRulesSayItIsNow(t *testing.T) {
 	}
 }
 
+func TestNamesThatStandComeBeforeThoseOfWhatHasEnded(t *testing.T) {
+	r := rt.New(t)
+	for i, name := range []string{"Ended", "Stands", "Not yet"} {
+		a := rt.Approval(fmt.Sprintf("approval-%d", i), rt.US, rt.Corvus, "AU")
+		if a.LegalName = name; i == 0 {
+			a.EXP = attest.NumericDate(rt.Start.Add(time.Hour).Unix())
+		} else if i == 2 {
+			a.NBF, a.Retroactive, a.RetroactiveReason = attest.NumericDate(rt.Start.Add(24*time.Hour).Unix()), false, ""
+		}
+		r.MustSubmit(a)
+	}
+	r.Clock.Add(2 * time.Hour)
+	f := finder.New(r)
+	for at, want := range map[time.Time][]string{
+		rt.Start: {"Ended", "Stands", "Not yet"}, r.Clock.Now(): {"Stands", "Not yet", "Ended"},
+	} {
+		page, err := f.Entities(t.Context(), finder.Query{Text: "ended", Limit: 1, Now: at})
+		if err != nil || len(page.Found) != 1 || !slices.Equal(page.Found[0].Names, want) {
+			t.Errorf("at %v: %+v %v, want %q", at, page.Found, err, want)
+		}
+	}
+}
+
 func TestWhatAStolenKeySaidFindsNothing(t *testing.T) {
 	r := stage(t)
 	// In the trust root's next version, all that India's key signed is void.

@@ -54,8 +54,8 @@ type Grant struct {
 // An Entity is one that was found.
 type Entity struct {
 	ID string `json:"id"`
-	// Names are those that its registrations and approvals give it, FormerNames
-	// those that it had.
+	// Names are those that its registrations and approvals give it, first those that
+	// stand, FormerNames those that it had.
 	Names       []string `json:"names"`
 	FormerNames []string `json:"former_names,omitzero"`
 	// Countries are where it is said to be established: one, unless they disagree.
@@ -141,6 +141,8 @@ type entityView struct {
 	reading    *registry.Reading
 	known, now time.Time
 	seen       map[string]bool
+	// past are the names that only what has ended gives it.
+	past []string
 }
 
 // EntityAt reads an entity as a search would find it, but at the legal time at and
@@ -268,7 +270,7 @@ func (v *entityView) registered(c *attest.Registration, g *Grant) {
 		v.FormerNames = append(v.FormerNames, c.LegalName)
 		return
 	}
-	v.Names = append(v.Names, c.LegalName)
+	v.named(c.LegalName, g)
 	v.Countries = append(v.Countries, c.Country)
 	v.Identifiers = append(v.Identifiers, c.Identifiers...)
 	v.Registrations = append(v.Registrations, *g)
@@ -281,16 +283,25 @@ func (v *entityView) approved(c *attest.EntityApproval, g *Grant) {
 		v.FormerNames = append(v.FormerNames, c.LegalName)
 		return
 	}
-	v.Names = append(v.Names, c.LegalName)
+	v.named(c.LegalName, g)
 	v.Countries = append(v.Countries, c.Country)
 	v.Identifiers = append(v.Identifiers, c.Identifiers...)
 	v.Approvals = append(v.Approvals, *g)
 }
 
+// named takes in what a grant calls the entity.
+func (v *entityView) named(name string, g *Grant) {
+	if slices.Contains(alive, g.Status) {
+		v.Names = append(v.Names, name)
+	} else {
+		v.past = append(v.past, name)
+	}
+}
+
 // renamed: the names that it had until then are former ones.
 func (v *entityView) renamed(to string) {
-	v.FormerNames = append(v.FormerNames, v.Names...)
-	v.Names = []string{to}
+	v.FormerNames = append(append(v.FormerNames, v.Names...), v.past...)
+	v.Names, v.past = []string{to}, nil
 }
 
 // inherited takes in the approvals that have passed to the entity: they are in
@@ -325,7 +336,7 @@ func (v *entityView) settle() {
 		}
 		return out
 	}
-	v.Names = append([]string{}, once(v.Names, nil)...)
+	v.Names = append([]string{}, once(append(v.Names, v.past...), nil)...)
 	v.FormerNames = once(v.FormerNames, v.Names)
 	slices.Sort(v.Countries)
 	v.Countries = slices.Compact(v.Countries)
