@@ -10,8 +10,8 @@ import (
 type Beside struct {
 	http.Handler
 	// Cost is in tokens, see [Limits]: such as [CostPage]. Zero is 2, what one
-	// statement costs.
-	Cost int
+	// statement costs. PostCost is that of a POST; zero is Cost.
+	Cost, PostCost int
 	// TooOften answers, with 429, whoever asks for more than it may; Retry-After is
 	// set. Nil answers with a problem.
 	TooOften http.Handler
@@ -21,9 +21,13 @@ type Beside struct {
 // routes of the API are.
 func (h *handler) beside(route string, b Beside) http.Handler {
 	cost := cmp.Or(b.Cost, costOne)
+	postCost := cmp.Or(b.PostCost, cost)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, serve := time.Now(), b.Handler
-		if wait := h.limiter.take(exchangeOf(r.Context()).client, cost); wait > 0 {
+		start, serve, asked := time.Now(), b.Handler, cost
+		if r.Method == http.MethodPost {
+			asked = postCost
+		}
+		if wait := h.limiter.take(exchangeOf(r.Context()).client, asked); wait > 0 {
 			if b.TooOften == nil {
 				h.refuse(w, r, route, tooOften(wait), start)
 				return

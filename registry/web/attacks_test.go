@@ -205,6 +205,15 @@ func TestPagesAreLimitedAsTheAPIIs(t *testing.T) {
 	s.Clock.Add(time.Hour)
 	s.ask(question()).shown(http.StatusOK)
 	s.ask(question()).shown(http.StatusTooManyRequests)
+	// An empty form of a draft costs less than what a draft may.
+	s = newSite(t, httpapi.Options{Limits: httpapi.Limits{Rate: 1, Burst: 50}})
+	s.compose(approval()).shown(http.StatusOK)
+	s.get("/compose").shown(http.StatusTooManyRequests)
+	s.Clock.Add(time.Hour)
+	for range 5 {
+		s.get("/compose").shown(http.StatusOK)
+	}
+	s.compose(approval()).shown(http.StatusTooManyRequests)
 }
 
 func TestAPageHasOnlyItsOwnStylesheet(t *testing.T) {

@@ -127,9 +127,10 @@ func New(reg Reader, o Options) *Pages {
 // [httpapi.Options].Beside. The caller may add to the map.
 func (p *Pages) Paths() map[string]httpapi.Beside {
 	paths := make(map[string]httpapi.Beside)
-	page := func(path string, cost int, show func(*exchange) (*page, error)) {
-		paths[path] = httpapi.Beside{Handler: p.serve(path, show), Cost: cost, TooOften: p.serve(path, tooOften)}
+	form := func(path string, cost, post int, show func(*exchange) (*page, error)) {
+		paths[path] = httpapi.Beside{Handler: p.serve(path, show), Cost: cost, PostCost: post, TooOften: p.serve(path, tooOften)}
 	}
+	page := func(path string, cost int, show func(*exchange) (*page, error)) { form(path, cost, cost, show) }
 	page("/", httpapi.CostPage, p.find)
 	page("/partners", httpapi.CostPage, p.partners)
 	page("/entities/{id}", httpapi.CostPage, p.entity)
@@ -142,7 +143,7 @@ func (p *Pages) Paths() map[string]httpapi.Beside {
 	page("/authorities", httpapi.CostDecision, p.authorities)
 	page("/authorities/{id}", httpapi.CostDecision, p.authority)
 	// To read a draft that is made to be slow takes as long as to foresee.
-	page("/compose", 5*httpapi.CostDecision, p.compose)
+	form("/compose", httpapi.CostDecision, 5*httpapi.CostDecision, p.compose)
 	for _, a := range assets {
 		paths[a.path] = httpapi.Beside{Handler: a, Cost: httpapi.CostRead}
 	}
