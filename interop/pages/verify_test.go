@@ -492,6 +492,135 @@ func TestFilesThatAreDroppedAreVerified(t *testing.T) {
 	}
 }
 
+// A dropped is a file for [tab.drop].
+type dropped struct{ Name, Text string }
+
+// drop drops files where they are verified.
+func (b *tab) drop(files ...dropped) {
+	b.t.Helper()
+	list, err := json.Marshal(files)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	evaluate[bool](b, fmt.Sprintf(`(() => {
+		const dropped = new DataTransfer();
+		for (const { Name, Text } of %s) dropped.items.add(new File([Text], Name));
+		document.getElementById("drop").dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
+		return true;
+	})()`, list))
+}
+
+// chosen are the names of the files of an input.
+func (b *tab) chosen(input string) string {
+	b.t.Helper()
+	return evaluate[string](b, fmt.Sprintf(`[...document.getElementById(%q).files].map((f) => f.name).join()`, input))
+}
+
+// TestWhatIsDroppedAndLeftAsideIsTold, since an earlier result would be taken for its own.
+func TestWhatIsDroppedAndLeftAsideIsTold(t *testing.T) {
+	b := newTab(t, live(t))
+	all := b.taken(nowAsked())
+	evidence, request := string(all["evidence.json"]), string(all["request.json"])
+	b.verifying("")
+	b.whenVerified(func() { b.drop(dropped{"evidence.json", evidence}, dropped{"request.json", request}) })
+	b.passes(false)
+	b.whenVerified(func() { b.drop(dropped{"evidence.json", `{"replaces_licence": true}`}) })
+	b.neverPermits()
+	b.reads("What you dropped was left aside")
+	b.whenVerified(func() {
+		b.drop(dropped{"first", evidence}, dropped{"second", evidence}, dropped{"decision.json", string(all["decision.json"])})
+	})
+	b.passes(false)
+	b.reads("File: second", "No part of this result, although dropped here: first decision.json")
+	// One that reads as a list is told to be one.
+	b.whenVerified(func() {
+		b.drop(dropped{"evidence.json", `{"id": "x", "schema": "Company", "properties": {"name": ["Nobody"]}}`})
+	})
+	b.reads("File: second", "by the names of their files: evidence.json")
+	b.whenVerified(func() { b.drop(slices.Repeat([]dropped{{"evidence.json", evidence}}, 21)...) })
+	b.neverPermits()
+	b.reads("At most 20 files can be dropped at once.")
+}
+
+func TestARequestIsNoListWhateverItMentions(t *testing.T) {
+	b := newTab(t, live(t))
+	b.verifying("")
+	for _, text := range []string{
+		"# list: of what we ask\neffective_at: 2026-01-01T00:00:00Z\n",
+		"note: 'see \"schema\": x'\neffective_at: 2026-01-01T00:00:00Z\n",
+		"{\"schema\": \"x\", \"effective_at\": \"2026-01-01T00:00:00Z\"}",
+		"note: a,alt_names,b\neffective_at: 2026-01-01T00:00:00Z\n",
+	} {
+		b.drop(dropped{text, text})
+		b.until(fmt.Sprintf(`[...document.getElementById("f-request_file").files].some((f) => f.name === %s)`, quoted(text)))
+		if is := b.chosen("f-lists_file"); is != "" {
+			t.Errorf("%q is taken for a list", text)
+		}
+	}
+}
+
+func TestTheLastDropCountsHoweverLongAnEarlierOneTakesToBeRead(t *testing.T) {
+	b := newTab(t, live(t))
+	all := b.taken(nowAsked())
+	evidence, request := string(all["evidence.json"]), string(all["request.json"])
+	b.verifying("")
+	evaluate[bool](b, `(() => {
+		const slice = Blob.prototype.slice;
+		Blob.prototype.slice = function (...of) {
+			const part = slice.apply(this, of);
+			if (this.name === "slow") part.text = () => new Promise((resolve) => setTimeout(() => { window.slow = true; resolve(""); }, 1000));
+			return part;
+		};
+		return true;
+	})()`)
+	b.drop(dropped{"evidence.json", evidence}, dropped{"slow", request})
+	b.drop(dropped{"evidence.json", evidence}, dropped{"fast", request})
+	b.until(`window.slow && !document.getElementById("result").hidden && document.getElementById("f-request_file").files[0].name === "fast"`)
+	b.reads("Request: fast")
+}
+
+func TestMoreListsThanAreReadAreRefusedUnread(t *testing.T) {
+	b := newTab(t, live(t))
+	all := b.taken(nowAsked())
+	b.verifying("")
+	evaluate[bool](b, `(() => {
+		const read = Blob.prototype.arrayBuffer;
+		Blob.prototype.arrayBuffer = function () { window.read = true; return read.apply(this); };
+		return true;
+	})()`)
+	files := slices.Repeat([]dropped{{"l", "# list: L\n# version: 1\nNobody\n"}}, verifier.MaxLists+1)
+	b.whenVerified(func() { b.drop(append(files, dropped{"evidence.json", string(all["evidence.json"])})...) })
+	if is := b.text("#e-lists_file"); is != "At most 8 lists are read here." {
+		t.Errorf("it says %q", is)
+	}
+	if evaluate[bool](b, `Boolean(window.read)`) {
+		t.Error("files are read for nothing")
+	}
+}
+
+// TestWhatIsWantedNoMoreIsNotVerified, so that nobody waits for it.
+func TestWhatIsWantedNoMoreIsNotVerified(t *testing.T) {
+	b := newTab(t, live(t))
+	all := b.taken(nowAsked())
+	b.verifying("")
+	evaluate[bool](b, `(() => {
+		const post = Worker.prototype.postMessage;
+		window.asked = 0;
+		Worker.prototype.postMessage = function (...of) { window.asked++; setTimeout(() => post.apply(this, of), 2000); };
+		return true;
+	})()`)
+	b.give("#f-file", b.file("evidence.json", all["evidence.json"]))
+	b.until(`window.asked === 1`)
+	for range 3 {
+		evaluate[bool](b, `(document.getElementById("verify").requestSubmit(), true)`)
+		time.Sleep(200 * time.Millisecond)
+	}
+	b.until(`!document.getElementById("result").hidden`)
+	if is := evaluate[int](b, `window.asked`); is != 2 {
+		t.Errorf("%d are verified, want the first and the last", is)
+	}
+}
+
 func TestListsThatAreDroppedOrChosenScreenTheParties(t *testing.T) {
 	b := newTab(t, live(t))
 	all := b.taken(nowAsked())
@@ -502,23 +631,11 @@ func TestListsThatAreDroppedOrChosenScreenTheParties(t *testing.T) {
 	b.whenVerified(func() { b.give("#f-request_file", b.file("request.json", all["request.json"])) })
 	b.passes(false)
 	b.reads("The parties were not screened here")
-	drop := func(texts ...string) {
-		b.whenVerified(func() {
-			list, err := json.Marshal(texts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			evaluate[bool](b, fmt.Sprintf(`(() => {
-				const dropped = new DataTransfer();
-				for (const [i, text] of %s.entries()) dropped.items.add(new File([text], "list " + i));
-				document.getElementById("drop").dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
-				return true;
-			})()`, list))
-		})
-	}
-	drop("# list: Board\n# version: 1\nNobody\n", "_id,source,entity_number,type,programs,name,title,addresses,federal_register_notice,start_date,end_date,alt_names\n1,X,1,Entity,,Somebody,,,,2026-01-01,,\n")
+	b.whenVerified(func() {
+		b.drop(dropped{"list 0", "# list: Board\n# version: 1\nNobody\n"}, dropped{"list 1", "_id,source,entity_number,type,programs,name,title,addresses,federal_register_notice,start_date,end_date,alt_names\n1,X,1,Entity,,Somebody,,,,2026-01-01,,\n"})
+	})
 	b.passes(false)
-	b.reads("screened here against", "Board 1", "list 1")
+	b.reads("screened here against", "Board 1", "list 1", "by the names of their files: list 0 list 1")
 	if is := b.decided(); is != "PERMIT" {
 		t.Errorf("it is %q", is)
 	}

@@ -16,6 +16,9 @@ import (
 // verifyScript starts the verifier in the browser, and shows what it finds.
 var verifyScript = newScript("verify")
 
+// maxDropped is how many files may be dropped at once: more than are ever of use together.
+const maxDropped = 20
+
 // verifyPage is what the page that verifies files shows.
 type verifyPage struct {
 	verification
@@ -23,6 +26,8 @@ type verifyPage struct {
 	Trust string
 	// MaxFile, MaxDocument and MaxList bound what is read, in bytes.
 	MaxFile, MaxDocument, MaxList int
+	// MaxLists is how many lists are read, MaxDropped how many files may be dropped at once.
+	MaxLists, MaxDropped int
 	// MaxAge is how old a presentation may be where nothing else is entered, in minutes.
 	MaxAge int
 	// Titles are of the codes of reasons and warnings, for the script to show.
@@ -85,6 +90,7 @@ func (p *Pages) verify(x *exchange) (*page, error) {
 	}
 	v := &verifyPage{
 		verification: ofFiles(), MaxFile: verifier.MaxFile, MaxDocument: verifier.MaxDocument, MaxList: verifier.MaxList,
+		MaxLists: verifier.MaxLists, MaxDropped: maxDropped,
 		MaxAge: int(presentation.DefaultAge.Minutes()), Titles: titles(),
 	}
 	if t := p.reg.OwnTrust(); t != nil {

@@ -49,11 +49,16 @@
   // The worker answers one question at a time.
   let turn = Promise.resolve();
 
-  function verify(question) {
+  // verify returns undefined where what is asked is wanted no more when its turn comes. The
+  // files are handed over, not copied: all may be as large as memory allows.
+  function verify(question, wanted = () => true) {
     const mine = turn.then(async () => {
       await started.catch(() => { started = begin(); return started; });
+      if (!wanted()) return undefined;
+      const { file, trust, request, answer, lists = [] } = question;
+      const handed = [file, trust, request, answer, ...lists.map((list) => list.data)].filter(Boolean);
       try {
-        return (await ask(worker, { question })).report;
+        return (await ask(worker, { question }, handed.map((data) => data.buffer))).report;
       } catch (err) {
         worker.terminate();
         started = begin();
@@ -231,11 +236,13 @@
   // question is what is asked, with the names of the very files that it is made of.
   async function question() {
     const [file, request, disclosures, trust] = files.map((input) => input.files[0]);
+    const lists = [...inputs.lists.files];
     if (!file) throw { input: inputs.file, text: words.noFile };
     const register = document.getElementById("own-trust");
     const age = Number(inputs.age.value) * 60;
     if (!(age > 0 && age < 1e9)) throw { input: inputs.age, text: words.badAge };
     if (!trust && !register) throw { input: inputs.trust, text: words.noTrust };
+    if (lists.length > Number(words.maxLists)) throw { input: inputs.lists, text: words.tooManyLists };
     const asked = { audience: inputs.audience.value, nonce: inputs.nonce.value, max_age: age };
     const small = (input, of) => read(input, of, Number(words.maxDocument));
     asked.trust = (await small(inputs.trust, trust)) || bytes(register.value);
@@ -243,9 +250,9 @@
     asked.request = await small(inputs.request, request);
     asked.disclosures = new TextDecoder().decode(await small(inputs.disclosures, disclosures));
     asked.lists = [];
-    for (const list of inputs.lists.files) asked.lists.push({ name: list.name, data: await read(inputs.lists, list, Number(words.maxList)) });
+    for (const list of lists) asked.lists.push({ name: list.name, data: await read(inputs.lists, list, Number(words.maxList)) });
     const name = (of) => (of ? of.name : "");
-    return { asked, names: { file_name: name(file), request_name: name(request), trust_name: name(trust), disclosures_name: name(disclosures) } };
+    return { asked, names: { file_name: name(file), request_name: name(request), trust_name: name(trust), disclosures_name: name(disclosures), list_names: lists.map(name) } };
   }
 
   // latest counts what is asked: only the last is shown.
@@ -260,16 +267,18 @@
     return ++latest;
   }
 
-  async function run(focus) {
+  // run verifies what is chosen; aside are the names of files that were dropped with it, and
+  // are no part of it.
+  async function run(focus, aside = []) {
     const mine = forget();
     button.disabled = true;
+    tell(words.working);
     try {
       const { asked, names } = await question();
       if (mine !== latest) return;
-      tell(words.working);
-      const report = await verify(asked);
+      const report = await verify(asked, () => mine === latest);
       if (mine !== latest) return;
-      show(report, names, focus);
+      show(report, { ...names, aside }, focus);
     } catch (err) {
       if (mine !== latest) return;
       if (err.input) {
@@ -305,19 +314,53 @@
     if (focus) heading.focus();
   }
 
+  // isList reports whether a file that begins so is a list, as package screening tells its forms.
+  function isList(begins) {
+    const columns = begins.split("\n", 1)[0].split(",").map((name) => name.replace(/^[" \r]+|[" \r]+$/g, ""));
+    return /^# list:/.test(begins) || (columns.includes("source") && columns.includes("name")) || (/^\s*[[{]/.test(begins) && /"schema"\s*:/.test(begins));
+  }
+
+  const isTrust = (text) => /\bmax_status_age"?\s*:/.test(text);
+  const isRequest = (text) => /\beffective_at"?\s*:/.test(text);
+
   // kind tells which of the inputs a dropped file belongs to, a list by how it begins; a
   // decision and a receipt belong to none.
   async function kind(file) {
     const begins = await file.slice(0, 4096).text().catch(() => "");
-    if (/^# list:/.test(begins) || /(^|,)"?alt_names"?\s*(,|$)/m.test(begins) || /"schema"\s*:/.test(begins)) return inputs.lists;
+    if (isList(begins) && !isTrust(begins) && !isRequest(begins)) return inputs.lists;
     if (file.size > Number(words.maxDocument)) return inputs.file;
     const text = await file.text().catch(() => "");
     if (/"replaces_licence"\s*:/.test(text) || /^[\w-]+\.[\w-]+\.[\w-]+\s*$/.test(text)) return undefined;
     // A disclosure is an array that begins with a text, in base64url.
     if (/^\s*Wy[IJ][\w-]*(\s+Wy[IJ][\w-]*)*\s*$/.test(text)) return inputs.disclosures;
-    if (/\bmax_status_age"?\s*:/.test(text)) return inputs.trust;
-    if (/\beffective_at"?\s*:/.test(text)) return inputs.request;
+    if (isTrust(text)) return inputs.trust;
+    if (isRequest(text)) return inputs.request;
     return inputs.file;
+  }
+
+  // take puts dropped files into their inputs, all at once, and of several for one input
+  // the last. What it leaves aside is told: it may be what somebody takes the result to be of.
+  function take(dropped, kinds) {
+    const taken = new Map();
+    const aside = [];
+    dropped.forEach((file, i) => {
+      const input = kinds[i];
+      const of = taken.get(input) || [];
+      if (!input) aside.push(file.name);
+      else if (input === inputs.lists) taken.set(input, [...of, file]);
+      else {
+        aside.push(...of.map((other) => other.name));
+        taken.set(input, [file]);
+      }
+    });
+    for (const [input, chosen] of taken) {
+      const holder = new DataTransfer();
+      for (const file of chosen) holder.items.add(file);
+      input.files = holder.files;
+    }
+    if (taken.size > 0 && inputs.file.files[0]) run(true, aside);
+    else forget();
+    if (dropped.length > 0 && taken.size === 0) tell(words.noneTaken);
   }
 
   const drop = document.getElementById("drop");
@@ -325,18 +368,17 @@
     drop.addEventListener(type, (event) => { event.preventDefault(); drop.classList.add("over"); });
   }
   for (const type of ["dragleave", "drop"]) drop.addEventListener(type, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", async (event) => {
+  // What is dropped later is taken later, however long it takes to tell what it is.
+  let dropping = Promise.resolve();
+  drop.addEventListener("drop", (event) => {
     event.preventDefault();
     forget();
-    const lists = new DataTransfer();
-    for (const file of [...event.dataTransfer.files].slice(0, 20)) {
-      const input = await kind(file);
-      if (!input) continue;
-      const holder = input === inputs.lists ? lists : new DataTransfer();
-      holder.items.add(file);
-      input.files = holder.files;
+    const dropped = [...event.dataTransfer.files];
+    if (dropped.length > Number(words.maxDropped)) {
+      tell(words.tooManyDropped);
+      return;
     }
-    if (inputs.file.files[0]) run(true);
+    dropping = dropping.then(async () => take(dropped, await Promise.all(dropped.map(kind))));
   });
   // A file that misses the place is not opened in the page's stead.
   for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
