@@ -139,7 +139,7 @@ func (p *Pages) compose(x *exchange) (*page, error) {
 	}
 	pg := &page{template: "compose", Title: say("compose.title"), Here: "/authorities", Body: v}
 	if x.Method != http.MethodPost {
-		entered, err := p.begin(x, v, &form)
+		form, entered, err := p.begin(x, v, form)
 		if err != nil {
 			return nil, err
 		}
@@ -162,61 +162,62 @@ func (v *composePage) form(f *draftForm, entered map[string]string, authorities 
 }
 
 // begin takes what the query names: an approval to begin from, or an empty draft. It
-// returns what the form is filled in with, and sets which one that is.
-func (p *Pages) begin(x *exchange, v *composePage, form **draftForm) (entered map[string]string, err error) {
+// returns the form, which is the chosen one where no approval is of another, and what
+// that is filled in with.
+func (p *Pages) begin(x *exchange, v *composePage, chosen *draftForm) (form *draftForm, entered map[string]string, err error) {
 	kind, from := attest.Kind(x.fields["kind"]), x.fields["from"]
 	for _, name := range slices.Sorted(maps.Keys(x.fields)) {
 		// A form that is filled in from an approval is filled in from nothing else.
 		if (name == "from" || name == "for") != (from != "") {
-			return nil, wrong(http.StatusBadRequest, "error.unknown_field", name)
+			return nil, nil, wrong(http.StatusBadRequest, "error.unknown_field", name)
 		}
 	}
 	if kind != "" {
 		if !slices.Contains(templateKinds, kind) {
-			return nil, wrong(http.StatusBadRequest, "error.unknown_field", "kind")
+			return nil, nil, wrong(http.StatusBadRequest, "error.unknown_field", "kind")
 		}
 		v.show(draft.Template(kind))
 	}
 	if from == "" {
-		return x.fields, nil
+		return chosen, x.fields, nil
 	}
 	iss, jti, _ := strings.Cut(from, "/")
 	if identifier.Authority(iss) != nil || identifier.JTI(jti) != nil {
-		return nil, wrong(http.StatusNotFound, "compose.unknown", jti, iss)
+		return nil, nil, wrong(http.StatusNotFound, "compose.unknown", jti, iss)
 	}
 	e, err := p.reg.Published()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := e.Statement(x.Context(), iss, jti)
 	if errors.Is(err, registry.ErrNotFound) {
-		return nil, wrong(http.StatusNotFound, "compose.unknown", jti, iss)
+		return nil, nil, wrong(http.StatusNotFound, "compose.unknown", jti, iss)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if other := x.fields["for"]; other != "" {
 		a, ok := r.Statement.Claims().(*attest.DomainApproval)
 		if !ok || a.Iss == other || !slices.Contains(a.Terms.Authorities, other) {
-			return nil, wrong(http.StatusUnprocessableEntity, "compose.not_joint", jti, iss, plain(other))
+			return nil, nil, wrong(http.StatusUnprocessableEntity, "compose.not_joint", jti, iss, plain(other))
 		}
-		v.From, v.For, *form = jti, other, sandboxForm
-		return p.concurring(x.Context(), e, a, other)
+		v.From, v.For = jti, other
+		entered, err = p.concurring(x.Context(), e, a, other)
+		return sandboxForm, entered, err
 	}
 	text, err := draft.Amendment(r.Statement.Claims(), p.now())
 	if err != nil {
-		return nil, wrong(http.StatusUnprocessableEntity, "compose.no_version", jti, iss)
+		return nil, nil, wrong(http.StatusUnprocessableEntity, "compose.no_version", jti, iss)
 	}
 	v.From = jti
 	if c, _, err := p.parse(text); err == nil {
 		if f := draftFormOf(c.Kind()); f != nil {
-			*form = f
-			return f.fieldsOf(c), nil
+			return f, f.fieldsOf(c), nil
 		}
 	}
 	// No form has fields for it; and what is confidential is not in the log.
 	v.show(text)
-	return nil, nil
+	return chosen, nil, nil
 }
 
 // concurring fills in the form by which an authority concurs on the terms of another one's

@@ -40,7 +40,7 @@ type bar struct {
 	Kind        attest.Kind
 	Issuer, JTI string
 	Segments    []segment
-	// Versions are its statements, in log order.
+	// versions are its statements, in log order.
 	versions []int64
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -145,7 +146,7 @@ func titlesIn(all []concurrence) (out []string) {
 	for _, c := range all {
 		approvals = append(approvals, c.Approvals...)
 	}
-	slices.SortFunc(approvals, func(a, b policy.Recorded) int { return int(a.Index - b.Index) })
+	slices.SortFunc(approvals, func(a, b policy.Recorded) int { return cmp.Compare(a.Index, b.Index) })
 	for _, r := range approvals {
 		if d, ok := r.Statement.Claims().(*attest.DomainApproval); ok && !slices.Contains(out, d.Title) {
 			out = append(out, d.Title)

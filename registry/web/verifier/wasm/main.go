@@ -20,8 +20,9 @@ func main() {
 }
 
 // answer takes a question, an object with the members file, trust, request, answer
-// (each a Uint8Array or undefined), lists (an array of objects with name and data), disclosures, audience, nonce (strings) and max_age (seconds),
-// and returns a report as JSON.
+// (each a Uint8Array or undefined), lists (an array of objects with name, a string, and data,
+// a Uint8Array), disclosures, audience, nonce (strings) and max_age (seconds), and returns a
+// report as JSON.
 func answer(args []js.Value) (report string) {
 	// A question that breaks the verifier is not verified; the worker goes on.
 	defer func() {
