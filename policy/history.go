@@ -76,6 +76,17 @@ const (
 	Voided State = "void"
 )
 
+// Stands reports whether what is in the state is in force, or may come to be. What is not
+// has ended for good, or has a newer version in its place, and waits for nobody.
+func (s State) Stands() bool {
+	switch s {
+	case InForce, NotYet, NotJoint, Suspended:
+		return true
+	default:
+		return false
+	}
+}
+
 // states are those of the reasons why an approval is not in force.
 var states = map[Code]State{
 	ApprovalRevoked: Revoked, ApprovalWithdrawn: Withdrawn, ApprovalExpired: Expired,

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/safeconduct/safeconduct/attest"
-	"github.com/safeconduct/safeconduct/policy"
 	"github.com/safeconduct/safeconduct/registry"
 	"github.com/safeconduct/safeconduct/verify"
 )
@@ -275,7 +274,7 @@ func (p proposedEnd) look(ctx context.Context, e *registry.Edition, authority st
 			continue
 		}
 		g := grantOf(r)
-		if g == nil || !slices.Contains(alive, g.Status) {
+		if g == nil || !g.Status.Stands() {
 			break
 		}
 		out := Ending{Grant: *g, Kind: p.kind, ID: p.id}
@@ -291,6 +290,3 @@ func (p proposedEnd) look(ctx context.Context, e *registry.Edition, authority st
 	}
 	return Ending{}, false, nil
 }
-
-// alive are the states of what may still end by its own time.
-var alive = []policy.State{policy.InForce, policy.NotYet, policy.NotJoint, policy.Suspended}

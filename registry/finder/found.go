@@ -291,7 +291,7 @@ func (v *entityView) approved(c *attest.EntityApproval, g *Grant) {
 
 // named takes in what a grant calls the entity.
 func (v *entityView) named(name string, g *Grant) {
-	if slices.Contains(alive, g.Status) {
+	if g.Status.Stands() {
 		v.Names = append(v.Names, name)
 	} else {
 		v.past = append(v.past, name)

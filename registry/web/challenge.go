@@ -29,7 +29,7 @@ func challengesOf(list []policy.Recorded) *challenges {
 	var authorities []string
 	for _, r := range list {
 		c, ok := r.Statement.Claims().(*attest.DomainApproval)
-		if !ok || r.Void || r.Standing == nil || !stands(r.Standing.State) {
+		if !ok || r.Void || r.Standing == nil || !r.Standing.State.Stands() {
 			continue
 		}
 		if newest[c.Iss] == nil {

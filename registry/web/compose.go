@@ -231,7 +231,7 @@ func (p *Pages) concurring(ctx context.Context, e *registry.Edition, on *attest.
 	for _, c := range policy.Concurrences(history) {
 		for _, r := range c.Approvals {
 			h := r.Statement.Claims().Head()
-			if !stands(r.Standing.State) {
+			if !r.Standing.State.Stands() {
 				continue
 			}
 			given = given || h.Iss == on.Iss && h.JTI == on.JTI

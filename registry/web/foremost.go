@@ -57,7 +57,7 @@ func rankOf(s policy.State) int {
 	switch {
 	case s == policy.InForce:
 		return 0
-	case stands(s):
+	case s.Stands():
 		return 1
 	default:
 		return 2

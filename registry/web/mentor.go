@@ -35,7 +35,7 @@ type kinship struct {
 // nobody: where it has ended, or has passed to another, it says nothing any more.
 func mentorOf(g finder.Grant, holder string) string {
 	a, ok := g.Claims.(*attest.EntityApproval)
-	if !ok || !stands(g.Status) || g.Holder != "" || a.Mentor == holder {
+	if !ok || !g.Status.Stands() || g.Holder != "" || a.Mentor == holder {
 		return ""
 	}
 	return a.Mentor
@@ -98,7 +98,7 @@ func (v *sandboxPage) identified() map[string]*participant {
 		p := &v.Taking[i]
 		for _, g := range p.Registrations {
 			r, ok := g.Claims.(*attest.Registration)
-			if !ok || !stands(g.Status) {
+			if !ok || !g.Status.Stands() {
 				continue
 			}
 			for _, id := range r.Identifiers {

@@ -67,7 +67,7 @@ func newTerms(c concurrence) *terms {
 		one := newCard(*a.Approval)
 		t.Lines = one.cutTerms()
 		t.Cards = append(t.Cards, one)
-		if d, ok := one.claims.(*attest.DomainApproval); ok && d.Caveats != nil && stands(a.Approval.Standing.State) {
+		if d, ok := one.claims.(*attest.DomainApproval); ok && d.Caveats != nil && a.Approval.Standing.State.Stands() {
 			t.Ceilings = append(t.Ceilings, ceilingsOf(a.Authority, d.Caveats)...)
 		}
 	}

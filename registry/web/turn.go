@@ -68,21 +68,10 @@ func (c *concurrence) approved(r *policy.Recorded) {
 	}
 }
 
-// stands reports whether an approval is in force, or may come to be: one that has
-// ended for good waits for nobody.
-func stands(s policy.State) bool {
-	switch s {
-	case policy.InForce, policy.NotYet, policy.NotJoint, policy.Suspended:
-		return true
-	default:
-		return false
-	}
-}
-
 // holdsBefore reports whether an approval is what holds, though a later one of the
 // same authority is logged, which has not come into force.
 func holdsBefore(earlier, later *policy.Recorded) bool {
-	return stands(earlier.Standing.State) && (earlier.Standing.State == policy.InForce || later.Standing.State != policy.InForce)
+	return earlier.Standing.State.Stands() && (earlier.Standing.State == policy.InForce || later.Standing.State != policy.InForce)
 }
 
 // turns says whose turn it is: approved is when each authority last approved any
@@ -91,7 +80,7 @@ func (c *concurrence) turns(known time.Time, approved map[string]time.Time) {
 	var standing int64
 	var last time.Time
 	for _, a := range c.Authorities {
-		if a.Approval != nil && stands(a.Approval.Standing.State) {
+		if a.Approval != nil && a.Approval.Standing.State.Stands() {
 			standing++
 			last = latest(last, a.Approval.Time)
 		}
@@ -132,7 +121,7 @@ func (c *concurrence) period() (from, until time.Time) {
 // newest.
 func (c *concurrence) Given() string {
 	for _, r := range slices.Backward(c.Approvals) {
-		if h := r.Statement.Claims().Head(); stands(r.Standing.State) {
+		if h := r.Statement.Claims().Head(); r.Standing.State.Stands() {
 			return h.Iss + "/" + h.JTI
 		}
 	}
