@@ -74,12 +74,16 @@ func (p *Pages) waiting(x *exchange, e *registry.Edition, authority, path string
 // take takes in whose turn it is in a sandbox, each authority once: what waits
 // longest for it.
 func (w *waiting) take(sandbox string, all []concurrence, authority string) {
+	title := ""
+	if titles := titlesIn(all); len(titles) > 0 {
+		title = titles[0]
+	}
 	for _, c := range all {
 		for _, a := range c.Authorities {
 			if !a.Turn {
 				continue
 			}
-			n := waitingTerms{Sandbox: sandbox, Title: titlesIn(all)[0], Authority: a.Authority, Given: c.Given(), Days: a.Days}
+			n := waitingTerms{Sandbox: sandbox, Title: title, Authority: a.Authority, Given: c.Given(), Days: a.Days}
 			list := &w.Others
 			if authority == "" || a.Authority == authority {
 				list = &w.Turn
